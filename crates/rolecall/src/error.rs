@@ -1,0 +1,204 @@
+//! Errors are decisions: each kind says what a caller does next, each hint what a person does next.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// What to do about an [`Error`]. The names in JSON are the snake-case forms ([`ErrorKind::name`]).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is wrong: fix the file, variable or flag that the message names.
+    Config,
+    /// AWS refused: the policies, the ExternalId or the credentials themselves do not allow it.
+    Denied,
+    /// A bug of ours.
+    Internal,
+    /// A person is needed (an MFA code, a sign-in), and nobody can be asked here.
+    NeedsUser,
+    /// Nothing is configured where something was looked for; another source may do.
+    NotConfigured,
+    /// The other side cannot be reached, is overloaded, or answers nothing usable: try again.
+    Unavailable,
+    /// An answer came that does not fit what was asked for; it was thrown away.
+    Untrusted,
+}
+
+impl ErrorKind {
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Denied => "denied",
+            Self::Internal => "internal",
+            Self::NeedsUser => "needs_user",
+            Self::NotConfigured => "not_configured",
+            Self::Unavailable => "unavailable",
+            Self::Untrusted => "untrusted",
+        }
+    }
+}
+
+/// Why no session was obtained. Cheap to clone, so that every caller waiting for one renewal gets the same error.
+#[derive(Clone)]
+pub struct Error(Arc<Detail>);
+
+#[derive(Clone)]
+struct Detail {
+    kind: ErrorKind,
+    message: String,
+    hints: Vec<String>,
+    hop: Option<String>,
+    aws_code: Option<String>,
+    request_id: Option<String>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind`; `message` is one lowercase clause without a final period and without its cause.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Detail {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            hop: None,
+            aws_code: None,
+            request_id: None,
+            source: None,
+        }))
+    }
+
+    /// A setting that is wrong.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    /// The same error with one more hint: a sentence that says what to do.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        self.change(|detail| detail.hints.push(hint.into()))
+    }
+
+    /// The same error, said of one hop of a chain (a role ARN or the source).
+    #[must_use]
+    pub fn with_hop(self, hop: impl Into<String>) -> Self {
+        self.change(|detail| detail.hop = Some(hop.into()))
+    }
+
+    /// The same error with what AWS called it and the id of the request, for its support and for CloudTrail.
+    #[must_use]
+    pub fn with_aws(self, code: Option<&str>, request_id: Option<&str>) -> Self {
+        self.change(|detail| {
+            detail.aws_code = code.map(str::to_owned);
+            detail.request_id = request_id.map(str::to_owned);
+        })
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.change(|detail| detail.source = Some(Arc::new(source)))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Detail)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What a person can do, most likely first.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
+    /// The hop of the chain that failed, where one did.
+    pub fn hop(&self) -> Option<&str> {
+        self.0.hop.as_deref()
+    }
+
+    /// AWS's error code, where AWS answered.
+    pub fn aws_code(&self) -> Option<&str> {
+        self.0.aws_code.as_deref()
+    }
+
+    /// AWS's request id, where AWS answered.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("hop", &self.0.hop)
+            .field("aws_code", &self.0.aws_code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_ref()
+            .map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+/// Text that is not what it should be, found where it was parsed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{problem}")]
+pub struct Invalid {
+    problem: String,
+    suggestion: Option<String>,
+}
+
+impl Invalid {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            suggestion: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// What was probably meant.
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    /// The sentence a person reads: the problem and, where there is one, what was probably meant.
+    pub fn sentence(&self) -> String {
+        match &self.suggestion {
+            Some(suggestion) => format!("{}; did you mean `{suggestion}`?", self.problem),
+            None => self.problem.clone(),
+        }
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let error = Self::config(invalid.problem);
+        match invalid.suggestion {
+            Some(suggestion) => error.with_hint(format!("Did you mean `{suggestion}`?")),
+            None => error,
+        }
+    }
+}

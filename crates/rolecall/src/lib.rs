@@ -1,0 +1,16 @@
+//! One role ARN in, credentials out that are always fresh and never exposed.
+
+pub mod arn;
+pub mod error;
+pub mod parameters;
+pub mod partition;
+pub mod policy;
+mod secret;
+
+pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};
+pub use error::{Error, ErrorKind, Invalid};
+pub use parameters::{
+    ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
+};
+pub use partition::{Partition, Region};
+pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! IAM policy documents, and what they decide. Pure.
