@@ -1,16 +1,23 @@
 //! One role ARN in, credentials out that are always fresh and never exposed.
 
 pub mod arn;
+pub mod endpoint;
 pub mod error;
+pub mod export;
+pub mod host;
 pub mod parameters;
 pub mod partition;
 pub mod policy;
 mod secret;
+pub mod session;
+pub mod time;
 
 pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};
 pub use error::{Error, ErrorKind, Invalid};
+pub use host::Host;
 pub use parameters::{
     ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
 pub use partition::{Partition, Region};
 pub use secret::Secret;
+pub use session::{Session, SessionCache, SessionKey};

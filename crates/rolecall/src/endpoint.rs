@@ -1,0 +1,1 @@
+//! The local HTTP server that speaks the container-credentials protocol.

@@ -1,0 +1,230 @@
+//! The one door to the world: environment, files, clock, HTTP and login name.
+//!
+//! Nothing else in the library looks outside the process; `clippy.toml` bans the back doors. Tests and embedders build
+//! a [`Host`] of their own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use aws_smithy_http_client::{Builder as HttpBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::error::Error;
+
+/// A config file larger than this is somebody's mistake, not a config file.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// Tells the time. Sessions are judged on it; requests are signed on the system's clock whatever it says.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The present moment.
+    fn now(&self) -> SystemTime;
+}
+
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door that the ban points to"
+    )]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// Everything outside the process that the library may touch. Clone it freely.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    env: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+    login_name: Option<String>,
+    clock: Arc<dyn Clock>,
+    /// Built at the first call that needs it: a warm hit builds neither a client nor a TLS configuration.
+    https: OnceLock<SharedHttpClient>,
+    http: OnceLock<SharedHttpClient>,
+}
+
+impl Host {
+    /// The real one: this process's environment, the user's home, the system's clock.
+    pub fn system() -> Self {
+        Self::builder().inherit_environment().build()
+    }
+
+    /// An empty one to fill: no environment, no home, the system's clock.
+    pub fn builder() -> HostBuilder {
+        HostBuilder {
+            env: BTreeMap::new(),
+            home: None,
+            login_name: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// An environment variable; one that is empty or blank counts as not set, as AWS's SDKs have it.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.0
+            .env
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.trim().is_empty())
+    }
+
+    /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`.
+    pub fn home(&self) -> Option<&Path> {
+        self.0.home.as_deref()
+    }
+
+    /// The present moment, on the clock that sessions are judged by.
+    pub fn now(&self) -> SystemTime {
+        self.0.clock.now()
+    }
+
+    /// The name the person is logged in under, from the user database.
+    pub fn login_name(&self) -> Option<&str> {
+        self.0.login_name.as_deref()
+    }
+
+    /// A text file, or `None` where there is none.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] when it is there but cannot be read: permissions, a directory, too large, not UTF-8.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door that the ban points to"
+    )]
+    pub fn read(&self, path: &Path) -> Result<Option<String>, Error> {
+        let fail = |why: &dyn fmt::Display| Error::config(format!("cannot read {}: {why}", path.display()));
+        let file = match std::fs::File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(fail(&error).with_hint("Check who owns the file and its mode (ls -l)."));
+            }
+            Err(error) => return Err(fail(&error)),
+        };
+        let mut text = String::new();
+        match file.take(LARGEST_FILE + 1).read_to_string(&mut text) {
+            Ok(_) if text.len() as u64 > LARGEST_FILE => Err(fail(&"it is larger than 16 MiB")),
+            Ok(_) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Err(fail(&"it is not UTF-8 text")
+                    .with_hint("Save the file as UTF-8; some editors on Windows write UTF-16."))
+            }
+            Err(error) => Err(fail(&error)),
+        }
+    }
+
+    /// The HTTP client every call to `url` goes through, built once. rustls with ring: see `Cargo.toml`.
+    ///
+    /// Plain HTTP, which only loopback addresses get, loads no root certificates.
+    pub fn http_client(&self, url: &str) -> SharedHttpClient {
+        if url.starts_with("http://") {
+            return self
+                .0
+                .http
+                .get_or_init(|| HttpBuilder::new().build_http())
+                .clone();
+        }
+        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        self.0
+            .https
+            .get_or_init(|| HttpBuilder::new().tls_provider(ring).build_https())
+            .clone()
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment may hold access keys.
+        f.debug_struct("Host")
+            .field("home", &self.0.home)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Host`].
+#[derive(Debug)]
+pub struct HostBuilder {
+    env: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+    login_name: Option<String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl HostBuilder {
+    /// Sets one environment variable; `HOME` also sets the home directory.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        if name == "HOME" && !value.is_empty() {
+            self.home = Some(PathBuf::from(value));
+        }
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets the home directory.
+    #[must_use]
+    pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
+        self.home = Some(home.into());
+        self
+    }
+
+    /// Sets the login name.
+    #[must_use]
+    pub fn login_name(mut self, name: &str) -> Self {
+        self.login_name = Some(name.to_owned());
+        self
+    }
+
+    /// Sets the clock that sessions are judged by.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes over this process's environment, home and login name. Variables that are not UTF-8 are left out.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door that the ban points to"
+    )]
+    pub fn inherit_environment(mut self) -> Self {
+        for (name, value) in std::env::vars_os() {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                self.env.insert(name, value);
+            }
+        }
+        let home = ["HOME", "USERPROFILE"]
+            .iter()
+            .find_map(|name| self.env.get(*name).filter(|home| !home.is_empty()));
+        self.home = home.map(PathBuf::from).or_else(std::env::home_dir);
+        self.login_name = whoami::username().ok();
+        self
+    }
+
+    /// The finished host.
+    pub fn build(self) -> Host {
+        let Self {
+            env,
+            home,
+            login_name,
+            clock,
+        } = self;
+        Host(Arc::new(Inner {
+            env,
+            home,
+            login_name,
+            clock,
+            https: OnceLock::new(),
+            http: OnceLock::new(),
+        }))
+    }
+}
