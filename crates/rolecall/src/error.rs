@@ -179,6 +179,22 @@ impl Invalid {
         self
     }
 
+    /// The same problem, said of the setting `key`.
+    #[must_use]
+    pub(crate) fn within(mut self, key: &str) -> Self {
+        if !self.problem.contains(key) {
+            self.problem = format!("{key}: {}", self.problem);
+        }
+        self
+    }
+
+    /// The same problem, with the place where the text stands.
+    #[must_use]
+    pub(crate) fn at(mut self, place: &impl fmt::Display) -> Self {
+        self.problem = format!("{place}: {}", self.problem);
+        self
+    }
+
     /// What was probably meant.
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()

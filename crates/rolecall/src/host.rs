@@ -86,6 +86,11 @@ impl Host {
         self.0.clock.now()
     }
 
+    /// The system's clock, whatever clock sessions are judged by: what requests are signed on.
+    pub(crate) fn wall_clock(&self) -> SystemTime {
+        SystemClock.now()
+    }
+
     /// The name the person is logged in under, from the user database.
     pub fn login_name(&self) -> Option<&str> {
         self.0.login_name.as_deref()

@@ -1,0 +1,363 @@
+//! The user's AWS config and credentials files, read as AWS's own tools read them.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind};
+use crate::host::Host;
+pub use parse::FileKind;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// Nobody said anything; the text names the rule.
+    Default(&'static str),
+    /// A line of a file.
+    File {
+        /// The file.
+        path: Arc<Path>,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A command-line flag or a method of the library of that name.
+    Flag(&'static str),
+    /// An environment variable.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default(rule) => write!(f, "default: {rule}"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => write!(f, "${name}"),
+        }
+    }
+}
+
+/// One value of a profile, and where it stands. Its `Debug` masks what is secret.
+#[derive(Clone)]
+pub struct Property {
+    value: Zeroizing<String>,
+    secret: bool,
+    origin: Origin,
+}
+
+impl Property {
+    /// The value as it stands in the file.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The value as it may be shown: secrets are masked.
+    pub fn shown(&self) -> &str {
+        if self.secret { "**********" } else { &self.value }
+    }
+
+    /// Where it stands.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({})", self.shown(), self.origin)
+    }
+}
+
+/// Keys whose values never leave the process. The arguments of a `credential_process` may hold a password.
+fn is_secret(key: &str) -> bool {
+    matches!(
+        key,
+        "aws_secret_access_key"
+            | "aws_session_token"
+            | "aws_security_token"
+            | "credential_process"
+            | "mfa_process"
+    )
+}
+
+/// One named section; each property remembers its file and line.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    name: String,
+    origin: Origin,
+    properties: BTreeMap<String, Property>,
+}
+
+impl Profile {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it begins.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The property of that (lowercase) key; one that is empty counts as absent.
+    pub fn property(&self, key: &str) -> Option<&Property> {
+        self.properties
+            .get(key)
+            .filter(|property| !property.value.trim().is_empty())
+    }
+
+    /// The value of that key.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.property(key).map(Property::value)
+    }
+
+    /// Every property, by key.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &Property)> {
+        self.properties
+            .iter()
+            .map(|(key, property)| (key.as_str(), property))
+    }
+}
+
+/// The merged contents of the config and credentials files.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileSet {
+    profiles: BTreeMap<String, Profile>,
+    sso_sessions: BTreeMap<String, Profile>,
+    services: BTreeMap<String, Profile>,
+    warnings: Vec<String>,
+    /// The files that were looked at, and whether they were there.
+    files: Vec<(PathBuf, bool)>,
+}
+
+impl ProfileSet {
+    /// Reads the files that `host` points to. A missing file is an empty one, as to AWS's tools.
+    ///
+    /// `ROLECALL_CONFIG_FILE` and `ROLECALL_SHARED_CREDENTIALS_FILE`, which `exec` sets for its child, come before
+    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, and these before `~/.aws/config` and `~/.aws/credentials`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a file that cannot be read, and for what the format does not allow, with file and line.
+    pub fn load(host: &Host) -> Result<Self, Error> {
+        let mut set = Self::default();
+        let places = [
+            (
+                FileKind::Config,
+                ["ROLECALL_CONFIG_FILE", "AWS_CONFIG_FILE"],
+                "config",
+            ),
+            (
+                FileKind::Credentials,
+                ["ROLECALL_SHARED_CREDENTIALS_FILE", "AWS_SHARED_CREDENTIALS_FILE"],
+                "credentials",
+            ),
+        ];
+        for (kind, variables, name) in places {
+            let Some(path) = variables
+                .iter()
+                .find_map(|variable| host.env(variable))
+                .map(|path| expand_home(path, host))
+                .or_else(|| Some(host.home()?.join(".aws").join(name)))
+            else {
+                continue;
+            };
+            let text = host.read(&path)?.map(Zeroizing::new);
+            if let Some(text) = &text {
+                set.add(kind, &path, text)?;
+            }
+            set.files.push((path, text.is_some()));
+        }
+        Ok(set)
+    }
+
+    /// Adds the text of one file. The credentials file is to be added last: its properties win.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for what the format does not allow, with file and line.
+    pub fn add(&mut self, kind: FileKind, path: &Path, text: &str) -> Result<(), Error> {
+        let parsed = parse::parse(kind, &Arc::from(path), text)?;
+        for (into, from) in [
+            (&mut self.profiles, parsed.profiles),
+            (&mut self.sso_sessions, parsed.sso_sessions),
+            (&mut self.services, parsed.services),
+        ] {
+            for (name, profile) in from {
+                match into.get_mut(&name) {
+                    Some(known) => known.properties.extend(profile.properties),
+                    None => drop(into.insert(name, profile)),
+                }
+            }
+        }
+        self.warnings.extend(parsed.warnings);
+        Ok(())
+    }
+
+    /// The profile of exactly that name.
+    pub fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.get(name)
+    }
+
+    /// Every profile, by name.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.values()
+    }
+
+    /// Every `[sso-session NAME]`.
+    pub fn sso_sessions(&self) -> impl Iterator<Item = &Profile> {
+        self.sso_sessions.values()
+    }
+
+    /// Every `[services NAME]`.
+    pub fn services(&self) -> impl Iterator<Item = &Profile> {
+        self.services.values()
+    }
+
+    /// What was ignored while reading, with file and line.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The error for a name that no profile has, with the nearest names.
+    pub(crate) fn unknown(&self, name: &str) -> Error {
+        let looked_at: Vec<_> = self
+            .files
+            .iter()
+            .map(|(path, there)| format!("{}{}", path.display(), if *there { "" } else { " (not there)" }))
+            .collect();
+        let error = Error::new(ErrorKind::NotConfigured, format!("there is no profile `{name}`"));
+        let near = self.nearest(name);
+        let error = match near.len() {
+            0 => error,
+            _ => error.with_hint(format!("Did you mean {}?", near.join(", "))),
+        };
+        if self.profiles.is_empty() {
+            return error.with_hint(format!(
+                "No profile was found in {}. `rolecall demo` shows the whole way without any.",
+                if looked_at.is_empty() {
+                    "any file: HOME is not set".to_owned()
+                } else {
+                    looked_at.join(" and ")
+                }
+            ));
+        }
+        error.with_hint(format!(
+            "`rolecall profiles` lists what is in {}.",
+            looked_at.join(" and ")
+        ))
+    }
+
+    fn nearest(&self, name: &str) -> Vec<String> {
+        let lower = name.to_lowercase();
+        let mut near: Vec<_> = self
+            .profiles
+            .keys()
+            .map(|known| {
+                let likeness = strsim::jaro_winkler(&lower, &known.to_lowercase());
+                (
+                    if known.to_lowercase().contains(&lower) {
+                        likeness.max(0.9)
+                    } else {
+                        likeness
+                    },
+                    known,
+                )
+            })
+            .filter(|(likeness, _)| *likeness > 0.78)
+            .collect();
+        near.sort_by(|one, other| other.0.total_cmp(&one.0));
+        near.into_iter()
+            .take(3)
+            .map(|(_, known)| format!("`{known}`"))
+            .collect()
+    }
+}
+
+/// `~` and `~/…` at the beginning of a path, as AWS's tools expand them.
+fn expand_home(path: &str, host: &Host) -> PathBuf {
+    match (path.strip_prefix('~'), host.home()) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+            home.join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(config: &str, credentials: &str) -> ProfileSet {
+        let mut set = ProfileSet::default();
+        set.add(FileKind::Config, Path::new("config"), config).unwrap();
+        set.add(FileKind::Credentials, Path::new("credentials"), credentials)
+            .unwrap();
+        set
+    }
+
+    #[test]
+    fn the_credentials_file_wins_key_by_key() {
+        let set = set(
+            "[profile a]\nregion = eu-west-1\naws_access_key_id = 1\n",
+            "[a]\naws_access_key_id = 2\n",
+        );
+        let profile = set.profile("a").unwrap();
+        assert_eq!(
+            (profile.value("region"), profile.value("aws_access_key_id")),
+            (Some("eu-west-1"), Some("2"))
+        );
+        assert_eq!(
+            profile
+                .property("aws_access_key_id")
+                .unwrap()
+                .origin()
+                .to_string(),
+            "credentials:2"
+        );
+    }
+
+    #[test]
+    fn secrets_are_masked_in_debug_and_when_shown() {
+        let set = set(
+            "",
+            "[a]\naws_secret_access_key = CANARYSECRET\naws_session_token=CANARYTOKEN\n",
+        );
+        assert!(!format!("{set:?}").contains("CANARY"));
+        assert_eq!(
+            set.profile("a")
+                .unwrap()
+                .property("aws_secret_access_key")
+                .unwrap()
+                .shown(),
+            "**********"
+        );
+    }
+
+    #[test]
+    fn an_unknown_profile_names_the_nearest() {
+        let set = set("[profile production]\n[profile staging]\n", "");
+        let error = set.unknown("producton");
+        assert_eq!(error.hints()[0], "Did you mean `production`?");
+        assert!(set.unknown("zzz").hints()[0].contains("rolecall profiles"));
+    }
+
+    #[test]
+    fn files_are_found_where_the_host_says() {
+        let host = Host::builder()
+            .home("/nowhere")
+            .env("AWS_CONFIG_FILE", "~/other")
+            .build();
+        let set = ProfileSet::load(&host).unwrap();
+        let paths: Vec<_> = set
+            .files
+            .iter()
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        assert_eq!(paths, ["/nowhere/other", "/nowhere/.aws/credentials"]);
+        assert!(set.unknown("default").hints()[0].contains("not there"));
+    }
+}

@@ -1,0 +1,328 @@
+//! From a chain to a session: the one place that talks to STS.
+
+mod answer;
+mod role;
+mod skew;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+
+use crate::chain::{Chain, Request, SourceKind};
+use crate::endpoint::Grant;
+use crate::error::{Error, ErrorKind};
+use crate::host::Host;
+use crate::profile::ProfileSet;
+use crate::session::{Session, SessionCache, SessionKey, Slot};
+
+pub use role::CallerIdentity;
+
+/// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
+///
+/// Making one reads files and resolves the chain; the network is first touched when credentials are asked for.
+/// Providers made with one [`SessionCache`] share every session, those of roles in the middle of their chains included.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let provider = rolecall::Provider::for_profile("prod")?;
+/// let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).credentials_provider(provider).load().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Provider(Arc<Inner>);
+
+struct Inner {
+    host: Host,
+    profiles: Arc<ProfileSet>,
+    chain: Chain,
+    /// One for each role; without roles one, for the source's own session.
+    slots: Vec<Arc<Slot>>,
+}
+
+/// Builds a [`Provider`].
+#[derive(Clone, Debug)]
+pub struct ProviderBuilder {
+    host: Host,
+    profiles: Option<Arc<ProfileSet>>,
+    cache: Arc<SessionCache>,
+    request: Request,
+}
+
+impl ProviderBuilder {
+    /// The cache to keep sessions in: one for all providers of a service.
+    #[must_use]
+    pub fn cache(mut self, cache: &Arc<SessionCache>) -> Self {
+        self.cache = Arc::clone(cache);
+        self
+    }
+
+    /// The profiles, read once for many providers. Without them the files are read for this one.
+    #[must_use]
+    pub fn profiles(mut self, profiles: &Arc<ProfileSet>) -> Self {
+        self.profiles = Some(Arc::clone(profiles));
+        self
+    }
+
+    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.request.target = Some(target.into());
+        self
+    }
+
+    /// The target and everything that overrides its settings.
+    #[must_use]
+    pub fn request(mut self, request: Request) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// Reads what has not been read, and resolves the chain.
+    ///
+    /// # Errors
+    /// What is wrong in the files or the request, as [`Chain::resolve`] has it.
+    pub fn build(self) -> Result<Provider, Error> {
+        let profiles = match self.profiles {
+            Some(profiles) => profiles,
+            None => Arc::new(ProfileSet::load(&self.host)?),
+        };
+        let chain = Chain::resolve(&profiles, &self.host, &self.request)?;
+        let keys = if chain.roles.is_empty() {
+            vec![chain.source_key()]
+        } else {
+            chain.role_keys()
+        };
+        let slots = keys.into_iter().map(|key| self.cache.slot(key)).collect();
+        Ok(Provider(Arc::new(Inner {
+            host: self.host,
+            profiles,
+            chain,
+            slots,
+        })))
+    }
+}
+
+impl Provider {
+    /// A provider for a profile of the user's AWS files, on this process's own environment.
+    ///
+    /// # Errors
+    /// What is wrong in the files, as [`Chain::resolve`] has it.
+    pub fn for_profile(name: &str) -> Result<Self, Error> {
+        Self::builder(Host::system()).target(name).build()
+    }
+
+    /// A provider on a host of the caller's choice.
+    pub fn builder(host: Host) -> ProviderBuilder {
+        ProviderBuilder {
+            host,
+            profiles: None,
+            cache: Arc::new(SessionCache::new()),
+            request: Request::default(),
+        }
+    }
+
+    /// How the credentials are obtained.
+    pub fn chain(&self) -> &Chain {
+        &self.0.chain
+    }
+
+    /// What this provider looks at the world through.
+    pub fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    /// The key of the session that is handed out.
+    pub fn session_key(&self) -> SessionKey {
+        self.0.last().key()
+    }
+
+    /// A session that can be used now; it is renewed as and when needed, once however many ask.
+    ///
+    /// # Errors
+    /// Why there is none: see [`ErrorKind`].
+    pub async fn session(&self) -> Result<Session, Error> {
+        match self.0.last().fresh(self.0.host.now()) {
+            Some(session) => Ok(session),
+            None => Inner::session_of(&self.0, self.0.slots.len() - 1).await,
+        }
+    }
+
+    /// The session, where there is one that may be handed out without asking anybody.
+    pub fn valid_session(&self) -> Option<Session> {
+        self.0.last().valid(self.0.host.now())
+    }
+
+    /// Whether the session is to be renewed: there is none, or its time has come. [`Provider::session`] does it by itself.
+    pub fn needs_refresh(&self) -> bool {
+        self.0.last().fresh(self.0.host.now()).is_none()
+    }
+
+    /// Obtains a new session now, whatever there is; joins a renewal that is under way.
+    ///
+    /// # Errors
+    /// Why there is none. The session there was stays in use.
+    pub async fn refresh(&self) -> Result<Session, Error> {
+        let (inner, last) = (Arc::clone(&self.0), self.0.slots.len() - 1);
+        self.0.last().renew(&self.0.host, || inner.mint(last)).await
+    }
+
+    /// Forgets the session; the next caller gets a new one.
+    pub fn forget(&self) {
+        self.0.last().forget();
+    }
+
+    /// Asks STS who the session is (`GetCallerIdentity`, which needs no permission). A profile without a role is asked
+    /// for with its own key.
+    ///
+    /// # Errors
+    /// Why there is no session, or why STS did not answer.
+    pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
+        let chain = &self.0.chain;
+        let (credentials, sts) = match chain.roles.last() {
+            Some(role) => (self.session().await?.credentials().clone(), &role.sts),
+            None => (self.0.source_credentials()?, &chain.source_sts),
+        };
+        role::caller_identity(&self.0.host, sts, credentials).await
+    }
+}
+
+impl Inner {
+    fn last(&self) -> &Arc<Slot> {
+        &self.slots[self.slots.len() - 1]
+    }
+
+    /// The session of one hop: every hop is a session of its own, shared by all chains with the same beginning.
+    fn session_of(
+        me: &Arc<Self>,
+        hop: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>> {
+        let me = Arc::clone(me);
+        Box::pin(async move {
+            let slot = Arc::clone(&me.slots[hop]);
+            let minting = Arc::clone(&me);
+            slot.session(&me.host, || minting.mint(hop)).await
+        })
+    }
+
+    async fn mint(self: Arc<Self>, hop: usize) -> Result<Session, Error> {
+        let Some(role) = self.chain.roles.get(hop) else {
+            return self.own_session().await;
+        };
+        if hop == 0 {
+            return role::assume(&self.host, role, self.source_credentials()?).await;
+        }
+        let before = Self::session_of(&self, hop - 1).await?;
+        let outcome = role::assume(&self.host, role, before.credentials().clone()).await;
+        match outcome {
+            // The hop before was ended early, by a revocation or a clock: one new one, and one more try.
+            Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
+                self.slots[hop - 1].reject(before.credentials().access_key_id());
+                let before = Self::session_of(&self, hop - 1).await?;
+                role::assume(&self.host, role, before.credentials().clone()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A session of the source itself, for a target without a role: long-term keys are never handed out.
+    async fn own_session(&self) -> Result<Session, Error> {
+        let chain = &self.chain;
+        if chain.source.temporary {
+            return Err(Error::config(format!(
+                "{} is temporary, and nothing says when it ends: it can neither be renewed nor handed on",
+                chain.source
+            ))
+            .with_hint("Name a role to assume with it, or use it as it is, without rolecall."));
+        }
+        role::session_token(
+            &self.host,
+            &chain.source_sts,
+            chain.source_duration(),
+            self.source_credentials()?,
+        )
+        .await
+    }
+
+    /// The source's credentials, looked up where the chain says that they are.
+    fn source_credentials(&self) -> Result<Credentials, Error> {
+        let source = &self.chain.source;
+        let gone = || {
+            Error::new(
+                ErrorKind::NotConfigured,
+                format!("{source} is not there any more"),
+            )
+        };
+        let (secret, token) = match source.kind {
+            SourceKind::AccessKey => {
+                let profile = source
+                    .profile
+                    .as_deref()
+                    .and_then(|name| self.profiles.profile(name))
+                    .ok_or_else(gone)?;
+                (
+                    profile.value("aws_secret_access_key"),
+                    profile.value("aws_session_token"),
+                )
+            }
+            SourceKind::Environment => (
+                self.host.env("AWS_SECRET_ACCESS_KEY"),
+                self.host.env("AWS_SESSION_TOKEN"),
+            ),
+        };
+        let secret = secret.ok_or_else(gone)?;
+        Ok(Credentials::new(
+            source.access_key_id.clone(),
+            secret,
+            token.map(str::to_owned),
+            None,
+            "rolecall",
+        ))
+    }
+}
+
+impl ProvideCredentials for Provider {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        // The warm path: no boxed future, no call, one clone.
+        match self.0.last().fresh(self.0.host.now()) {
+            Some(session) => future::ProvideCredentials::ready(Ok(session.credentials().clone())),
+            None => future::ProvideCredentials::new(async move {
+                let session = self.session().await.map_err(to_credentials_error)?;
+                Ok(session.credentials().clone())
+            }),
+        }
+    }
+}
+
+fn to_credentials_error(error: Error) -> CredentialsError {
+    match error.kind() {
+        ErrorKind::NotConfigured => CredentialsError::not_loaded(error),
+        ErrorKind::Config => CredentialsError::invalid_configuration(error),
+        _ => CredentialsError::provider_error(error),
+    }
+}
+
+impl Grant for Provider {
+    fn valid(&self) -> Option<Session> {
+        self.valid_session()
+    }
+
+    fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
+        Box::pin(Self::session(self))
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("target", &self.0.chain.target.to_string())
+            .finish_non_exhaustive()
+    }
+}

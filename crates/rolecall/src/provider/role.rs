@@ -1,0 +1,227 @@
+//! The calls themselves: `AssumeRole`, `GetSessionToken`, `GetCallerIdentity`.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
+use aws_sdk_sts::types::{PolicyDescriptorType, Tag as SdkTag};
+
+use super::answer;
+use super::skew::SkewMeter;
+use crate::arn::AssumedRoleArn;
+use crate::chain::{Role, StsEndpoint};
+use crate::error::{Error, ErrorKind};
+use crate::host::Host;
+use crate::session::{Session, SessionParts};
+
+/// How much later than asked for an end may lie: STS counts from its own clock, after the request has travelled.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// Who a session is, as STS says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CallerIdentity {
+    /// The full ARN.
+    pub arn: String,
+    /// The account.
+    pub account: String,
+    /// The unique id; for a role's session `AROA…:SESSION`.
+    pub user_id: String,
+}
+
+fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewMeter) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        // Below the 18 seconds after which `credential-process` gives up.
+        .operation_timeout(Duration::from_secs(16))
+        .build();
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(SdkRegion::new(sts.region.as_str().to_owned()))
+        .endpoint_url(&sts.url)
+        .http_client(host.http_client(&sts.url))
+        .credentials_provider(credentials)
+        .identity_cache(IdentityCache::no_cache())
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(timeouts)
+        .interceptor(skew.clone())
+        .build();
+    Client::from_conf(config)
+}
+
+pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -> Result<Session, Error> {
+    let hop = role.arn.to_string();
+    if let Some(serial) = &role.mfa_serial {
+        return Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!(
+                "{hop} asks for an MFA code of {}, and this version cannot ask for one yet",
+                serial.value.as_str()
+            ),
+        )
+        .with_hint("Take `mfa_serial` out of the profile if the role's trust policy does not demand it.")
+        .with_hop(hop));
+    }
+    let skew = SkewMeter::new(host);
+    let seconds = role.duration.value.seconds();
+    tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRole");
+    let mut call = client(host, &role.sts, credentials, &skew)
+        .assume_role()
+        .role_arn(&hop)
+        .role_session_name(role.session_name.value.as_str())
+        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
+        .set_source_identity(
+            role.source_identity
+                .as_ref()
+                .map(|identity| identity.value.as_str().to_owned()),
+        )
+        .set_policy(
+            role.policy
+                .as_ref()
+                .map(|policy| policy.value.as_str().to_owned()),
+        );
+    for arn in &role.policy_arns {
+        call = call.policy_arns(PolicyDescriptorType::builder().arn(arn.as_str()).build());
+    }
+    for tag in role.tags.iter() {
+        call = call.tags(answer::built(
+            SdkTag::builder().key(tag.key()).value(tag.value()).build(),
+        )?);
+    }
+    for key in role.tags.transitive() {
+        call = call.transitive_tag_keys(key);
+    }
+    let reply = call
+        .send()
+        .await
+        .map_err(|error| answer::refusal(error, &role.sts, Some(role), skew.seconds()))?;
+    let untrusted = |what: String| {
+        tracing::error!(role = %hop, "{what}; the credentials were thrown away");
+        Error::new(
+            ErrorKind::Untrusted,
+            format!("{what}; the credentials were thrown away"),
+        )
+        .with_hop(hop.clone())
+        .with_hint(format!(
+            "Something answers in the place of STS at {}: check the endpoint and the proxies on the way.",
+            role.sts.url
+        ))
+    };
+    let whom = reply
+        .assumed_role_user()
+        .map(|user| user.arn())
+        .unwrap_or_default();
+    let principal: AssumedRoleArn = whom.parse().map_err(|_| {
+        untrusted(format!(
+            "STS answered without saying whom the session acts as (`{whom}`)"
+        ))
+    })?;
+    if !principal.is_session_of(&role.arn, role.session_name.value.as_str()) {
+        return Err(untrusted(format!(
+            "asked for {hop}, STS answered for {principal}"
+        )));
+    }
+    let credentials = reply
+        .credentials()
+        .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
+    let parts = parts(host, &skew, credentials, seconds, Some(principal)).map_err(untrusted)?;
+    Ok(Session::new(parts))
+}
+
+pub(super) async fn session_token(
+    host: &Host,
+    sts: &StsEndpoint,
+    seconds: u32,
+    credentials: Credentials,
+) -> Result<Session, Error> {
+    let skew = SkewMeter::new(host);
+    tracing::debug!(seconds, sts = %sts.url, "GetSessionToken");
+    let reply = client(host, sts, credentials, &skew)
+        .get_session_token()
+        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .send()
+        .await
+        .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;
+    let untrusted = |what: String| {
+        Error::new(
+            ErrorKind::Untrusted,
+            format!("{what}; the credentials were thrown away"),
+        )
+    };
+    let credentials = reply
+        .credentials()
+        .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
+    Ok(Session::new(
+        parts(host, &skew, credentials, seconds, None).map_err(untrusted)?,
+    ))
+}
+
+pub(super) async fn caller_identity(
+    host: &Host,
+    sts: &StsEndpoint,
+    credentials: Credentials,
+) -> Result<CallerIdentity, Error> {
+    let skew = SkewMeter::new(host);
+    let reply = client(host, sts, credentials, &skew)
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;
+    match (reply.arn, reply.account, reply.user_id) {
+        (Some(arn), Some(account), Some(user_id)) => Ok(CallerIdentity {
+            arn,
+            account,
+            user_id,
+        }),
+        _ => Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("STS at {} answered without an identity", sts.url),
+        )),
+    }
+}
+
+/// The answer's credentials, if their end lies within what was asked for.
+fn parts(
+    host: &Host,
+    skew: &SkewMeter,
+    credentials: &aws_sdk_sts::types::Credentials,
+    seconds: u32,
+    principal: Option<AssumedRoleArn>,
+) -> Result<SessionParts, String> {
+    let issued_at = host.now();
+    let end = SystemTime::try_from(*credentials.expiration())
+        .map_err(|error| format!("STS answered with an end that is no time ({error})"))?;
+    let expires_at = skew.to_local(end);
+    let latest = issued_at + Duration::from_secs(seconds.into()) + SLACK;
+    if expires_at <= issued_at {
+        return Err(format!(
+            "STS answered with a session that ended at {}",
+            crate::time::rfc3339(end)
+        ));
+    }
+    if expires_at > latest {
+        return Err(format!(
+            "asked for {seconds} seconds, STS answered with an end at {}",
+            crate::time::rfc3339(end)
+        ));
+    }
+    if credentials.access_key_id().is_empty()
+        || credentials.secret_access_key().is_empty()
+        || credentials.session_token().is_empty()
+    {
+        return Err("STS answered with half a set of credentials".to_owned());
+    }
+    Ok(SessionParts {
+        access_key_id: credentials.access_key_id().to_owned(),
+        secret_access_key: credentials.secret_access_key().to_owned(),
+        session_token: credentials.session_token().to_owned(),
+        account: principal.as_ref().map(AssumedRoleArn::account),
+        principal,
+        issued_at,
+        expires_at,
+    })
+}
