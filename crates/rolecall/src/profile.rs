@@ -36,6 +36,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Default(rule) => write!(f, "default: {rule}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            // The one argument that is no flag is written as it is in the usage.
+            Self::Flag(name) if name.starts_with(char::is_uppercase) => f.write_str(name),
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => write!(f, "${name}"),
         }
@@ -217,6 +219,23 @@ impl ProfileSet {
         self.services.values()
     }
 
+    /// The value of `key` for one service in the `[services …]` section that `profile` names, as in
+    /// `[services local]`, `sts =`, and below it, set in, `endpoint_url = …`.
+    pub(crate) fn service_value(
+        &self,
+        profile: &Profile,
+        service: &str,
+        key: &str,
+    ) -> Option<(&str, &Origin)> {
+        let section = self.services.get(profile.value("services")?)?;
+        let nested = section.property(service)?;
+        let value = nested.value().lines().rev().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case(key).then(|| value.trim())
+        })?;
+        (!value.is_empty()).then_some((value, nested.origin()))
+    }
+
     /// What was ignored while reading, with file and line.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -245,10 +264,13 @@ impl ProfileSet {
                 }
             ));
         }
-        error.with_hint(format!(
-            "`rolecall profiles` lists what is in {}.",
-            looked_at.join(" and ")
-        ))
+        error.with_hint(match looked_at.len() {
+            0 => "`rolecall profiles` lists what there is.".to_owned(),
+            _ => format!(
+                "`rolecall profiles` lists what is in {}.",
+                looked_at.join(" and ")
+            ),
+        })
     }
 
     fn nearest(&self, name: &str) -> Vec<String> {
