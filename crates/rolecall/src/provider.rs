@@ -97,7 +97,8 @@ impl ProviderBuilder {
         } else {
             chain.role_keys()
         };
-        let slots = keys.into_iter().map(|key| self.cache.slot(key)).collect();
+        let now = self.host.now();
+        let slots = keys.into_iter().map(|key| self.cache.slot_at(key, now)).collect();
         Ok(Provider(Arc::new(Inner {
             host: self.host,
             profiles,
@@ -256,6 +257,7 @@ impl Inner {
                 ErrorKind::NotConfigured,
                 format!("{source} is not there any more"),
             )
+            .with_hint("Make the provider anew: it reads the files again.")
         };
         let (secret, token) = match source.kind {
             SourceKind::AccessKey => {

@@ -116,12 +116,13 @@ impl Session {
 
     /// Whether it can be handed out without a thought of renewal.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
-        now < self.0.timing.renew_at
+        now < self.0.timing.renew_at && now >= self.0.timing.serve_from
     }
 
-    /// Whether it may still be handed out. Ends before the true end, so that it can still be used.
+    /// Whether it may still be handed out. Ends before the true end, so that it can still be used; and a clock that has
+    /// been set back to before its issue cannot tell when it ends.
     pub fn is_valid(&self, now: SystemTime) -> bool {
-        now < self.0.timing.serve_until
+        now < self.0.timing.serve_until && now >= self.0.timing.serve_from
     }
 
     /// Whether a caller should rather wait for a renewal than take this.

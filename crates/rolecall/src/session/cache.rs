@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -17,7 +18,15 @@ use crate::host::Host;
 /// Every session of a process, by key. Providers that share a cache share sessions, hub roles included.
 #[derive(Debug, Default)]
 pub struct SessionCache {
-    slots: Mutex<HashMap<SessionKey, Arc<Slot>>>,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    by_key: HashMap<SessionKey, Arc<Slot>>,
+    /// How many there may be before the unused ones are looked for: twice what the last look left, so that a slot costs
+    /// the same however many there are.
+    look_at: usize,
 }
 
 impl SessionCache {
@@ -28,25 +37,43 @@ impl SessionCache {
 
     /// The slot of `key`, made where there is none.
     pub fn slot(&self, key: SessionKey) -> Arc<Slot> {
+        self.slot_where(key, |_| true)
+    }
+
+    /// The same; what nobody uses and has ended by `now` is let go.
+    pub(crate) fn slot_at(&self, key: SessionKey, now: SystemTime) -> Arc<Slot> {
+        self.slot_where(key, |session| now < session.expires_at())
+    }
+
+    fn slot_where(&self, key: SessionKey, is_worth_keeping: impl Fn(&Session) -> bool) -> Arc<Slot> {
+        /// Below this a look is not worth it.
+        const FEW: usize = 64;
         let mut slots = lock(&self.slots);
-        // A slot that only the map still knows serves nobody once its session is gone; looking at it when the map is
-        // about to grow keeps the cost of a slot constant.
-        if slots.len() == slots.capacity() && !slots.is_empty() {
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(&slot.state).session.is_some());
+        if slots.by_key.len() >= slots.look_at.max(FEW) {
+            slots.by_key.retain(|_, slot| {
+                Arc::strong_count(slot) > 1
+                    || lock(&slot.state).session.as_ref().is_some_and(&is_worth_keeping)
+            });
+            slots.look_at = 2 * slots.by_key.len();
         }
-        Arc::clone(slots.entry(key).or_insert_with(|| Arc::new(Slot::new(key))))
+        Arc::clone(
+            slots
+                .by_key
+                .entry(key)
+                .or_insert_with(|| Arc::new(Slot::new(key))),
+        )
     }
 
     /// Forgets the session of `key`; whoever asks next gets a new one.
     pub fn forget(&self, key: SessionKey) {
-        if let Some(slot) = lock(&self.slots).get(&key) {
+        if let Some(slot) = lock(&self.slots).by_key.get(&key) {
             slot.forget();
         }
     }
 
     /// Forgets every session.
     pub fn forget_all(&self) {
-        for slot in lock(&self.slots).values() {
+        for slot in lock(&self.slots).by_key.values() {
             slot.forget();
         }
     }
@@ -62,16 +89,52 @@ pub struct Slot {
 struct State {
     session: Option<Session>,
     /// The renewal in flight. It belongs to no caller: who asked first may leave without ending it for the others.
-    flight: Option<watch::Receiver<Option<Result<Session, Error>>>>,
+    flight: Option<Flight>,
     failure: Option<Failure>,
     /// Grows with every failure in a row, and with it the pause before the next try.
     failures: u32,
     renewals: u64,
 }
 
+/// What the renewal brings, once it has.
+type Flight = watch::Receiver<Option<Result<Session, Error>>>;
+
 struct Failure {
     error: Error,
+    failed_at: SystemTime,
     retry_at: SystemTime,
+}
+
+impl State {
+    /// The renewal in flight. One whose runtime is gone will never land: it is let go, or nobody would ever begin another.
+    fn flight(&mut self) -> Option<&Flight> {
+        if self
+            .flight
+            .as_ref()
+            .is_some_and(|flight| flight.has_changed().is_err())
+        {
+            self.flight = None;
+        }
+        self.flight.as_ref()
+    }
+
+    /// Notes a failure, and until when nothing is tried.
+    fn fail(&mut self, error: &Error, now: SystemTime) {
+        self.failures = self.failures.saturating_add(1);
+        self.failure = pause_after(error, self, now).map(|pause| Failure {
+            error: error.clone(),
+            failed_at: now,
+            retry_at: now + pause,
+        });
+    }
+
+    /// The failure after which nothing is tried yet.
+    fn pause(&self, now: SystemTime) -> Option<&Failure> {
+        // A clock that was set back would make seconds of it hours.
+        self.failure
+            .as_ref()
+            .filter(|failure| failure.failed_at <= now && now < failure.retry_at)
+    }
 }
 
 impl Slot {
@@ -149,29 +212,38 @@ impl Slot {
             {
                 return Ok(session);
             }
-            let paused = state.failure.as_ref().filter(|failure| now < failure.retry_at);
-            if let Some(session) = state
+            let valid = state
                 .session
                 .as_ref()
-                .filter(|s| s.is_valid(now) && !s.is_worth_waiting(now))
-            {
+                .filter(|session| session.is_valid(now))
+                .cloned();
+            let is_idle = state.flight().is_none();
+            let pause = state.pause(now);
+            if let Some(session) = valid.as_ref().filter(|session| !session.is_worth_waiting(now)) {
                 let session = session.clone();
-                if paused.is_none() && state.flight.is_none() {
+                if is_idle && pause.is_none() {
                     self.start(&mut state, host, mint());
                 }
                 return Ok(session);
             }
-            if let (Some(failure), None) = (paused, &state.flight) {
-                let servable = state.session.as_ref().filter(|session| session.is_valid(now));
-                return servable.cloned().ok_or_else(|| failure.error.clone());
+            // A person who was missing may be there now.
+            if let Some(failure) =
+                pause.filter(|failure| is_idle && failure.error.kind() != ErrorKind::NeedsUser)
+            {
+                return valid.ok_or_else(|| failure.error.clone());
             }
-            match &state.flight {
+            match state.flight() {
                 Some(flight) => flight.clone(),
                 None => self.start(&mut state, host, mint()),
             }
         };
         let outcome = landed(flight).await;
-        outcome.or_else(|error| self.valid(host.now()).ok_or(error))
+        let now = host.now();
+        match outcome {
+            Ok(session) if session.is_valid(now) => Ok(session),
+            Ok(_) => self.valid(now).ok_or_else(too_late),
+            Err(error) => self.valid(now).ok_or(error),
+        }
     }
 
     /// A new session, whatever there is: the renewal in flight, or one begun now.
@@ -184,7 +256,7 @@ impl Slot {
     {
         let flight = {
             let mut state = lock(&self.state);
-            match &state.flight {
+            match state.flight() {
                 Some(flight) => flight.clone(),
                 None => self.start(&mut state, host, mint()),
             }
@@ -192,27 +264,26 @@ impl Slot {
         landed(flight).await
     }
 
-    fn start<F>(
-        self: &Arc<Self>,
-        state: &mut State,
-        host: &Host,
-        mint: F,
-    ) -> watch::Receiver<Option<Result<Session, Error>>>
+    fn start<F>(self: &Arc<Self>, state: &mut State, host: &Host, mint: F) -> Flight
     where
         F: Future<Output = Result<Session, Error>> + Send + 'static,
     {
         let (sender, receiver) = watch::channel(None);
+        let Ok(runtime) = Handle::try_current() else {
+            sender.send_replace(Some(Err(Error::config(
+                "credentials were asked for outside of a tokio runtime",
+            )
+            .with_hint("Ask within one, as `#[tokio::main]` sets it up."))));
+            return receiver;
+        };
         state.flight = Some(receiver.clone());
         let (slot, host) = (Arc::clone(self), host.clone());
         // Two tasks, so that a panic in `mint` ends the flight with an error and not with silence.
-        let minting: JoinHandle<_> = tokio::spawn(mint);
-        tokio::spawn(async move {
-            let outcome = minting.await.unwrap_or_else(|error| {
-                Err(Error::new(
-                    ErrorKind::Internal,
-                    format!("the renewal stopped: {error}"),
-                ))
-            });
+        let minting: JoinHandle<_> = runtime.spawn(mint);
+        runtime.spawn(async move {
+            let outcome = minting
+                .await
+                .unwrap_or_else(|error| Err(bug(format!("the renewal stopped: {error}"))));
             sender.send_replace(Some(slot.land(host.now(), outcome)));
         });
         receiver
@@ -224,25 +295,24 @@ impl Slot {
         state.flight = None;
         match outcome {
             Ok(session) => {
+                state.renewals += 1;
                 let longer = state
                     .session
-                    .take()
-                    .filter(|old| old.is_valid(now) && old.expires_at() > session.expires_at());
-                let session = longer.unwrap_or(session);
+                    .as_ref()
+                    .filter(|old| old.is_valid(now) && old.expires_at() > session.expires_at())
+                    .cloned();
+                if let Some(longer) = longer {
+                    // Still due for renewal: without a pause every caller would begin the next one.
+                    state.fail(&shorter(), now);
+                    return Ok(longer);
+                }
                 state.session = Some(session.clone());
                 state.failure = None;
                 state.failures = 0;
-                state.renewals += 1;
                 Ok(session)
             }
             Err(error) => {
-                state.failures = state.failures.saturating_add(1);
-                if let Some(pause) = pause_after(&error, &state, now) {
-                    state.failure = Some(Failure {
-                        error: error.clone(),
-                        retry_at: now + pause,
-                    });
-                }
+                state.fail(&error, now);
                 if state
                     .session
                     .as_ref()
@@ -256,14 +326,13 @@ impl Slot {
     }
 }
 
-/// How long nothing is tried after a failure: a refusal 1 to 5 s, what needs the person not at all; while a session is
-/// valid 15 s and twice as much each time up to 5 min, or 1 to 5 s when callers already wait for its successor.
+/// How long nothing is tried after a failure: a refusal 1 to 5 s; while a session is valid 15 s and twice as much each
+/// time up to 5 min, or 1 to 5 s when callers already wait for its successor. What needs the person holds nobody up who
+/// has to wait anyway; it only keeps the renewals behind a valid session from following each other.
 fn pause_after(error: &Error, state: &State, now: SystemTime) -> Option<Duration> {
     let short = Duration::from_secs_f64(1.0 + 4.0 * random());
-    match error.kind() {
-        ErrorKind::NeedsUser => return None,
-        ErrorKind::Denied | ErrorKind::Config | ErrorKind::NotConfigured => return Some(short),
-        _ => {}
+    if let ErrorKind::Denied | ErrorKind::Config | ErrorKind::NotConfigured = error.kind() {
+        return Some(short);
     }
     let session = state.session.as_ref().filter(|session| session.is_valid(now))?;
     let doublings = state.failures.saturating_sub(1).min(5);
@@ -278,15 +347,37 @@ fn pause_after(error: &Error, state: &State, now: SystemTime) -> Option<Duration
     Some(pause.min(session.lifetime() / 20))
 }
 
-async fn landed(mut flight: watch::Receiver<Option<Result<Session, Error>>>) -> Result<Session, Error> {
+async fn landed(mut flight: Flight) -> Result<Session, Error> {
     match flight.wait_for(Option::is_some).await {
         Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(stopped())),
         Err(_) => Err(stopped()),
     }
 }
 
+/// The runtime that the renewal ran on was shut down.
 fn stopped() -> Error {
-    Error::new(ErrorKind::Internal, "the renewal was stopped before it ended")
+    Error::new(ErrorKind::Unavailable, "the renewal was stopped before it ended")
+        .with_hint("Ask again: the runtime it ran on has been shut down.")
+}
+
+fn bug(message: String) -> Error {
+    Error::new(ErrorKind::Internal, message).with_hint("This is a bug of rolecall: please report it.")
+}
+
+fn too_late() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the new session had ended before it could be handed out",
+    )
+    .with_hint("Ask again: the clock was moved, or the machine slept, while the session was on its way.")
+}
+
+fn shorter() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "STS gave a session that ends before the present one",
+    )
+    .with_hint("The present one goes on while it is valid.")
 }
 
 /// A panic elsewhere leaves nothing half-written in these states, so a poisoned lock is as good as any.
