@@ -3,6 +3,7 @@
 //! A scenario is one text file in `tests/scenarios`: why it is there, then `-- config --`, `-- credentials --`,
 //! `-- env --`, `-- request --` and `-- expect --`. After a change that is meant,
 //! `UPDATE_SCENARIOS=1 cargo test -p rolecall --test chain` writes what is now the outcome, to be read in the diff.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 #[path = "support/sentences.rs"]
 mod sentences;
