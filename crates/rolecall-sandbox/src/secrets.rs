@@ -328,7 +328,7 @@ mod tests {
             assert_eq!(forms(&secrets, &every), ["percent-encoded"]);
             let twice = every.replace('%', "%25");
             assert_eq!(forms(&secrets, &twice), ["percent-encoded"]);
-            let escaped: String = text.bytes().map(|byte| format!("\\u{:04X}", byte)).collect();
+            let escaped: String = text.bytes().map(|byte| format!("\\u{byte:04X}")).collect();
             assert_eq!(forms(&secrets, &escaped), ["JSON-escaped"]);
             let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
             assert_eq!(forms(&secrets, &hex), ["hex"]);

@@ -25,6 +25,8 @@ pub(crate) struct Raw {
     pub(crate) body: Vec<u8>,
     pub(crate) at: SystemTime,
     pub(crate) unsigned_payload: bool,
+    /// In chunks, with a trailing checksum.
+    pub(crate) streaming: bool,
 }
 
 /// An answer, read as far as tests look at it.
@@ -85,6 +87,7 @@ impl Raw {
             body: body.as_bytes().to_vec(),
             at: sandbox.now(),
             unsigned_payload: false,
+            streaming: false,
         }
     }
 
@@ -137,10 +140,12 @@ impl Raw {
             .time(self.at)
             .settings(settings)
             .build()
-            .unwrap()
+            .expect("a test's own helper")
             .into();
         let uri = format!("{}{}", sandbox.endpoint(), self.path);
-        let body = if self.unsigned_payload {
+        let body = if self.streaming {
+            SignableBody::StreamingUnsignedPayloadTrailer
+        } else if self.unsigned_payload {
             SignableBody::UnsignedPayload
         } else {
             SignableBody::Bytes(&self.body)
@@ -149,8 +154,10 @@ impl Raw {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let signable = SignableRequest::new(&self.method, &uri, headers, body).unwrap();
-        let (instructions, _) = sign(signable, &parameters).unwrap().into_parts();
+        let signable = SignableRequest::new(&self.method, &uri, headers, body).expect("a test's own helper");
+        let (instructions, _) = sign(signable, &parameters)
+            .expect("a test's own helper")
+            .into_parts();
         for (name, value) in instructions.headers() {
             self.headers.push((name.to_owned(), value.to_owned()));
         }
@@ -192,8 +199,11 @@ impl Raw {
 
 /// Sends bytes and reads until the server closes, or says nothing for so long.
 pub(crate) fn exchange(sandbox: &Sandbox, text: &[u8], patience: Duration) -> Answer {
-    let mut stream = TcpStream::connect(sandbox.endpoint().trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut stream =
+        TcpStream::connect(sandbox.endpoint().trim_start_matches("http://")).expect("a test's own helper");
+    stream
+        .set_read_timeout(Some(patience))
+        .expect("a test's own helper");
     let _ = stream.write_all(text);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

@@ -3,4 +3,5 @@
 mod clocks;
 mod common;
 mod decisions;
+mod setup;
 mod signatures;
