@@ -3,5 +3,6 @@
 mod clocks;
 mod common;
 mod decisions;
+mod logs;
 mod setup;
 mod signatures;
