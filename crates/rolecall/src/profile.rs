@@ -145,6 +145,18 @@ impl ProfileSet {
     /// [`ErrorKind::Config`] for a file that cannot be read, and for what the format does not allow, with file and line.
     pub fn load(host: &Host) -> Result<Self, Error> {
         let mut set = Self::default();
+        for (kind, path) in Self::paths(host) {
+            let text = host.read(&path)?.map(Zeroizing::new);
+            if let Some(text) = &text {
+                set.add(kind, &path, text)?;
+            }
+            set.files.push((path, text.is_some()));
+        }
+        Ok(set)
+    }
+
+    /// The files that [`ProfileSet::load`] reads, in that order.
+    pub fn paths(host: &Host) -> Vec<(FileKind, PathBuf)> {
         let places = [
             (
                 FileKind::Config,
@@ -157,22 +169,16 @@ impl ProfileSet {
                 "credentials",
             ),
         ];
-        for (kind, variables, name) in places {
-            let Some(path) = variables
-                .iter()
-                .find_map(|variable| host.env(variable))
+        let place = |variables: [&str; 2], name| {
+            let named = variables.iter().find_map(|variable| host.env(variable));
+            named
                 .map(|path| expand_home(path, host))
                 .or_else(|| Some(host.home()?.join(".aws").join(name)))
-            else {
-                continue;
-            };
-            let text = host.read(&path)?.map(Zeroizing::new);
-            if let Some(text) = &text {
-                set.add(kind, &path, text)?;
-            }
-            set.files.push((path, text.is_some()));
-        }
-        Ok(set)
+        };
+        places
+            .into_iter()
+            .filter_map(|(kind, variables, name)| Some((kind, place(variables, name)?)))
+            .collect()
     }
 
     /// Adds the text of one file. The credentials file is to be added last: its properties win.
