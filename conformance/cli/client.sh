@@ -13,6 +13,7 @@ aws s3 cp --only-show-errors "$folder/out" "s3://$bucket/conformance/cli.txt"
 aws s3 cp --only-show-errors "s3://$bucket/conformance/cli.txt" "$folder/in"
 cmp "$folder/out" "$folder/in"
 
+SECONDS=0
 while ((SECONDS < $1)); do
   arn=$(aws sts get-caller-identity --query Arn --output json)
   buckets=$(aws s3api list-buckets --query 'Buckets[].Name' --output json)
