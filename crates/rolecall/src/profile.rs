@@ -16,6 +16,8 @@ pub use parse::FileKind;
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
+    /// A command-line argument of that name.
+    Argument(&'static str),
     /// Nobody said anything; the text names the rule.
     Default(&'static str),
     /// A line of a file.
@@ -34,6 +36,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Argument(name) => f.write_str(name),
             Self::Default(rule) => write!(f, "default: {rule}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Flag(name) => write!(f, "--{name}"),

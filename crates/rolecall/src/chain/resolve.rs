@@ -51,7 +51,13 @@ impl<'a> Resolver<'a> {
         // The last role first, until a source is reached.
         let mut steps = Vec::new();
         let (target, source) = match named {
-            Named::Profile(name) => (Target::Profile(name.clone()), self.walk(&name, &mut steps)?),
+            Named::Profile(name) => {
+                let source = self.walk_from(&name, &mut Vec::new(), &mut steps);
+                (
+                    Target::Profile(name),
+                    source.map_err(|error| self.unnamed(error))?,
+                )
+            }
             Named::Role(arn) => (Target::Role(arn.clone()), self.bare_role(Some(arn), &mut steps)?),
             Named::InSourcesPartition { account, resource } => {
                 let source = self.bare_role(None, &mut steps)?;
@@ -67,7 +73,7 @@ impl<'a> Resolver<'a> {
                     Step {
                         arn: arn.clone(),
                         profile: None,
-                        origin: Origin::Flag("TARGET"),
+                        origin: Origin::Argument("TARGET"),
                     },
                 );
                 (Target::Role(arn), source)
@@ -100,6 +106,17 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    /// An error about a profile nobody named says where the name comes from.
+    fn unnamed(&self, error: Error) -> Error {
+        if self.request.target.is_some() || error.kind() != crate::ErrorKind::NotConfigured {
+            return error;
+        }
+        match self.host.env("AWS_PROFILE") {
+            Some(_) => error.with_hint("The name comes from AWS_PROFILE."),
+            None => error.with_hint("No target was named, and AWS_PROFILE is not set: name a profile, a role ARN or ACCOUNT/ROLE."),
+        }
+    }
+
     fn default_profile(&self) -> &str {
         self.host.env("AWS_PROFILE").unwrap_or("default")
     }
@@ -110,7 +127,7 @@ impl<'a> Resolver<'a> {
             steps.push(Step {
                 arn,
                 profile: None,
-                origin: Origin::Flag("TARGET"),
+                origin: Origin::Argument("TARGET"),
             });
         }
         if let Some(name) = self.request.source_profile.clone() {
@@ -133,10 +150,6 @@ impl<'a> Resolver<'a> {
     }
 
     /// The steps and the source of a profile; `--source-profile` replaces the target's own source.
-    fn walk(&mut self, name: &str, steps: &mut Vec<Step<'a>>) -> Result<Source, Error> {
-        self.walk_from(name, &mut Vec::new(), steps)
-    }
-
     fn walk_from(
         &mut self,
         name: &str,

@@ -1,0 +1,25 @@
+//! What is said on stderr beside errors: warnings by default, more with `-v`, anything with `ROLECALL_LOG`.
+
+use std::io;
+
+use rolecall::Host;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) fn start(host: &Host, verbose: u8) {
+    let default = match verbose {
+        0 => "error,rolecall=warn",
+        1 => "error,rolecall=debug",
+        _ => "debug",
+    };
+    let filter = host.env("ROLECALL_LOG").unwrap_or(default);
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(verbose > 1)
+        .without_time()
+        .with_ansi(false)
+        .init();
+}
