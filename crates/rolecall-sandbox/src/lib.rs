@@ -1,1 +1,334 @@
-//! x
+//! The embedded AWS: STS, IAM, a little S3 and SNS, on loopback, that enforces what AWS enforces.
+//!
+//! A [`Sandbox`] is a real HTTP server on a thread of its own, for tests that are async and tests that are not. It stops
+//! when it is dropped. What it issues are canaries: keys that look like no real ones, and that [`Sandbox::secrets`]
+//! remembers, so that a test can search whatever was printed, logged or written for them.
+//!
+//! ```
+//! use rolecall_sandbox::{Sandbox, client::Client};
+//! let sandbox = Sandbox::builder().start()?;
+//! let joe = sandbox.user_keys("joe.bloggs").expect("the article's user");
+//! let client = Client::new(sandbox.endpoint(), "us-east-1", joe.credentials());
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let identity = runtime.block_on(client.get_caller_identity()).expect("joe may ask who he is");
+//! assert_eq!(identity.arn, "arn:aws:iam::111111111111:user/joe.bloggs");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod api;
+mod authz;
+mod calls;
+pub mod client;
+mod clock;
+mod faults;
+mod iam;
+mod ids;
+mod s3;
+mod secrets;
+mod server;
+mod sigv4;
+mod sns;
+mod state;
+mod sts;
+mod world;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use calls::Call;
+pub use faults::Fault;
+pub use secrets::{IssuedSecrets, Leak};
+use server::Shared;
+pub use world::{Account, Role, User, World};
+
+/// How a sandbox is to be.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    world: World,
+    session_seconds: Option<u64>,
+    port: u16,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            world: World::article(),
+            session_seconds: None,
+            port: 0,
+        }
+    }
+}
+
+impl Builder {
+    /// What exists in it; [`World::article`] unless told.
+    pub fn world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// Sessions end this many seconds after they were issued (at least 2), whatever was asked for. What is asked for is
+    /// still held to AWS's limits.
+    pub fn session_seconds(mut self, seconds: u64) -> Self {
+        self.session_seconds = Some(seconds);
+        self
+    }
+
+    /// The port on 127.0.0.1; 0 is any free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the port is taken, when the world is not sound, or when sessions are to last less than 2 seconds.
+    pub fn start(self) -> io::Result<Sandbox> {
+        if self.session_seconds.is_some_and(|seconds| seconds < 2) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "sessions of less than 2 seconds end before a client has used them",
+            ));
+        }
+        let recorder = secrets::Recorder::default();
+        let shared = Arc::new(Shared {
+            clock: clock::Clock::default(),
+            state: Mutex::new(self.world.build(&recorder)?),
+            recorder,
+            log: calls::Log::default(),
+            faults: faults::Faults::default(),
+            session_seconds: self.session_seconds,
+        });
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        listener.set_nonblocking(true)?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("sandbox".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    if let Ok(listener) = TcpListener::from_std(listener) {
+                        server::serve(listener, served, stopped).await;
+                    }
+                });
+            })?;
+        Ok(Sandbox {
+            endpoint,
+            world: self.world,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+/// A running embedded AWS. Dropped, it stops.
+pub struct Sandbox {
+    endpoint: String,
+    world: World,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An account and its administrator's key, in the shape of `rolecall sandbox --json`.
+#[derive(Clone, serde::Serialize)]
+pub struct AccountAccess {
+    /// Twelve digits.
+    pub id: String,
+    /// The key id of the user `admin`.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: String,
+}
+
+impl fmt::Debug for AccountAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountAccess")
+            .field("id", &self.id)
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A user's long-term key.
+#[derive(Clone)]
+pub struct UserKeys {
+    /// `AKIA…`.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: String,
+}
+
+impl UserKeys {
+    /// The key as every Rust AWS client takes it.
+    pub fn credentials(&self) -> aws_credential_types::Credentials {
+        aws_credential_types::Credentials::new(
+            &self.access_key_id,
+            &self.secret_access_key,
+            None,
+            None,
+            "sandbox",
+        )
+    }
+}
+
+impl fmt::Debug for UserKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserKeys")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// A sandbox of the article's world, unless told otherwise.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// `http://127.0.0.1:PORT`, for every service.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Every account with the key of its administrator.
+    pub fn accounts(&self) -> Vec<AccountAccess> {
+        let state = self.shared.state();
+        state
+            .accounts
+            .keys()
+            .filter_map(|id| {
+                let (key_id, key) = state.key_of(*id, "admin")?;
+                Some(AccountAccess {
+                    id: id.to_string(),
+                    access_key_id: key_id.to_owned(),
+                    secret_access_key: key.secret.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// The line of `rolecall sandbox --json`: `{"endpoint": …, "accounts": […]}`. It holds the administrators' secrets.
+    pub fn ready_line(&self) -> String {
+        serde_json::json!({"endpoint": self.endpoint, "accounts": self.accounts()}).to_string()
+    }
+
+    /// The text of `~/.aws/config` inside of `rolecall sandbox -- CMD`.
+    pub fn config_file(&self) -> String {
+        self.world.config_file()
+    }
+
+    /// The text of `~/.aws/credentials` inside of `rolecall sandbox -- CMD`.
+    pub fn credentials_file(&self) -> String {
+        self.world.credentials_file(&self.shared.state())
+    }
+
+    /// The first access key of a user, in the first account that has a user of this name.
+    pub fn user_keys(&self, name: &str) -> Option<UserKeys> {
+        let state = self.shared.state();
+        let account = state
+            .accounts
+            .iter()
+            .find(|(_, account)| account.users.contains_key(name))
+            .map(|(id, _)| *id)?;
+        let (id, key) = state.key_of(account, name)?;
+        Some(UserKeys {
+            access_key_id: id.to_owned(),
+            secret_access_key: key.secret.clone(),
+        })
+    }
+
+    /// Moves the session clock on: sessions end, and `aws:CurrentTime` moves. Signatures are judged as before.
+    pub fn advance(&self, by: Duration) {
+        self.shared.clock.advance(by);
+    }
+
+    /// The session clock.
+    pub fn now(&self) -> SystemTime {
+        self.shared.clock.session()
+    }
+
+    /// Lets the server's clocks run this many seconds ahead of the machine's (behind, where negative): what a client
+    /// sees whose own clock is wrong.
+    pub fn set_skew(&self, seconds: i64) {
+        self.shared.clock.set_skew(seconds);
+    }
+
+    /// Every secret access key and session token issued until now.
+    pub fn secrets(&self) -> IssuedSecrets {
+        self.shared.recorder.snapshot()
+    }
+
+    /// What was asked until now, oldest first; the last 10,000.
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.log.all()
+    }
+
+    /// How often an operation was called, refusals and faults included.
+    pub fn count(&self, operation: &str) -> usize {
+        self.shared.log.count(operation)
+    }
+
+    /// The next `times` calls of `operation` (`*` is any) meet `fault`.
+    pub fn inject(&self, fault: Fault, operation: &str, times: usize) {
+        self.shared.faults.inject(fault, operation, times);
+    }
+
+    /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an
+    /// inline policy on `aws:TokenIssueTime`. Whether there is such a role.
+    pub fn revoke_sessions(&self, role_arn: &str) -> bool {
+        let before = clock::iso8601(self.now() + Duration::from_secs(1));
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "RevokeOlderSessions", "Effect": "Deny",
+                "Action": "*", "Resource": "*",
+                "Condition": {{"DateLessThan": {{"aws:TokenIssueTime": "{before}"}}}}}}]}}"#
+        );
+        let Ok(policy) = state::Policy::parse(&text) else {
+            return false;
+        };
+        let mut state = self.shared.state();
+        for (id, account) in &mut state.accounts {
+            for role in account.roles.values_mut() {
+                if role.named.arn(*id, "role") == role_arn {
+                    role.named
+                        .inline
+                        .insert("AWSRevokeOlderSessions".to_owned(), policy);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What the services have in common: a request, its parameters, an answer, a refusal.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::Full;
+use percent_encoding::percent_decode_str;
+
+use crate::ids;
+
+/// The services that answer here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Service {
+    Iam,
+    S3,
+    Sns,
+    Sts,
+}
+
+impl Service {
+    /// The name in credential scopes and actions.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::S3 => "s3",
+            Self::Sns => "sns",
+            Self::Sts => "sts",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Iam, Self::S3, Self::Sns, Self::Sts]
+            .into_iter()
+            .find(|service| service.name() == name)
+    }
+
+    /// The version of the query protocol's API, which tells the services apart when nothing is signed.
+    pub(crate) fn from_version(version: &str) -> Option<Self> {
+        match version {
+            "2010-03-31" => Some(Self::Sns),
+            "2010-05-08" => Some(Self::Iam),
+            "2011-06-15" => Some(Self::Sts),
+            _ => None,
+        }
+    }
+
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
+            Self::S3 => "http://s3.amazonaws.com/doc/2006-03-01/",
+            Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
+            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        }
+    }
+}
+
+/// A request, read to its end.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    /// As it stood in the request line, because that is what was signed.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) from: IpAddr,
+}
+
+impl Incoming {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The first value of a query parameter.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Splits `a=b&c` into decoded pairs; `plus` says whether `+` is a blank, as in forms.
+pub(crate) fn pairs(text: &str, plus: bool) -> Vec<(String, String)> {
+    let decoded = |text: &str| {
+        let text = if plus {
+            text.replace('+', " ")
+        } else {
+            text.to_owned()
+        };
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(key), decoded(value))
+        })
+        .collect()
+}
+
+/// The parameters of a call of the query protocol.
+#[derive(Debug, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(crate) fn of(incoming: &Incoming) -> Self {
+        let mut pairs_of_both = incoming.query.clone();
+        if incoming.method == Method::POST {
+            pairs_of_both.extend(pairs(&String::from_utf8_lossy(&incoming.body), true));
+        }
+        Self(pairs_of_both)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter the call cannot do without.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.find(name).filter(|value| !value.is_empty()).ok_or_else(|| {
+            let member = lower_first(name);
+            Refusal::validation(format!(
+                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
+                 Member must not be null"
+            ))
+        })
+    }
+
+    /// `PREFIX.member.N[.FIELD]`, in order, up to the first N that is missing.
+    pub(crate) fn members(&self, prefix: &str, field: &str) -> Vec<Option<&str>> {
+        let mut found = Vec::new();
+        for n in 1..=1000 {
+            let stem = format!("{prefix}.member.{n}");
+            let name = if field.is_empty() {
+                stem.clone()
+            } else {
+                format!("{stem}.{field}")
+            };
+            let any = self
+                .0
+                .iter()
+                .any(|(key, _)| *key == stem || key.starts_with(&format!("{stem}.")));
+            if !any {
+                break;
+            }
+            found.push(self.find(&name));
+        }
+        found
+    }
+}
+
+/// `RoleArn` as the validation messages write it, `roleArn`.
+pub(crate) fn lower_first(name: &str) -> String {
+    let mut characters = name.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
+}
+
+/// A refusal, with AWS's own code and status.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// Further elements of S3's errors.
+    pub(crate) more: Vec<(&'static str, String)>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code,
+            message: message.into(),
+            more: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, element: &'static str, text: impl Into<String>) -> Self {
+        self.more.push((element, text.into()));
+        self
+    }
+
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::new(403, "AccessDenied", message)
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new(400, "ValidationError", message)
+    }
+
+    pub(crate) fn malformed_policy(message: impl Into<String>) -> Self {
+        Self::new(400, "MalformedPolicyDocument", message)
+    }
+}
+
+/// What a service answers.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// Headers whose names the client chose (`x-amz-meta-*`).
+    pub(crate) metadata: Vec<(String, String)>,
+}
+
+impl Answer {
+    pub(crate) fn empty(status: u16) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn xml(body: String) -> Self {
+        Self {
+            body: body.into_bytes(),
+            headers: vec![("content-type", "application/xml".to_owned())],
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// The query protocol's envelope: `<XResponse><XResult>…</XResult><ResponseMetadata>…`.
+pub(crate) fn query_answer(service: Service, operation: &str, request_id: &str, result: &str) -> Answer {
+    let namespace = service.namespace();
+    let mut answer = Answer::xml(format!(
+        "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{result}</{operation}Result>\
+         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+    ));
+    answer.headers = vec![("content-type", "text/xml".to_owned())];
+    answer
+}
+
+/// A refusal as the service words it.
+pub(crate) fn refused(service: Service, refusal: &Refusal, request_id: &str, head: bool) -> Answer {
+    let (code, message) = (refusal.code, escaped(&refusal.message));
+    let kind = if refusal.status.is_server_error() {
+        "Receiver"
+    } else {
+        "Sender"
+    };
+    let (body, content_type) = if service == Service::S3 {
+        let more: String = refusal
+            .more
+            .iter()
+            .map(|(element, text)| format!("<{element}>{}</{element}>", escaped(text)))
+            .collect();
+        (
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+                 {more}<RequestId>{request_id}</RequestId><HostId>sandbox</HostId></Error>"
+            ),
+            "application/xml",
+        )
+    } else {
+        (
+            format!(
+                "<ErrorResponse xmlns=\"{}\"><Error><Type>{kind}</Type><Code>{code}</Code>\
+                 <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+                service.namespace()
+            ),
+            "text/xml",
+        )
+    };
+    Answer {
+        status: refusal.status,
+        // S3 answers HEAD with the status alone.
+        body: if head { Vec::new() } else { body.into_bytes() },
+        headers: vec![("content-type", content_type.to_owned())],
+        metadata: Vec::new(),
+    }
+}
+
+/// The answer as it goes out, with the headers every answer has.
+pub(crate) fn response(
+    answer: Answer,
+    service: Service,
+    request_id: &str,
+    date: &str,
+) -> Response<Full<Bytes>> {
+    let mut builder = Response::builder()
+        .status(answer.status)
+        .header("date", date)
+        .header("x-amzn-requestid", request_id);
+    if service == Service::S3 {
+        builder = builder
+            .header("x-amz-request-id", request_id)
+            .header("x-amz-id-2", "sandbox")
+            .header("server", "AmazonS3");
+    }
+    for (name, value) in &answer.headers {
+        builder = builder.header(*name, value);
+    }
+    for (name, value) in &answer.metadata {
+        builder = builder.header(name, value);
+    }
+    builder
+        .body(Full::new(Bytes::from(answer.body)))
+        .unwrap_or_else(|_| internal(date))
+}
+
+/// Only a header that cannot be written leads here.
+fn internal(date: &str) -> Response<Full<Bytes>> {
+    let refusal = Refusal::new(500, "InternalFailure", "the answer cannot be written");
+    let answer = refused(Service::Sts, &refusal, &ids::request(), false);
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = answer.status;
+    if let Ok(date) = date.parse() {
+        response.headers_mut().insert("date", date);
+    }
+    response
+}
+
+/// Text as XML has it.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\r' => safe.push_str("&#13;"),
+            // XML has no way to write the other control characters.
+            c if c.is_control() && c != '\n' && c != '\t' => safe.push('\u{fffd}'),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

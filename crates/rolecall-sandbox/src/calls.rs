@@ -1,0 +1,58 @@
+//! What was asked of a sandbox, without a secret in it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// How many calls are kept; the counts go on.
+const KEPT: usize = 10_000;
+
+/// One call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// `sts`, `iam`, `s3`, `sns`.
+    pub service: &'static str,
+    /// The operation, as in `AssumeRole`.
+    pub operation: String,
+    /// Who signed it, where the signature was good.
+    pub principal: Option<String>,
+    /// The HTTP status of the answer; 0 where a fault left none.
+    pub status: u16,
+    /// The error code of the answer.
+    pub code: Option<String>,
+    /// When, on the server's wall clock.
+    pub at: SystemTime,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log(Mutex<(VecDeque<Call>, BTreeMap<String, usize>)>);
+
+impl Log {
+    pub(crate) fn record(&self, call: Call) {
+        tracing::debug!(
+            service = call.service,
+            operation = %call.operation,
+            principal = call.principal.as_deref().unwrap_or("-"),
+            status = call.status,
+            code = call.code.as_deref().unwrap_or("-"),
+            "call"
+        );
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *log.1.entry(call.operation.clone()).or_default() += 1;
+        if log.0.len() == KEPT {
+            log.0.pop_front();
+        }
+        log.0.push_back(call);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Call> {
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.0.iter().cloned().collect()
+    }
+
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.1.get(operation).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,249 @@
+//! The HTTP server: connections in, answers out, and nothing a client sends takes it down.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming as Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::api::{self, Answer, Incoming, Params, Refusal, Service};
+use crate::calls::{Call as Logged, Log};
+use crate::clock::{self, Clock};
+use crate::faults::{Fault, Faults};
+use crate::secrets::Recorder;
+use crate::state::State;
+use crate::sts::Call;
+use crate::{iam, ids, s3, sigv4, sns, sts};
+
+/// The largest body that is read.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// How many connections are served at once; further ones wait for their turn.
+const CONNECTIONS: usize = 1024;
+/// How long a client may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the server and its owner share.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) state: Mutex<State>,
+    pub(crate) recorder: Recorder,
+    pub(crate) log: Log,
+    pub(crate) faults: Faults,
+    pub(crate) session_seconds: Option<u64>,
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The fault that ends a connection; hyper carries it out of the service.
+#[derive(Debug)]
+struct ResetConnection;
+
+impl fmt::Display for ResetConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault resets this connection")
+    }
+}
+
+impl std::error::Error for ResetConnection {}
+
+/// Serves until `stop` is dropped or told.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: oneshot::Receiver<Infallible>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let accepting = async {
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return;
+            };
+            match listener.accept().await {
+                Ok((stream, from)) => {
+                    let shared = Arc::clone(&shared);
+                    tokio::spawn(async move {
+                        connection(stream, from, shared).await;
+                        drop(permit);
+                    });
+                }
+                // Out of file descriptors, most likely: some connection has to end first.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        _ = stop => {}
+    }
+}
+
+async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
+    // Answers are small and waited for.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| handle(request, from.ip(), Arc::clone(&shared)));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if (&mut connection).await.is_err() {
+        let stream = connection.into_parts().io.into_inner();
+        // What is left unread or unsaid is dropped at once; for a reset, the client must see one.
+        let _ = stream.set_zero_linger();
+    }
+}
+
+async fn handle(
+    request: Request<Body>,
+    from: IpAddr,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, ResetConnection> {
+    let request_id = ids::request();
+    let (parts, body) = request.into_parts();
+    let mut incoming = Incoming {
+        path: parts.uri.path().to_owned(),
+        query: api::pairs(parts.uri.query().unwrap_or_default(), false),
+        method: parts.method,
+        headers: parts.headers,
+        body: Bytes::new(),
+        from,
+    };
+    let body = Limited::new(body, BODY_LIMIT).collect().await;
+    let read = match body {
+        Ok(body) => {
+            incoming.body = body.to_bytes();
+            Ok(())
+        }
+        Err(_) => Err(Refusal::new(
+            413,
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+        )),
+    };
+    let params = Params::of(&incoming);
+    let service = service_of(&incoming, &params);
+    let operation = match service {
+        Service::S3 => s3::operation(&incoming).to_owned(),
+        // What a client calls its operation goes into the log, so it is cut to something printable.
+        _ => params
+            .find("Action")
+            .unwrap_or_default()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(64)
+            .collect(),
+    };
+    let fault = shared.faults.take(&operation);
+    let mut logged = Logged {
+        service: service.name(),
+        operation,
+        principal: None,
+        status: 0,
+        code: None,
+        at: shared.clock.wall(),
+    };
+    match fault {
+        Some(Fault::Delay(by)) => tokio::time::sleep(by).await,
+        Some(Fault::Hang) => {
+            shared.log.record(logged);
+            return std::future::pending().await;
+        }
+        Some(Fault::Reset) => {
+            shared.log.record(logged);
+            return Err(ResetConnection);
+        }
+        _ => {}
+    }
+
+    let head = incoming.method == Method::HEAD;
+    let outcome = read.and_then(|()| {
+        if let Some(refusal) = fault.and_then(|fault| fault.refusal(service)) {
+            return Err(refusal);
+        }
+        if fault == Some(Fault::Garbage) {
+            return Ok(Answer {
+                body: b"<html>this is not the service you are looking for".to_vec(),
+                ..Answer::default()
+            });
+        }
+        answer(
+            &mut incoming,
+            &params,
+            service,
+            fault,
+            &request_id,
+            &shared,
+            &mut logged,
+        )
+    });
+    let mut answer = outcome.unwrap_or_else(|refusal| {
+        logged.code = Some(refusal.code.to_owned());
+        api::refused(service, &refusal, &request_id, head)
+    });
+    if fault == Some(Fault::TruncatedXml) {
+        answer.body.truncate(answer.body.len() / 2);
+    }
+    logged.status = answer.status.as_u16();
+    shared.log.record(logged);
+    let date = clock::http_date(shared.clock.wall());
+    Ok(api::response(answer, service, &request_id, &date))
+}
+
+/// By the credential scope, by the version of the query protocol, and what is left is S3.
+fn service_of(incoming: &Incoming, params: &Params) -> Service {
+    let by_version = params.find("Version").and_then(Service::from_version);
+    match (sigv4::claimed_service(incoming), by_version) {
+        // Signed for another service than the one that is called: the one that is called says so.
+        (Some(claimed), Some(called)) if claimed != called && claimed != Service::S3 => called,
+        (Some(claimed), _) => claimed,
+        (None, Some(called)) => called,
+        (None, None) if incoming.method == Method::POST => Service::Sts,
+        (None, None) => Service::S3,
+    }
+}
+
+fn answer(
+    incoming: &mut Incoming,
+    params: &Params,
+    service: Service,
+    fault: Option<Fault>,
+    request_id: &str,
+    shared: &Shared,
+    logged: &mut Logged,
+) -> Result<Answer, Refusal> {
+    let mut state = shared.state();
+    let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
+    logged.principal = Some(verified.caller.principal.arn().to_owned());
+    let call = Call {
+        incoming,
+        params,
+        verified: &verified,
+        clock: &shared.clock,
+        session_seconds: shared.session_seconds,
+        fault,
+        request_id,
+    };
+    let operation = logged.operation.as_str();
+    if service != Service::S3 && params.find("Action").is_none() {
+        return Err(Refusal::new(
+            400,
+            "MissingAction",
+            "The request is missing an action or a required parameter",
+        ));
+    }
+    match service {
+        Service::Iam => iam::answer(operation, &call, &mut state),
+        Service::S3 => s3::answer(operation, &call, &mut state),
+        Service::Sns => sns::answer(operation, &call, &mut state),
+        Service::Sts => sts::answer(operation, &call, &mut state),
+    }
+}

@@ -1,0 +1,145 @@
+//! The parameter limits of STS, in the words of its own validation.
+//!
+//! The limits are those of the service model the SDKs are generated from; the wording is what the service answers.
+
+use crate::api::{Params, Refusal, lower_first};
+
+/// Collects what is wrong, because STS reports everything at once.
+pub(super) struct Checks<'a> {
+    params: &'a Params,
+    wrong: Vec<String>,
+}
+
+/// A set of characters and how STS writes it.
+pub(super) type Pattern = (fn(char) -> bool, &'static str);
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+pub(super) const NAME: Pattern = (|c| is_word(c) || "+=,.@-".contains(c), r"[\w+=,.@-]*");
+pub(super) const EXTERNAL_ID: Pattern = (|c| is_word(c) || "+=,.@:/-".contains(c), r"[\w+=,.@:\/-]*");
+const SERIAL: Pattern = (|c| is_word(c) || "+=/:,.@-".contains(c), r"[\w+=/:,.@-]*");
+const CODE: Pattern = (|c| c.is_ascii_digit(), r"[\d]*");
+const DOCUMENT: Pattern = (
+    |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'),
+    r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+);
+const ANY: Pattern = (
+    |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}'),
+    r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
+);
+
+impl<'a> Checks<'a> {
+    pub(super) fn new(params: &'a Params) -> Self {
+        Self {
+            params,
+            wrong: Vec::new(),
+        }
+    }
+
+    fn fail(&mut self, value: &str, member: &str, constraint: &str) {
+        self.wrong.push(format!(
+            "Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+        ));
+    }
+
+    /// An optional text.
+    pub(super) fn text(
+        &mut self,
+        name: &str,
+        shortest: usize,
+        longest: usize,
+        pattern: Pattern,
+    ) -> Option<&'a str> {
+        let value = self.params.find(name)?;
+        self.check(value, &lower_first(name), shortest, longest, pattern);
+        Some(value)
+    }
+
+    fn check(&mut self, value: &str, member: &str, shortest: usize, longest: usize, pattern: Pattern) {
+        let length = value.chars().count();
+        if length < shortest {
+            let constraint = format!("Member must have length greater than or equal to {shortest}");
+            self.fail(value, member, &constraint);
+        }
+        if length > longest {
+            let constraint = format!("Member must have length less than or equal to {longest}");
+            self.fail(value, member, &constraint);
+        }
+        if !value.chars().all(pattern.0) {
+            let constraint = format!("Member must satisfy regular expression pattern: {}", pattern.1);
+            self.fail(value, member, &constraint);
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn required(
+        &mut self,
+        name: &str,
+        shortest: usize,
+        longest: usize,
+        pattern: Pattern,
+    ) -> &'a str {
+        self.text(name, shortest, longest, pattern).unwrap_or_else(|| {
+            self.wrong.push(format!(
+                "Value null at '{}' failed to satisfy constraint: Member must not be null",
+                lower_first(name)
+            ));
+            ""
+        })
+    }
+
+    pub(super) fn role_arn(&mut self) -> &'a str {
+        self.required("RoleArn", 20, 2048, ANY)
+    }
+
+    pub(super) fn policy(&mut self) -> Option<&'a str> {
+        self.text("Policy", 1, 2048, DOCUMENT)
+    }
+
+    pub(super) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
+        let value = self.params.find(name)?;
+        let member = lower_first(name);
+        match value.parse::<i64>() {
+            Ok(number) if number < i64::from(least) => {
+                let constraint = format!("Member must have value greater than or equal to {least}");
+                self.fail(value, &member, &constraint);
+            }
+            Ok(number) if number > i64::from(most) => {
+                let constraint = format!("Member must have value less than or equal to {most}");
+                self.fail(value, &member, &constraint);
+            }
+            Ok(number) => return u32::try_from(number).ok(),
+            Err(_) => self.fail(value, &member, "Member must be a number"),
+        }
+        None
+    }
+
+    pub(super) fn mfa(&mut self) {
+        self.text("SerialNumber", 9, 256, SERIAL);
+        self.text("TokenCode", 6, 6, CODE);
+    }
+
+    /// At most `most` members of a list.
+    pub(super) fn at_most<T>(&mut self, list: &[T], member: &str, most: usize) {
+        if list.len() > most {
+            self.wrong.push(format!(
+                "Value at '{member}' failed to satisfy constraint: \
+                 Member must have length less than or equal to {most}"
+            ));
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), Refusal> {
+        if self.wrong.is_empty() {
+            return Ok(());
+        }
+        let count = self.wrong.len();
+        let plural = if count == 1 { "" } else { "s" };
+        Err(Refusal::validation(format!(
+            "{count} validation error{plural} detected: {}",
+            self.wrong.join("; ")
+        )))
+    }
+}
