@@ -26,7 +26,7 @@ async function round() {
   const { MessageId } = await sns.publish({ TopicArn: TOPIC, Message: 'a round' }).promise();
   console.log(JSON.stringify({
     arn: Arn,
-    access_key_id: AWS.config.credentials.accessKeyId,
+    access_key_id: s3.config.credentials.accessKeyId,
     buckets: Buckets.map((bucket) => bucket.Name),
     message_id: MessageId,
   }));

@@ -58,9 +58,12 @@ async function useThem(credentials) {
   await refresh(credentials);
   show({ step: 'forced', bare_refresh: bare, call: await outcome(round), ...facts(credentials) });
 
-  // The name this SDK reads makes needsRefresh() tell the truth; refresh() still fetches nothing.
-  credentials.expireTime = credentials.expiryTime;
-  const told = credentials.needsRefresh();
+  // Without the flag that the failed call left, only the name this SDK reads makes needsRefresh() tell the truth.
+  // refresh() still fetches nothing.
   await refresh(credentials);
-  show({ step: 'right name', told, call: await outcome(round), ...facts(credentials) });
+  const wrongName = credentials.needsRefresh();
+  credentials.expireTime = credentials.expiryTime;
+  const rightName = credentials.needsRefresh();
+  await refresh(credentials);
+  show({ step: 'right name', wrong_name: wrongName, right_name: rightName, call: await outcome(round), ...facts(credentials) });
 }
