@@ -1,7 +1,10 @@
 //! Runs a sandbox until stdin closes, for trying it out with a real SDK: `serve [--empty] [--session-seconds N]`.
 //!
 //! The first line is the ready line, the rest are the config files of its world.
-#![expect(clippy::print_stdout, reason = "this program's only purpose is to say where it is")]
+#![expect(
+    clippy::print_stdout,
+    reason = "this program's only purpose is to say where it is"
+)]
 
 use std::io::Read as _;
 

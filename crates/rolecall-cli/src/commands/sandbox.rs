@@ -30,12 +30,12 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
     if !args.command.is_empty() {
         return around(host, &sandbox, args);
     }
-    if args.json {
-        output::print(&format!("{}\n", sandbox.ready_line()))?;
+    let ready = if args.json {
+        format!("{}\n", sandbox.ready_line())
     } else {
-        output::print(&how_to_reach(&sandbox))?;
-    }
-    super::block_on(until_ended())?;
+        how_to_reach(&sandbox)
+    };
+    super::block_on(until_ended(&ready))?;
     Ok(Ended::WELL)
 }
 
@@ -56,7 +56,8 @@ fn how_to_reach(sandbox: &Sandbox) -> String {
     text
 }
 
-async fn until_ended() -> Result<(), CommandError> {
+/// Says that it is ready when a signal already ends it well, and waits for one.
+async fn until_ended(ready: &str) -> Result<(), CommandError> {
     let listen = |kind| {
         signal(kind)
             .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot listen for signals: {error}")))
@@ -66,6 +67,7 @@ async fn until_ended() -> Result<(), CommandError> {
         listen(SignalKind::terminate())?,
         listen(SignalKind::hangup())?,
     );
+    output::print(ready)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
