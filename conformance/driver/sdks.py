@@ -26,14 +26,14 @@ _DELIVERIES = {"exec": by_exec, "credential-process": by_credential_process}
 def rounds_hold(out: str, seconds: int = SECONDS, session_seconds: int = SESSION_SECONDS) -> None:
     """Every round under the role, seeing its bucket, and so many sessions as the time demands."""
     rounds = [json.loads(line) for line in out.splitlines()]
-    check(rounds, "not one round")
+    check(len(rounds) >= 3, f"{len(rounds)} rounds")
     for one in rounds:
         arn = one["arn"]
         check(re.fullmatch(r"arn:aws:sts::666666666666:assumed-role/BlahRole/[\w+=,.@-]{2,64}", arn), f"acted as {arn}")
         check("blah-reports" in one["buckets"], f"saw the buckets {one['buckets']}")
         check(one["message_id"], "published without a message id")
     keys = {one["access_key_id"] for one in rounds}
-    wanted = math.ceil(seconds / session_seconds)
+    wanted = min(math.ceil(seconds / session_seconds), len(rounds))
     check(len(keys) >= wanted, f"{len(keys)} sessions in {seconds} s, each of which lives {session_seconds} s")
 
 
