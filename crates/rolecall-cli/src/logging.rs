@@ -3,7 +3,11 @@
 use std::io;
 
 use rolecall::Host;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 /// Variables that make the SDK log what it redacts otherwise.
 const BODIES: [&str; 2] = ["LOG_SENSITIVE_BODIES", "LOG_SIGNABLE_BODY"];
@@ -19,11 +23,20 @@ pub(crate) fn start(host: &Host, verbose: u8) {
     let filter = EnvFilter::builder()
         .parse(filter)
         .unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    // The SDK's modules that would write whole bodies are held back, whatever the filter says.
+    let bodies = BODIES.iter().any(|name| host.env(name).is_some());
+    let held_back =
+        move |meta: &Metadata<'_>| bodies && meta.target().starts_with("aws_") && *meta.level() > Level::INFO;
+    let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_target(verbose > 1)
         .without_time()
-        .with_ansi(false)
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(
+            lines
+                .with_filter(filter)
+                .with_filter(filter_fn(move |meta| !held_back(meta))),
+        )
         .init();
 }

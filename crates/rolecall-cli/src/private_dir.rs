@@ -1,7 +1,7 @@
 //! The runtime directory, and a private folder in it for as long as a command lives.
 
 use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rolecall::{Error, Host};
@@ -58,6 +58,7 @@ impl PrivateDir {
         let prefix = format!("{what}-{}-", std::process::id());
         tempfile::Builder::new()
             .prefix(&prefix)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&parent)
             .map(Self)
             .map_err(|error| Error::config(format!("cannot make a folder in {}: {error}", parent.display())))

@@ -86,6 +86,7 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
     };
     let home = tempfile::Builder::new()
         .prefix("rolecall-sandbox-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .tempdir()
         .map_err(|error| own("home", &error))?;
     let env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;

@@ -187,14 +187,19 @@ fn a_clock_that_is_off_by_an_hour_is_corrected_and_told() {
 #[test]
 fn the_sdks_variables_for_whole_bodies_show_no_secret() {
     let machine = Machine::new();
-    let mut command = machine.command(["whoami", "blah"]);
-    let ran = machine.finish(
+    for filter in [
+        "trace",
+        "rolecall=debug,aws_smithy_runtime::client::orchestrator::http=trace",
+    ] {
+        let mut command = machine.command(["whoami", "blah"]);
         command
             .env("LOG_SENSITIVE_BODIES", "true")
-            .env("LOG_SIGNABLE_BODY", "true"),
-    );
-    assert!(ran.stderr.contains("AssumeRole"), "the log is on");
-    let _ = ran.ok();
+            .env("LOG_SIGNABLE_BODY", "true")
+            .env("ROLECALL_LOG", filter);
+        let ran = machine.finish(&mut command);
+        assert!(ran.stderr.contains("AssumeRole"), "the log is on");
+        let _ = ran.ok();
+    }
 }
 
 #[test]
