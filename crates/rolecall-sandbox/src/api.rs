@@ -55,8 +55,7 @@ impl Service {
     }
 }
 
-/// A request, read to its end.
-#[derive(Debug)]
+/// A request, read to its end. No `Debug`: its headers hold tokens.
 pub(crate) struct Incoming {
     pub(crate) method: Method,
     /// As it stood in the request line, because that is what was signed.
@@ -101,7 +100,7 @@ pub(crate) fn pairs(text: &str, plus: bool) -> Vec<(String, String)> {
 }
 
 /// The parameters of a call of the query protocol.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
@@ -200,8 +199,8 @@ impl Refusal {
     }
 }
 
-/// What a service answers.
-#[derive(Debug, Default)]
+/// What a service answers. No `Debug`: its body may hold credentials.
+#[derive(Default)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,

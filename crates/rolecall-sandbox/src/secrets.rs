@@ -65,6 +65,12 @@ pub struct Leak {
     pub access_key_id: String,
 }
 
+impl Leak {
+    fn is_of_same(&self, other: &Self) -> bool {
+        (self.kind, &self.access_key_id) == (other.kind, &other.access_key_id)
+    }
+}
+
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the {} of {} ({})", self.kind, self.access_key_id, self.form)
@@ -93,27 +99,25 @@ impl IssuedSecrets {
         let twice = percent_decoded(&percent);
         let json = json_unescaped(bytes);
         let json_percent = json_unescaped(&percent);
-        self.search_raw(bytes, "raw", &mut leaks);
-        self.search_raw(&percent, "percent-encoded", &mut leaks);
-        self.search_raw(&twice, "percent-encoded", &mut leaks);
-        self.search_raw(&json, "JSON-escaped", &mut leaks);
-        self.search_raw(&json_percent, "JSON-escaped", &mut leaks);
+        for (text, form) in [
+            (bytes, "raw"),
+            (&percent, "percent-encoded"),
+            (&twice, "percent-encoded"),
+            (&json, "JSON-escaped"),
+            (&json_percent, "JSON-escaped"),
+        ] {
+            let mut found = Vec::new();
+            self.search_raw(text, form, &mut found);
+            // What stands there in one form is also found in every further decoding of it.
+            found.retain(|leak| !leaks.iter().any(|before| leak.is_of_same(before)));
+            leaks.append(&mut found);
+        }
         for text in [bytes, &percent, &json] {
             self.search_base64(text, &mut leaks);
         }
         self.search_hex(bytes, &mut leaks);
         leaks.sort();
         leaks.dedup();
-        // What stands there as it is, is also found in every decoding of it.
-        let raw: Vec<_> = leaks
-            .iter()
-            .filter(|leak| leak.form == "raw")
-            .map(|leak| (leak.kind, leak.access_key_id.clone()))
-            .collect();
-        leaks.retain(|leak| {
-            !["percent-encoded", "JSON-escaped"].contains(&leak.form)
-                || !raw.contains(&(leak.kind, leak.access_key_id.clone()))
-        });
         leaks
     }
 
@@ -324,7 +328,7 @@ mod tests {
             assert_eq!(forms(&secrets, &every), ["percent-encoded"]);
             let twice = every.replace('%', "%25");
             assert_eq!(forms(&secrets, &twice), ["percent-encoded"]);
-            let escaped: String = text.bytes().map(|byte| format!("\\u{:04X}", byte)).collect();
+            let escaped: String = text.bytes().map(|byte| format!("\\u{byte:04X}")).collect();
             assert_eq!(forms(&secrets, &escaped), ["JSON-escaped"]);
             let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
             assert_eq!(forms(&secrets, &hex), ["hex"]);

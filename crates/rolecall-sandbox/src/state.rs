@@ -95,7 +95,7 @@ pub(crate) struct Session {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) transitive: Vec<String>,
     pub(crate) source_identity: Option<String>,
-    /// The unique id of the role at the time, so that a role made anew is not the old one.
+    /// The unique id of the user or role at the time, so that one made anew is not the old one.
     pub(crate) unique_id: String,
 }
 
@@ -242,6 +242,12 @@ impl State {
         let (principal, user_id) = match actor {
             Actor::User(name) => {
                 let user = &home.users.get(name)?.0;
+                if session
+                    .as_ref()
+                    .is_some_and(|session| session.unique_id != user.unique_id)
+                {
+                    return None;
+                }
                 (
                     Principal::user("aws", account, user.arn(account, "user")),
                     user.unique_id.clone(),

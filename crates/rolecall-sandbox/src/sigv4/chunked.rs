@@ -101,10 +101,7 @@ fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8])
             return Err(Refusal::new(
                 400,
                 "BadDigest",
-                format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    name
-                ),
+                format!("The {name} you specified did not match the calculated checksum."),
             ));
         }
     }

@@ -75,6 +75,14 @@ impl Statement {
         self.effect
     }
 
+    /// Whom it is about; `None` where the statement has `NotPrincipal`, or neither (an identity policy).
+    pub fn principal(&self) -> Option<&PrincipalClause> {
+        match &self.principal {
+            Some(Set::Only(clause)) => Some(clause),
+            _ => None,
+        }
+    }
+
     /// The patterns of `Action`; `None` where the statement has `NotAction`.
     pub fn actions(&self) -> Option<&[String]> {
         match &self.actions {
