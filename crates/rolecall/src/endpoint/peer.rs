@@ -143,7 +143,7 @@ mod tests {
 
     fn sources() -> [Source; 2] {
         [
-            Source::Netlink(netlink::Netlink::open().unwrap()),
+            Source::Netlink(netlink::Netlink::open().expect("netlink")),
             Source::ProcNet,
         ]
     }

@@ -210,25 +210,27 @@ impl Connection {
     }
 
     async fn answer(&mut self, examined: Examined) -> io::Result<ControlFlow<()>> {
-        let mut close = examined.close || self.stopped.has_changed().is_err();
-        let refusal = match examined.verdict {
-            Ok(entry) => match self.session(&entry).await {
-                Ok(credentials) => {
-                    self.hand_out(&credentials, close).await?;
-                    return Ok(if close {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    });
-                }
-                Err(refusal) => refusal,
-            },
-            Err(Refusal::Token) => self.punish(&mut close).await,
-            Err(refusal) => refusal,
+        let (outcome, last) = match examined.verdict {
+            Ok(entry) => (self.session(&entry).await, false),
+            Err(Refusal::Token) => {
+                let (refusal, last) = self.punish().await;
+                (Err(refusal), last)
+            }
+            Err(refusal) => (Err(refusal), false),
         };
-        tracing::debug!(?refusal, "refused a request");
-        let bytes = answer::refuse(&refusal, close, examined.is_head);
-        self.write(&[&bytes]).await?;
+        let close = examined.close || last || self.stopped.has_changed().is_err();
+        match outcome {
+            Ok(credentials) if close => {
+                let (head, rest) = credentials.parts();
+                self.write(&mut [head, CLOSE, rest].map(IoSlice::new)).await?;
+            }
+            Ok(credentials) => self.write(&mut [IoSlice::new(credentials.bytes())]).await?,
+            Err(refusal) => {
+                tracing::debug!(?refusal, "refused a request");
+                let bytes = answer::refuse(&refusal, close, examined.is_head);
+                self.write(&mut [IoSlice::new(&bytes)]).await?;
+            }
+        }
         Ok(if close {
             ControlFlow::Break(())
         } else {
@@ -252,35 +254,21 @@ impl Connection {
             .ok_or(failure)
     }
 
-    async fn punish(&mut self, close: &mut bool) -> Refusal {
+    /// What a wrong token gets, after its delay; and whether it was the connection's last.
+    async fn punish(&mut self) -> (Refusal, bool) {
         self.wrong_tokens += 1;
         match self.endpoint.wrong_tokens.fail(Instant::now(), self.wrong_tokens) {
-            Penalty::Wait { delay, close: last } => {
-                *close |= last;
+            Penalty::Wait { delay, close } => {
                 tokio::time::sleep(delay).await;
-                Refusal::Token
+                (Refusal::Token, close)
             }
-            Penalty::TooMany => {
-                *close = true;
-                Refusal::TooManyTokens
-            }
-        }
-    }
-
-    async fn hand_out(&mut self, credentials: &Credentials, close: bool) -> io::Result<()> {
-        if close {
-            let (head, rest) = credentials.parts();
-            self.write(&[head, CLOSE, rest]).await
-        } else {
-            self.write(&[credentials.bytes()]).await
+            Penalty::TooMany => (Refusal::TooManyTokens, true),
         }
     }
 
     /// Writes straight from where the bytes are, so that no copy of a secret is left behind. Whoever does not read is
     /// not waited for longer than one who does not write.
-    async fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
-        let mut slices = &mut slices[..];
+    async fn write(&mut self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         let written = timeout(self.endpoint.limits.header_time, async {
             while !slices.is_empty() {
                 match self.stream.write_vectored(slices).await? {
