@@ -58,12 +58,16 @@ def main(rolecall: str, minimal: str, runs: int) -> None:
     print(f"Median wall time of a process (95th percentile), {runs} interleaved runs after {WARM_UP}.\n")
     print("| what | rolecall | beside | it takes | ratio | target |")
     print("|---|---|---|---|---|---|")
-    ours, theirs = interleaved(
+    keys = plain | joes_keys()
+    ours, theirs, least = interleaved(
         runs,
         ([rolecall, "credential-process", "blah"], plain),
-        ([minimal, ROLE], plain | joes_keys()),
+        ([minimal, ROLE], keys),
+        ([minimal, ROLE, "--no-tls"], keys),
     )
-    print(row("`credential-process`, cold, STS on loopback, plain HTTP", ours, "minimal aws-sdk-rust program", theirs, "≤ 1.3"))
+    what = "`credential-process`, cold, STS on loopback, plain HTTP"
+    print(row(what, ours, "minimal aws-sdk-rust program", theirs, "≤ 1.3"))
+    print(row(what, ours, "the same built without TLS", least, "≤ 1.3"))
     ours, theirs = interleaved(runs, ([rolecall, "--version"], plain), (["/bin/true"], plain))
     print(row("`rolecall --version`", ours, "`/bin/true`", theirs, ""), flush=True)
 

@@ -3,6 +3,7 @@
 mod endpoint_url;
 mod resolve;
 mod target;
+mod walk;
 
 use std::fmt;
 

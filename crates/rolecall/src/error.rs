@@ -214,7 +214,7 @@ impl From<Invalid> for Error {
         let error = Self::config(invalid.problem);
         match invalid.suggestion {
             Some(suggestion) => error.with_hint(format!("Did you mean `{suggestion}`?")),
-            None => error,
+            None => error.with_hint("Correct the value, then try again."),
         }
     }
 }

@@ -226,6 +226,23 @@ impl ProfileSet {
         self.services.values()
     }
 
+    /// The value of `key` for one service in the `[services …]` section that `profile` names, as in
+    /// `[services local]`, `sts =`, and below it, set in, `endpoint_url = …`.
+    pub(crate) fn service_value(
+        &self,
+        profile: &Profile,
+        service: &str,
+        key: &str,
+    ) -> Option<(&str, &Origin)> {
+        let section = self.services.get(profile.value("services")?)?;
+        let nested = section.property(service)?;
+        let value = nested.value().lines().rev().find_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            name.trim().eq_ignore_ascii_case(key).then(|| value.trim())
+        })?;
+        (!value.is_empty()).then_some((value, nested.origin()))
+    }
+
     /// What was ignored while reading, with file and line.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -254,10 +271,13 @@ impl ProfileSet {
                 }
             ));
         }
-        error.with_hint(format!(
-            "`rolecall profiles` lists what is in {}.",
-            looked_at.join(" and ")
-        ))
+        error.with_hint(match looked_at.len() {
+            0 => "`rolecall profiles` lists what there is.".to_owned(),
+            _ => format!(
+                "`rolecall profiles` lists what is in {}.",
+                looked_at.join(" and ")
+            ),
+        })
     }
 
     fn nearest(&self, name: &str) -> Vec<String> {

@@ -6,11 +6,13 @@ use super::StsEndpoint;
 use crate::error::Error;
 use crate::host::Host;
 use crate::partition::Region;
-use crate::profile::{Origin, Profile};
+use crate::profile::{Origin, Profile, ProfileSet};
 
-/// `AWS_ENDPOINT_URL_STS`, then `AWS_ENDPOINT_URL`, then the profile's `endpoint_url`, then the region's own endpoint.
-/// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` passes over the first three, as in every AWS SDK.
+/// `AWS_ENDPOINT_URL_STS`, then `AWS_ENDPOINT_URL`, then the section of services that the profile names, then its own
+/// `endpoint_url`, then the region's own endpoint. `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` passes over all that is
+/// configured, as in every AWS SDK.
 pub(super) fn sts_endpoint(
+    profiles: &ProfileSet,
     host: &Host,
     profile: Option<&Profile>,
     region: Region,
@@ -25,6 +27,10 @@ pub(super) fn sts_endpoint(
     let configured = || {
         variable("AWS_ENDPOINT_URL_STS")
             .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .or_else(|| {
+                let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
+                Some((url.to_owned(), origin.clone()))
+            })
             .or_else(|| {
                 let property = profile?.property("endpoint_url")?;
                 Some((property.value().to_owned(), property.origin().clone()))
@@ -84,7 +90,7 @@ mod tests {
             .iter()
             .fold(Host::builder(), |host, (name, value)| host.env(name, value))
             .build();
-        sts_endpoint(&host, None, "eu-west-1".parse().unwrap())
+        sts_endpoint(&ProfileSet::default(), &host, None, "eu-west-1".parse().unwrap())
             .map(|e| e.url)
             .map_err(|error| error.to_string())
     }

@@ -2,7 +2,7 @@
 
 use super::endpoint_url::sts_endpoint;
 use super::target::Named;
-use super::{Chain, Configured, Request, Role, Source, SourceKind, Target};
+use super::{Chain, Configured, Request, Role, Source, StsEndpoint, Target};
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{Error, Invalid};
 use crate::host::Host;
@@ -28,17 +28,17 @@ impl Chain {
 }
 
 /// A role as the files and the request have it, before regions and caps are known.
-struct Step<'a> {
-    arn: RoleArn,
+pub(super) struct Step<'a> {
+    pub(super) arn: RoleArn,
     /// The profile it stands in; a role named without one has none.
-    profile: Option<&'a Profile>,
-    origin: Origin,
+    pub(super) profile: Option<&'a Profile>,
+    pub(super) origin: Origin,
 }
 
-struct Resolver<'a> {
-    profiles: &'a ProfileSet,
-    host: &'a Host,
-    request: &'a Request,
+pub(super) struct Resolver<'a> {
+    pub(super) profiles: &'a ProfileSet,
+    pub(super) host: &'a Host,
+    pub(super) request: &'a Request,
     warnings: Vec<String>,
 }
 
@@ -52,11 +52,10 @@ impl<'a> Resolver<'a> {
         let mut steps = Vec::new();
         let (target, source) = match named {
             Named::Profile(name) => {
-                let source = self.walk_from(&name, &mut Vec::new(), &mut steps);
-                (
-                    Target::Profile(name),
-                    source.map_err(|error| self.unnamed(error))?,
-                )
+                let source = self
+                    .walk(&name, &mut steps)
+                    .map_err(|error| self.unnamed(error))?;
+                (Target::Profile(name), source)
             }
             Named::Role(arn) => (Target::Role(arn.clone()), self.bare_role(Some(arn), &mut steps)?),
             Named::InSourcesPartition { account, resource } => {
@@ -93,7 +92,7 @@ impl<'a> Resolver<'a> {
         };
         Ok(Chain {
             target,
-            source_sts: sts_endpoint(self.host, source_profile, source_region)?,
+            source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
             source_duration: if roles.is_empty() {
                 self.request.duration
             } else {
@@ -113,223 +112,14 @@ impl<'a> Resolver<'a> {
         }
         match self.host.env("AWS_PROFILE") {
             Some(_) => error.with_hint("The name comes from AWS_PROFILE."),
-            None => error.with_hint("No target was named, and AWS_PROFILE is not set: name a profile, a role ARN or ACCOUNT/ROLE."),
+            None => error.with_hint(
+                "No target was named, and AWS_PROFILE is not set: name a profile, a role ARN or ACCOUNT/ROLE.",
+            ),
         }
     }
 
-    fn default_profile(&self) -> &str {
+    pub(super) fn default_profile(&self) -> &str {
         self.host.env("AWS_PROFILE").unwrap_or("default")
-    }
-
-    /// A role named without a profile: from `--source-profile`, else from the default source.
-    fn bare_role(&mut self, arn: Option<RoleArn>, steps: &mut Vec<Step<'a>>) -> Result<Source, Error> {
-        if let Some(arn) = arn {
-            steps.push(Step {
-                arn,
-                profile: None,
-                origin: Origin::Argument("TARGET"),
-            });
-        }
-        if let Some(name) = self.request.source_profile.clone() {
-            return self.walk_from(&name, &mut vec![], steps);
-        }
-        if let Some(source) = self.environment()? {
-            return Ok(source);
-        }
-        let name = self.default_profile().to_owned();
-        if self.profiles.profile(&name).is_none() {
-            return Err(Error::new(
-                crate::ErrorKind::NotConfigured,
-                "a role was named without a profile, and there are no credentials to assume it with",
-            )
-            .with_hint(format!(
-                "Looked for AWS_ACCESS_KEY_ID in the environment, then for profile `{name}`. Name a source with --source-profile."
-            )));
-        }
-        self.walk_from(&name, &mut vec![], steps)
-    }
-
-    /// The steps and the source of a profile; `--source-profile` replaces the target's own source.
-    fn walk_from(
-        &mut self,
-        name: &str,
-        seen: &mut Vec<String>,
-        steps: &mut Vec<Step<'a>>,
-    ) -> Result<Source, Error> {
-        let profiles = self.profiles;
-        let profile = profiles.profile(name).ok_or_else(|| match seen.last() {
-            Some(from) => {
-                let error = profiles.unknown(name);
-                let place = profiles.profile(from).and_then(|from| from.property("source_profile"));
-                place.map_or(error.clone(), |place| {
-                    let mut better = Error::config(format!(
-                        "profile `{from}` names `{name}` as its source_profile ({}), and there is no such profile",
-                        place.origin()
-                    ));
-                    for hint in error.hints() {
-                        better = better.with_hint(hint.as_str());
-                    }
-                    better
-                })
-            }
-            None => profiles.unknown(name),
-        })?;
-        let first = seen.is_empty();
-        if seen.iter().any(|known| known == name) {
-            seen.push(name.to_owned());
-            let path: Vec<_> = seen.iter().map(|name| format!("`{name}`")).collect();
-            return Err(Error::config(format!(
-                "the source profiles go round in a circle: {}",
-                path.join(" → ")
-            ))
-            .with_hint(
-                "One profile of the circle needs credentials of its own instead of a `source_profile`.",
-            ));
-        }
-        seen.push(name.to_owned());
-        // For the profile that was asked for its role comes before its keys; for a source its keys before its role.
-        if !first && let Some(source) = static_keys(profile)? {
-            return Ok(source);
-        }
-        let assumes = profile
-            .property("role_arn")
-            .filter(|_| profile.value("web_identity_token_file").is_none());
-        let Some(role_arn) = assumes else {
-            return self.base(profile);
-        };
-        let arn = parsed::<RoleArn>(role_arn, "role_arn")?;
-        steps.push(Step {
-            arn,
-            profile: Some(profile),
-            origin: role_arn.origin().clone(),
-        });
-        let overriding = self
-            .request
-            .source_profile
-            .clone()
-            .filter(|_| first && self.request.target.is_some());
-        match (
-            overriding,
-            profile.property("source_profile"),
-            profile.property("credential_source"),
-        ) {
-            (Some(source), ..) if source != name => self.walk_from(&source, seen, steps),
-            (None, Some(source), Some(other)) => Err(Error::config(format!(
-                "profile `{name}` has both a source_profile ({}) and a credential_source ({})",
-                source.origin(),
-                other.origin()
-            ))
-            .with_hint("Keep one of the two: they say where the role's first credentials come from.")),
-            (Some(_), ..) => self.own_keys(profile, seen),
-            (None, Some(source), None) if source.value() == name => self.own_keys(profile, seen),
-            (None, Some(source), None) => {
-                let source = source.value().to_owned();
-                self.walk_from(&source, seen, steps)
-            }
-            (None, None, Some(source)) => self.credential_source(profile, source),
-            (None, None, None) => Err(Error::config(format!(
-                "profile `{name}` names a role ({}), but no credentials to assume it with",
-                role_arn.origin()
-            ))
-            .with_hint(format!(
-                "Add `source_profile = NAME` to it, or say --source-profile NAME. {}",
-                self.with_keys()
-            ))),
-        }
-    }
-
-    /// A profile that is its own source has to hold keys, or it would be a circle of one.
-    fn own_keys(&self, profile: &Profile, seen: &mut Vec<String>) -> Result<Source, Error> {
-        static_keys(profile)?.ok_or_else(|| {
-            seen.push(profile.name().to_owned());
-            Error::config(format!(
-                "the source profiles go round in a circle: `{0}` → `{0}`, and `{0}` has no keys of its own",
-                profile.name()
-            ))
-            .with_hint("Put the access key into a profile of its own, and name that one as `source_profile`.")
-        })
-    }
-
-    fn with_keys(&self) -> String {
-        let names: Vec<_> = self
-            .profiles
-            .profiles()
-            .filter(|profile| profile.value("aws_access_key_id").is_some())
-            .map(|profile| format!("`{}`", profile.name()))
-            .take(5)
-            .collect();
-        if names.is_empty() {
-            String::new()
-        } else {
-            format!("Profiles with keys: {}.", names.join(", "))
-        }
-    }
-
-    fn credential_source(&self, profile: &Profile, source: &Property) -> Result<Source, Error> {
-        match source.value() {
-            "Environment" => self.environment()?.ok_or_else(|| {
-                Error::new(
-                    crate::ErrorKind::NotConfigured,
-                    format!(
-                        "profile `{}` takes its credentials from the environment ({}), and AWS_ACCESS_KEY_ID is not set",
-                        profile.name(),
-                        source.origin()
-                    ),
-                )
-                .with_hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-            }),
-            known @ ("Ec2InstanceMetadata" | "EcsContainer") => Err(unsupported(profile, source, known)),
-            other => Err(Error::config(format!(
-                "`{other}` ({}) is not a credential_source: it is Environment, Ec2InstanceMetadata or EcsContainer",
-                source.origin()
-            ))),
-        }
-    }
-
-    /// The source of a profile that assumes no role, in the order of AWS's SDK for Rust.
-    fn base(&self, profile: &'a Profile) -> Result<Source, Error> {
-        if let Some(source) = profile.property("credential_source") {
-            return self.credential_source(profile, source);
-        }
-        for (key, what) in [
-            ("web_identity_token_file", "a web identity token"),
-            ("sso_session", "IAM Identity Center"),
-            ("sso_start_url", "IAM Identity Center"),
-            ("login_session", "a console sign-in"),
-        ] {
-            if let Some(property) = profile.property(key) {
-                return Err(unsupported(profile, property, what));
-            }
-        }
-        if let Some(process) = profile.property("credential_process") {
-            return Err(self_naming(profile, process)
-                .unwrap_or_else(|| unsupported(profile, process, "a credential_process")));
-        }
-        static_keys(profile)?.ok_or_else(|| {
-            Error::config(format!("profile `{}` ({}) holds neither a role nor credentials", profile.name(), profile.origin()))
-                .with_hint(
-                    "Give it `role_arn` and `source_profile`, or `aws_access_key_id` and `aws_secret_access_key`.",
-                )
-        })
-    }
-
-    fn environment(&self) -> Result<Option<Source>, Error> {
-        let (id, secret) = (
-            self.host.env("AWS_ACCESS_KEY_ID"),
-            self.host.env("AWS_SECRET_ACCESS_KEY"),
-        );
-        match (id, secret) {
-            (Some(id), Some(_)) => Ok(Some(Source {
-                kind: SourceKind::Environment,
-                profile: None,
-                access_key_id: id.to_owned(),
-                temporary: self.host.env("AWS_SESSION_TOKEN").is_some(),
-                origin: Origin::Variable("AWS_ACCESS_KEY_ID"),
-            })),
-            (None, None) => Ok(None),
-            (Some(_), None) => Err(half_pair("$AWS_ACCESS_KEY_ID is set", "AWS_SECRET_ACCESS_KEY")),
-            (None, Some(_)) => Err(half_pair("$AWS_SECRET_ACCESS_KEY is set", "AWS_ACCESS_KEY_ID")),
-        }
     }
 
     /// Flags that belong to a role are refused where there is none: ignoring `--read-only` would hand out more than was asked.
@@ -396,20 +186,29 @@ impl<'a> Resolver<'a> {
                     before.arn.partition(),
                     step.arn.partition()
                 ))
-                .with_hop(step.arn.to_string()));
+                .with_hop(step.arn.to_string())
+                .with_hint(format!(
+                    "Start from credentials of partition `{}`.",
+                    step.arn.partition()
+                )));
             }
-            roles.push(self.role(step, index == 0, chained, region)?);
+            // A role named without a profile is called for as the profile is set up that it starts from.
+            let set_up_by = step.profile.or_else(|| match steps.get(index + 1) {
+                Some(before) => before.profile,
+                None => self.profiles.profile(source.profile.as_deref()?),
+            });
+            let sts = sts_endpoint(
+                self.profiles,
+                self.host,
+                set_up_by,
+                self.sts_region(step, region)?,
+            )?;
+            roles.push(self.role(step, index == 0, chained, sts)?);
         }
         Ok(roles)
     }
 
-    fn role(
-        &mut self,
-        step: &Step<'a>,
-        last: bool,
-        chained: bool,
-        region: Option<&Configured<Region>>,
-    ) -> Result<Role, Error> {
+    fn role(&self, step: &Step<'a>, last: bool, chained: bool, sts: StsEndpoint) -> Result<Role, Error> {
         let property = |key: &str| step.profile.and_then(|profile| profile.property(key));
         let request = if last { self.request } else { &Request::default() };
         let (duration, duration_capped_by) = duration(request, property("duration_seconds"), chained)?;
@@ -422,7 +221,8 @@ impl<'a> Resolver<'a> {
             return Err(Error::config(format!(
                 "{} session policies are more than the 10 STS takes",
                 policy_arns.len()
-            )));
+            ))
+            .with_hint("Put what they allow into fewer managed policies, or into --policy."));
         }
         Ok(Role {
             session_name: self.session_name(request, property("role_session_name"))?,
@@ -438,7 +238,7 @@ impl<'a> Resolver<'a> {
             tags,
             policy: given(request.policy.as_ref(), "policy", None)?,
             policy_arns,
-            sts: sts_endpoint(self.host, step.profile, self.sts_region(step, region)?)?,
+            sts,
             origin: step.origin.clone(),
             arn: step.arn.clone(),
         })
@@ -523,12 +323,19 @@ fn tags(tags: Option<&Property>, transitive: Option<&Property>) -> Result<Tags, 
             .map(str::to_owned)
             .collect()
     };
-    let place = |invalid: Invalid| match tags.or(transitive) {
-        Some(property) => placed_as(invalid, "session_tags", property.origin()),
-        None => invalid.into(),
+    let place = |key: &'static str, property: Option<&Property>| {
+        let origin = property.map(|property| property.origin().clone());
+        move |invalid: Invalid| match &origin {
+            Some(origin) => placed_as(invalid, key, origin),
+            None => invalid.into(),
+        }
     };
+    let of_tags = place("session_tags", tags);
     let parsed: Result<Vec<Tag>, _> = list(tags).iter().map(|tag| tag.parse()).collect();
-    Tags::new(parsed.map_err(place)?, list(transitive)).map_err(place)
+    // First alone, so that what is wrong with the second property is said of its own line.
+    let set = Tags::new(parsed.map_err(&of_tags)?, Vec::new()).map_err(&of_tags)?;
+    Tags::new(set.iter().cloned().collect(), list(transitive))
+        .map_err(place("transitive_session_tags", transitive))
 }
 
 /// The flag's value, else the property's.
@@ -553,7 +360,10 @@ where
     }
 }
 
-fn parsed<T: std::str::FromStr<Err = Invalid>>(property: &Property, key: &str) -> Result<T, Error> {
+pub(super) fn parsed<T: std::str::FromStr<Err = Invalid>>(
+    property: &Property,
+    key: &str,
+) -> Result<T, Error> {
     property
         .value()
         .parse()
@@ -567,79 +377,4 @@ fn placed_as(invalid: Invalid, key: &str, origin: &Origin) -> Error {
 /// The error of a value, with where it stands in front.
 fn placed(invalid: Invalid, origin: &Origin) -> Error {
     Error::from(invalid.at(origin))
-}
-
-fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
-    let (id, secret) = (
-        profile.property("aws_access_key_id"),
-        profile.property("aws_secret_access_key"),
-    );
-    match (id, secret) {
-        (Some(id), Some(_)) => Ok(Some(Source {
-            kind: SourceKind::AccessKey,
-            profile: Some(profile.name().to_owned()),
-            access_key_id: id.value().to_owned(),
-            temporary: profile.value("aws_session_token").is_some(),
-            origin: id.origin().clone(),
-        })),
-        (None, None) => Ok(None),
-        (Some(one), None) => Err(half_pair(
-            &format!(
-                "profile `{}` has an aws_access_key_id ({})",
-                profile.name(),
-                one.origin()
-            ),
-            "aws_secret_access_key",
-        )),
-        (None, Some(one)) => Err(half_pair(
-            &format!(
-                "profile `{}` has an aws_secret_access_key ({})",
-                profile.name(),
-                one.origin()
-            ),
-            "aws_access_key_id",
-        )),
-    }
-}
-
-fn half_pair(there: &str, missing: &str) -> Error {
-    Error::config(format!("{there}, but no {missing}: half a key pair"))
-        .with_hint(format!("Add `{missing}`, or take the other half away."))
-}
-
-fn unsupported(profile: &Profile, property: &Property, what: &str) -> Error {
-    Error::config(format!(
-        "profile `{}` gets its credentials from {what} ({}), which this version cannot do yet",
-        profile.name(),
-        property.origin()
-    ))
-    .with_hint(
-        "Sources of this version: access keys in the AWS files, and AWS_ACCESS_KEY_ID in the environment.",
-    )
-}
-
-/// `credential_process = rolecall credential-process NAME` in profile NAME would call itself for ever.
-fn self_naming(profile: &Profile, process: &Property) -> Option<Error> {
-    let words: Vec<_> = process
-        .value()
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'']))
-        .collect();
-    let at = words.iter().position(|word| *word == "credential-process")?;
-    let is_ours = words.first().is_some_and(|word| {
-        word.rsplit(['/', '\\'])
-            .next()
-            .is_some_and(|name| name.starts_with("rolecall"))
-    });
-    let name = profile.name();
-    (is_ours && words.get(at + 1).copied() == Some(name)).then(|| {
-        Error::config(format!(
-            "profile `{name}` asks rolecall for itself ({}), for ever",
-            process.origin()
-        ))
-        .with_hint(format!(
-            "Put `role_arn` and `source_profile` into `[profile {name}-role]`, and write \
-                 `credential_process = rolecall credential-process {name}-role` here."
-        ))
-    })
 }
