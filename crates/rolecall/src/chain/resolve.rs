@@ -51,12 +51,7 @@ impl<'a> Resolver<'a> {
         // The last role first, until a source is reached.
         let mut steps = Vec::new();
         let (target, source) = match named {
-            Named::Profile(name) => {
-                let source = self
-                    .walk(&name, &mut steps)
-                    .map_err(|error| self.unnamed(error))?;
-                (Target::Profile(name), source)
-            }
+            Named::Profile(name) => (Target::Profile(name.clone()), self.walk(&name, &mut steps)?),
             Named::Role(arn) => (Target::Role(arn.clone()), self.bare_role(Some(arn), &mut steps)?),
             Named::InSourcesPartition { account, resource } => {
                 let source = self.bare_role(None, &mut steps)?;
@@ -103,19 +98,6 @@ impl<'a> Resolver<'a> {
             region,
             warnings: self.warnings,
         })
-    }
-
-    /// An error about a profile nobody named says where the name comes from.
-    fn unnamed(&self, error: Error) -> Error {
-        if self.request.target.is_some() || error.kind() != crate::ErrorKind::NotConfigured {
-            return error;
-        }
-        match self.host.env("AWS_PROFILE") {
-            Some(_) => error.with_hint("The name comes from AWS_PROFILE."),
-            None => error.with_hint(
-                "No target was named, and AWS_PROFILE is not set: name a profile, a role ARN or ACCOUNT/ROLE.",
-            ),
-        }
     }
 
     pub(super) fn default_profile(&self) -> &str {
