@@ -7,9 +7,7 @@ use std::thread;
 
 use rolecall::{Error, ErrorKind, Host};
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::signal::{
-    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
-};
+use signal_hook::consts::signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 
@@ -131,10 +129,9 @@ pub(crate) fn die_by(signal: i32) -> ExitCode {
         maximum: Some(0),
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
-    if signal == SIGWINCH || signal_hook::low_level::emulate_default_handler(signal).is_err() {
-        if let Some(signal) = Signal::from_named_raw(signal) {
-            let _ = kill_process(rustix::process::getpid(), signal);
-        }
+    let by_handler = signal_hook::low_level::emulate_default_handler(signal).is_ok();
+    if let (false, Some(signal)) = (by_handler, Signal::from_named_raw(signal)) {
+        let _ = kill_process(rustix::process::getpid(), signal);
     }
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }

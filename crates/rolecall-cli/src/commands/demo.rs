@@ -157,7 +157,7 @@ impl Demo {
         request.external_id = Some("wrong-id".parse().map_err(Error::from)?);
         match self.provider(request)?.session().await {
             Err(error) if error.kind() == ErrorKind::Denied => {
-                self.line(&format!("with a wrong one: {error}"))?
+                self.line(&format!("with a wrong one: {error}"))?;
             }
             Err(error) => return Err(error.into()),
             Ok(_) => {
