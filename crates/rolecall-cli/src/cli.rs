@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use rolecall::export::shell::Form;
+use rolecall::export::shell::{Format, Shell};
 use rolecall::parameters::{ExternalId, SessionDuration, SessionName, SessionPolicy};
 use rolecall::{Error, Host, Invalid, PolicyArn, Region, Request};
 
@@ -151,11 +151,11 @@ pub(crate) struct EnvArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// The shell: bash, zsh, fish, powershell, cmd [default: by SHELL]
-    #[arg(long, value_parser = parse::<Form>)]
-    pub(crate) shell: Option<Form>,
+    #[arg(long, value_parser = parse::<Shell>)]
+    pub(crate) shell: Option<Shell>,
     /// A format of `aws configure export-credentials`: process, env, env-no-export, powershell, windows-cmd, fish
-    #[arg(long, value_parser = parse::<Form>, conflicts_with = "shell")]
-    pub(crate) format: Option<Form>,
+    #[arg(long, value_parser = parse::<Format>, conflicts_with = "shell")]
+    pub(crate) format: Option<Format>,
     /// Print secrets even to a terminal
     #[arg(long)]
     pub(crate) show: bool,

@@ -65,9 +65,9 @@ fn every_form_of_env() {
         (["--shell", "powershell"], "$Env:AWS_SESSION_TOKEN = '"),
         (["--shell", "cmd"], "set \"AWS_SESSION_TOKEN="),
         (["--format", "process"], "{\"Version\":1,"),
-        (["--format", "env"], "export AWS_SESSION_TOKEN='"),
+        (["--format", "env"], "export AWS_SESSION_TOKEN=CANARYTOKEN"),
         (["--format", "env-no-export"], "\nAWS_SESSION_TOKEN="),
-        (["--format", "windows-cmd"], "set \"AWS_SESSION_TOKEN="),
+        (["--format", "windows-cmd"], "set AWS_SESSION_TOKEN="),
     ] {
         let said = machine
             .run_for_secrets(&["env", "blah", arguments[0], arguments[1]])
@@ -78,7 +78,7 @@ fn every_form_of_env() {
         machine
             .run(&["env", "blah", "--shell", "tcsh"])
             .failed(2)
-            .contains("is not a form")
+            .contains("not a known shell")
     );
 }
 

@@ -9,23 +9,36 @@ use crate::partition::Region;
 use crate::session::Session;
 use crate::time::rfc3339;
 
-/// The forms a session's variables are written in. The names of `aws configure export-credentials` are understood too.
+/// The shells whose code a session is written in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Form {
-    /// `export K='V'`, for bash and every other POSIX shell.
+pub enum Shell {
+    /// bash, and every other POSIX shell.
     Bash,
-    /// `set "K=V"`, for cmd.exe.
+    /// cmd.exe.
     Cmd,
-    /// `K=V`, for files that other programs read (`env-no-export`).
-    Dotenv,
-    /// `set -gx K 'V'`, for fish.
+    /// fish.
     Fish,
-    /// `$Env:K = 'V'`, for PowerShell.
+    /// PowerShell.
+    PowerShell,
+    /// zsh.
+    Zsh,
+}
+
+/// The formats of `aws configure export-credentials`, for programs that read that command's output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Format {
+    /// `export K=V`.
+    Env,
+    /// `K=V`.
+    EnvNoExport,
+    /// `set -gx K V`.
+    Fish,
+    /// `$Env:K="V"`.
     PowerShell,
     /// The JSON of the `credential_process` protocol.
     Process,
-    /// As for bash.
-    Zsh,
+    /// `set K=V`.
+    WindowsCmd,
 }
 
 /// Variables that would outrank or contradict the ones that are set; shell code takes them away first.
@@ -41,24 +54,38 @@ const STALE: [&str; 9] = [
     "AWS_SESSION_EXPIRATION",
 ];
 
-impl std::str::FromStr for Form {
+impl std::str::FromStr for Shell {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        Ok(match text {
-            "bash" | "sh" | "env" => Self::Bash,
-            "zsh" => Self::Zsh,
-            "fish" => Self::Fish,
-            "powershell" | "pwsh" => Self::PowerShell,
-            "cmd" | "windows-cmd" => Self::Cmd,
-            "env-no-export" => Self::Dotenv,
-            "process" => Self::Process,
-            other => {
-                return Err(Invalid::new(format!(
-                    "`{other}` is not a form: bash, zsh, fish, powershell, cmd, process, env, env-no-export or windows-cmd"
-                )));
-            }
-        })
+        match text {
+            "bash" | "sh" | "dash" | "ksh" => Ok(Self::Bash),
+            "zsh" => Ok(Self::Zsh),
+            "fish" => Ok(Self::Fish),
+            "powershell" | "pwsh" => Ok(Self::PowerShell),
+            "cmd" => Ok(Self::Cmd),
+            other => Err(Invalid::new(format!(
+                "`{other}` is not a known shell: bash, zsh, fish, powershell or cmd"
+            ))),
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "process" => Ok(Self::Process),
+            "env" => Ok(Self::Env),
+            "env-no-export" => Ok(Self::EnvNoExport),
+            "powershell" => Ok(Self::PowerShell),
+            "windows-cmd" => Ok(Self::WindowsCmd),
+            "fish" => Ok(Self::Fish),
+            other => Err(Invalid::new(format!(
+                "`{other}` is not a known format: process, env, env-no-export, powershell, windows-cmd or fish"
+            ))),
+        }
     }
 }
 
@@ -88,46 +115,71 @@ pub fn variables(session: &Session, region: Option<&Region>) -> Vec<(&'static st
     variables
 }
 
-/// A session's variables in a form that the shell evaluates.
-pub fn render(form: Form, session: &Session, region: Option<&Region>) -> Zeroizing<String> {
-    if form == Form::Process {
-        return super::credential_process(session);
-    }
+/// A session as code that the shell evaluates: stale variables taken away, then the session's set.
+pub fn render(shell: Shell, session: &Session, region: Option<&Region>) -> Zeroizing<String> {
     // Grown once, so that no copy is left behind.
     let mut out = Zeroizing::new(String::with_capacity(16 * 1024));
     for name in STALE {
-        let _ = match form {
-            Form::Bash | Form::Zsh => writeln!(out, "unset {name}"),
-            Form::Fish => writeln!(out, "set -e {name}"),
-            Form::PowerShell => writeln!(out, "Remove-Item Env:{name} -ErrorAction SilentlyContinue"),
-            Form::Cmd => writeln!(out, "set \"{name}=\""),
-            Form::Dotenv | Form::Process => Ok(()),
+        let _ = match shell {
+            Shell::Bash | Shell::Zsh => writeln!(out, "unset {name}"),
+            Shell::Fish => writeln!(out, "set -e {name}"),
+            Shell::PowerShell => writeln!(out, "Remove-Item Env:{name} -ErrorAction SilentlyContinue"),
+            Shell::Cmd => writeln!(out, "set \"{name}=\""),
         };
     }
     for (name, value) in variables(session, region) {
-        let quoted = quote(form, &value);
-        let _ = match form {
-            Form::Bash | Form::Zsh => writeln!(out, "export {name}={}", *quoted),
-            Form::Fish => writeln!(out, "set -gx {name} {}", *quoted),
-            Form::PowerShell => writeln!(out, "$Env:{name} = {}", *quoted),
-            Form::Cmd => writeln!(out, "set \"{name}={}\"", *quoted),
-            Form::Dotenv | Form::Process => writeln!(out, "{name}={}", *quoted),
+        let value = quote(shell, &value);
+        let _ = match shell {
+            Shell::Bash | Shell::Zsh => writeln!(out, "export {name}={}", *value),
+            Shell::Fish => writeln!(out, "set -gx {name} {}", *value),
+            Shell::PowerShell => writeln!(out, "$Env:{name} = {}", *value),
+            Shell::Cmd => writeln!(out, "set \"{name}={}\"", *value),
+        };
+    }
+    out
+}
+
+/// A session as `aws configure export-credentials --format` writes it: these four variables, in this form.
+pub fn export(format: Format, session: &Session) -> Zeroizing<String> {
+    if format == Format::Process {
+        let mut json = super::credential_process(session);
+        json.push('\n');
+        return json;
+    }
+    let mut out = Zeroizing::new(String::with_capacity(16 * 1024));
+    for (name, value) in variables(session, None).into_iter().take(4) {
+        // Keys, tokens and times need no quotes, and AWS's command writes none; anything else is no key of AWS's.
+        let plain = value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"/+=:_.-".contains(&b));
+        let value = |shell| {
+            if plain {
+                value.clone()
+            } else {
+                quote(shell, &value)
+            }
+        };
+        let _ = match format {
+            Format::Env | Format::Process => writeln!(out, "export {name}={}", *value(Shell::Bash)),
+            Format::EnvNoExport => writeln!(out, "{name}={}", *value(Shell::Bash)),
+            Format::Fish => writeln!(out, "set -gx {name} {}", *value(Shell::Fish)),
+            Format::PowerShell if plain => writeln!(out, "$Env:{name}=\"{}\"", *value(Shell::PowerShell)),
+            Format::PowerShell => writeln!(out, "$Env:{name}={}", *value(Shell::PowerShell)),
+            Format::WindowsCmd => writeln!(out, "set {name}={}", *value(Shell::Cmd)),
         };
     }
     out
 }
 
 /// A value so that the shell reads exactly it.
-fn quote(form: Form, value: &str) -> Zeroizing<String> {
-    Zeroizing::new(match form {
+fn quote(shell: Shell, value: &str) -> Zeroizing<String> {
+    Zeroizing::new(match shell {
         // Nothing is special between single quotes but the quote itself.
-        Form::Bash | Form::Zsh => format!("'{}'", value.replace('\'', r"'\''")),
-        Form::Fish => format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'")),
-        Form::PowerShell => format!("'{}'", value.replace('\'', "''")),
+        Shell::Bash | Shell::Zsh => format!("'{}'", value.replace('\'', r"'\''")),
+        Shell::Fish => format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'")),
+        Shell::PowerShell => format!("'{}'", value.replace('\'', "''")),
         // In a batch file a percent sign is doubled; a quote cannot be said at all, and no AWS value has one.
-        Form::Cmd => value.replace('%', "%%").replace(['"', '\r', '\n'], ""),
-        // The files have no common quoting, and no AWS value needs any.
-        Form::Dotenv | Form::Process => value.replace(['\r', '\n'], ""),
+        Shell::Cmd => value.replace('%', "%%").replace(['"', '\r', '\n'], ""),
     })
 }
 
@@ -153,22 +205,43 @@ mod tests {
     }
 
     #[test]
-    fn every_form() {
+    fn every_shell_and_every_format() {
         let (session, region) = (session("CANARYTOKEN"), "eu-west-1".parse().unwrap());
         for (name, line) in [
             ("bash", "export AWS_SESSION_TOKEN='CANARYTOKEN'\n"),
             ("zsh", "export AWS_SESSION_TOKEN='CANARYTOKEN'\n"),
             ("fish", "set -gx AWS_SESSION_TOKEN 'CANARYTOKEN'\n"),
             ("powershell", "$Env:AWS_SESSION_TOKEN = 'CANARYTOKEN'\n"),
-            ("windows-cmd", "set \"AWS_SESSION_TOKEN=CANARYTOKEN\"\n"),
-            ("env-no-export", "AWS_SESSION_TOKEN=CANARYTOKEN\n"),
-            ("process", "\"SessionToken\":\"CANARYTOKEN\""),
+            ("cmd", "set \"AWS_SESSION_TOKEN=CANARYTOKEN\"\n"),
         ] {
             let out = render(name.parse().unwrap(), &session, Some(&region));
-            assert!(out.contains(line), "{name}: {}", *out);
-            assert!(out.contains("2026-01-01T00:58:00Z"), "{name}");
+            assert!(
+                out.contains(line) && out.contains("eu-west-1"),
+                "{name}: {}",
+                *out
+            );
+            assert!(
+                out.contains("2026-01-01T00:58:00Z") && out.contains("AWS_PROFILE"),
+                "{name}"
+            );
         }
-        assert!("tcsh".parse::<Form>().is_err());
+        for (name, line) in [
+            ("env", "export AWS_SESSION_TOKEN=CANARYTOKEN\n"),
+            ("env-no-export", "\nAWS_SESSION_TOKEN=CANARYTOKEN\n"),
+            ("fish", "set -gx AWS_SESSION_TOKEN CANARYTOKEN\n"),
+            ("powershell", "$Env:AWS_SESSION_TOKEN=\"CANARYTOKEN\"\n"),
+            ("windows-cmd", "set AWS_SESSION_TOKEN=CANARYTOKEN\n"),
+            ("process", "\"SessionToken\":\"CANARYTOKEN\""),
+        ] {
+            let out = export(name.parse().unwrap(), &session);
+            assert!(out.contains(line) && !out.contains("unset"), "{name}: {}", *out);
+            assert_eq!(
+                out.lines().count(),
+                if name == "process" { 1 } else { 4 },
+                "{name}"
+            );
+        }
+        assert!("tcsh".parse::<Shell>().is_err() && "bash".parse::<Format>().is_err());
     }
 
     #[test]
@@ -180,7 +253,7 @@ mod tests {
             "'; touch pwned; '",
             "tab\tnewline\nend",
         ] {
-            let mut script = render(Form::Bash, &session(token), None).to_string();
+            let mut script = render(Shell::Bash, &session(token), None).to_string();
             script.push_str("printf %s \"$AWS_SESSION_TOKEN\"");
             let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), token);
