@@ -1,1 +1,33 @@
-fn main() {}
+//! The `rolecall` command: use AWS through cross-account roles.
+
+#![forbid(unsafe_code)]
+
+mod child;
+mod child_env;
+mod cli;
+mod command_error;
+mod commands;
+mod logging;
+mod output;
+mod private_dir;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::Cli;
+use crate::command_error::Ended;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let host = rolecall::Host::system();
+    logging::start(&host, cli.verbose);
+    let json = cli.command.wants_json();
+    let ended = commands::run(cli, &host);
+    // Everything is dropped by now: files are gone, the endpoint is closed.
+    match ended {
+        Ok(Ended::Code(code)) => ExitCode::from(code),
+        Ok(Ended::Signal(signal)) => child::die_by(signal),
+        Err(error) => error.report(json),
+    }
+}

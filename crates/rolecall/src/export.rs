@@ -1,5 +1,7 @@
 //! Renderings of a session: the JSON and shell code that SDKs and shells read.
 
+pub mod shell;
+
 use serde::Serialize;
 use zeroize::Zeroizing;
 

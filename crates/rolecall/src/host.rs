@@ -76,6 +76,11 @@ impl Host {
             .filter(|value| !value.trim().is_empty())
     }
 
+    /// The names of all environment variables.
+    pub fn env_names(&self) -> impl Iterator<Item = &str> {
+        self.0.env.keys().map(String::as_str)
+    }
+
     /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`.
     pub fn home(&self) -> Option<&Path> {
         self.0.home.as_deref()

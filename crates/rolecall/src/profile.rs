@@ -16,6 +16,8 @@ pub use parse::FileKind;
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Origin {
+    /// A command-line argument of that name.
+    Argument(&'static str),
     /// Nobody said anything; the text names the rule.
     Default(&'static str),
     /// A line of a file.
@@ -34,10 +36,9 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Argument(name) => f.write_str(name),
             Self::Default(rule) => write!(f, "default: {rule}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            // The one argument that is no flag is written as it is in the usage.
-            Self::Flag(name) if name.starts_with(char::is_uppercase) => f.write_str(name),
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => write!(f, "${name}"),
         }
@@ -147,6 +148,18 @@ impl ProfileSet {
     /// [`ErrorKind::Config`] for a file that cannot be read, and for what the format does not allow, with file and line.
     pub fn load(host: &Host) -> Result<Self, Error> {
         let mut set = Self::default();
+        for (kind, path) in Self::paths(host) {
+            let text = host.read(&path)?.map(Zeroizing::new);
+            if let Some(text) = &text {
+                set.add(kind, &path, text)?;
+            }
+            set.files.push((path, text.is_some()));
+        }
+        Ok(set)
+    }
+
+    /// The files that [`ProfileSet::load`] reads, in that order.
+    pub fn paths(host: &Host) -> Vec<(FileKind, PathBuf)> {
         let places = [
             (
                 FileKind::Config,
@@ -159,22 +172,16 @@ impl ProfileSet {
                 "credentials",
             ),
         ];
-        for (kind, variables, name) in places {
-            let Some(path) = variables
-                .iter()
-                .find_map(|variable| host.env(variable))
+        let place = |variables: [&str; 2], name| {
+            let named = variables.iter().find_map(|variable| host.env(variable));
+            named
                 .map(|path| expand_home(path, host))
                 .or_else(|| Some(host.home()?.join(".aws").join(name)))
-            else {
-                continue;
-            };
-            let text = host.read(&path)?.map(Zeroizing::new);
-            if let Some(text) = &text {
-                set.add(kind, &path, text)?;
-            }
-            set.files.push((path, text.is_some()));
-        }
-        Ok(set)
+        };
+        places
+            .into_iter()
+            .filter_map(|(kind, variables, name)| Some((kind, place(variables, name)?)))
+            .collect()
     }
 
     /// Adds the text of one file. The credentials file is to be added last: its properties win.

@@ -67,7 +67,7 @@ impl<'a> Resolver<'a> {
                     Step {
                         arn: arn.clone(),
                         profile: None,
-                        origin: Origin::Flag("TARGET"),
+                        origin: Origin::Argument("TARGET"),
                     },
                 );
                 (Target::Role(arn), source)

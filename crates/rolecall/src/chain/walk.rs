@@ -28,7 +28,7 @@ impl<'a> Resolver<'a> {
             steps.push(Step {
                 arn,
                 profile: None,
-                origin: Origin::Flag("TARGET"),
+                origin: Origin::Argument("TARGET"),
             });
         }
         if let Some(name) = self.request.source_profile.clone() {
@@ -147,12 +147,12 @@ impl<'a> Resolver<'a> {
                     .iter()
                     .fold(error, |error, hint| error.with_hint(hint.as_str()))
             }
-            _ if from.is_none()
-                && self.request.target.is_none()
-                && self.host.env("AWS_PROFILE") == Some(name) =>
-            {
-                unknown.with_hint("AWS_PROFILE names it, because no target was given.")
-            }
+            _ if from.is_none() && self.request.target.is_none() => match self.host.env("AWS_PROFILE") {
+                Some(_) => unknown.with_hint("AWS_PROFILE names it, because no target was given."),
+                None => unknown.with_hint(
+                    "No target was given, and AWS_PROFILE is not set: name a profile, a role ARN or ACCOUNT/ROLE.",
+                ),
+            },
             _ => unknown,
         }
     }

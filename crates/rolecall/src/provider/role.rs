@@ -100,7 +100,7 @@ pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -
         .await
         .map_err(|error| answer::refusal(error, &role.sts, Some(role), skew.seconds()))?;
     let untrusted = |what: String| {
-        tracing::error!(role = %hop, "{what}; the credentials were thrown away");
+        tracing::error!(target: "rolecall::untrusted", role = %hop, "{what}; the credentials were thrown away");
         Error::new(
             ErrorKind::Untrusted,
             format!("{what}; the credentials were thrown away"),
@@ -192,6 +192,7 @@ fn parts(
     seconds: u32,
     principal: Option<AssumedRoleArn>,
 ) -> Result<SessionParts, String> {
+    skew.warn();
     let issued_at = host.now();
     let end = SystemTime::try_from(*credentials.expiration())
         .map_err(|error| format!("STS answered with an end that is no time ({error})"))?;

@@ -42,6 +42,21 @@ impl SkewMeter {
         self.0.seconds.load(Ordering::Relaxed)
     }
 
+    /// Says so when the clock is so far off that AWS refuses what other programs sign. The SDK corrects our own requests.
+    pub(super) fn warn(&self) {
+        /// AWS takes 15 minutes; from 5 on a clock is wrong, not imprecise.
+        const WRONG: u64 = 300;
+        let skew = self.seconds();
+        if skew.unsigned_abs() >= WRONG {
+            let span = crate::time::spoken(Duration::from_secs(skew.unsigned_abs()));
+            let way = if skew > 0 { "behind" } else { "ahead of" };
+            tracing::warn!(
+                "this machine's clock is {span} {way} AWS's: corrected for here, but other programs will be refused. \
+                 Set the clock (`timedatectl set-ntp true`; in WSL `hwclock -s`)."
+            );
+        }
+    }
+
     /// A moment of the server's clock, on ours.
     pub(super) fn to_local(&self, server: SystemTime) -> SystemTime {
         let span = Duration::from_secs(self.seconds().unsigned_abs());

@@ -1,0 +1,1 @@
+"""Drives real AWS SDKs against rolecall. `conformance/run` is the way in."""

@@ -1,0 +1,35 @@
+"""Prepares with the network, then starts itself again without it and runs the cases."""
+
+import argparse
+import sys
+
+from . import article, lonely, ministack, prepare, sdks, secrecy
+from .cases import run_all
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="conformance/run")
+    parser.add_argument("--list", action="store_true", help="name the cases and stop")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case, or the start of its name")
+    parser.add_argument("--jobs", type=int, default=4, help="cases at the same time")
+    parser.add_argument("--lonely", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+
+    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *secrecy.CASES]
+    for name in options.only:
+        if not any(case.name.startswith(name) for case in cases):
+            parser.error(f"no case is called {name}; --list names them")
+    if options.only:
+        cases = [case for case in cases if case.name.startswith(tuple(options.only))]
+    if options.list:
+        print(*(case.name for case in cases), sep="\n")
+        return 0
+
+    if not options.lonely:
+        prepare.everything()
+        return lonely.again(sys.argv[1:])
+    lonely.bring_up_loopback()
+    return run_all(cases, options.jobs)
+
+
+sys.exit(main())

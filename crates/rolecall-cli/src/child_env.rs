@@ -1,0 +1,196 @@
+//! What a child sees under `exec`: the role, and nothing that could win over it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use rolecall::profile::{Profile, ProfileSet};
+use rolecall::{Host, Region};
+
+/// Variables that name credentials, or a place to get them from.
+const REMOVED: [&str; 16] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_ACCOUNT_ID",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_SESSION_EXPIRATION",
+    "AWS_CREDENTIAL_FILE",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CREDENTIAL_PROFILES_FILE",
+];
+const REMOVED_PREFIXES: [&str; 2] = ["AWS_CONTAINER_", "AWS_EC2_METADATA_SERVICE_ENDPOINT"];
+
+/// Settings of a profile that lead to credentials; everything else is the child's to keep.
+const CREDENTIAL_KEYS: [&str; 31] = [
+    "aws_access_key_id",
+    "aws_account_id",
+    "aws_secret_access_key",
+    "aws_security_token",
+    "aws_session_token",
+    "credential_process",
+    "credential_source",
+    "credentials_duration",
+    "duration_seconds",
+    "external_id",
+    "include_profile",
+    "jump_role_arn",
+    "login_session",
+    "mfa_process",
+    "mfa_serial",
+    "mfa_type",
+    "role_arn",
+    "role_session_name",
+    "session_tags",
+    "session_token_duration",
+    "source_identity",
+    "source_profile",
+    "sso_account_id",
+    "sso_region",
+    "sso_registration_scopes",
+    "sso_role_name",
+    "sso_session",
+    "sso_start_url",
+    "transitive_session_tags",
+    "web_identity_token_file",
+    "web_identity_token_process",
+];
+
+/// The changes to the environment a child inherits.
+#[derive(Debug, Default)]
+pub(crate) struct ChildEnv {
+    pub(crate) remove: Vec<String>,
+    pub(crate) set: BTreeMap<&'static str, String>,
+}
+
+impl ChildEnv {
+    /// Takes away every variable of ours that could decide whom the child acts as.
+    pub(crate) fn scrubbed(host: &Host) -> Self {
+        let stray = host
+            .env_names()
+            .filter(|name| REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+        let remove = REMOVED
+            .iter()
+            .map(|name| (*name).to_owned())
+            .chain(stray.map(str::to_owned))
+            .collect();
+        Self {
+            remove,
+            set: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.set.insert(name, value.into());
+    }
+
+    /// Both variables: boto3 reads only one of them, most others only the other.
+    pub(crate) fn region(&mut self, region: Option<&Region>) {
+        if let Some(region) = region {
+            self.set("AWS_REGION", region.as_str());
+            self.set("AWS_DEFAULT_REGION", region.as_str());
+        }
+    }
+
+    /// Points the child to an empty credentials file and a config file without credentials, so that no stray `[default]`
+    /// comes before the endpoint; a rolecall inside still finds the originals.
+    pub(crate) fn isolate(&mut self, host: &Host, config: &Path, credentials: &Path) {
+        self.set("AWS_CONFIG_FILE", config.display().to_string());
+        self.set("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string());
+        for ((_, original), name) in ProfileSet::paths(host)
+            .iter()
+            .zip(["ROLECALL_CONFIG_FILE", "ROLECALL_SHARED_CREDENTIALS_FILE"])
+        {
+            self.set(name, original.display().to_string());
+        }
+    }
+}
+
+/// The target's settings without its credentials, as the `[default]` of a config file that every SDK reads alike.
+pub(crate) fn config_file(
+    profiles: &ProfileSet,
+    profile: Option<&Profile>,
+    region: Option<&Region>,
+) -> String {
+    let mut text = "[default]\n".to_owned();
+    if let Some(region) = region {
+        section_line(&mut text, "region", region.as_str());
+    }
+    let kept = profile.into_iter().flat_map(Profile::properties);
+    for (key, property) in kept.filter(|(key, _)| !CREDENTIAL_KEYS.contains(key) && *key != "region") {
+        section_line(&mut text, key, property.value());
+    }
+    let services = profile.and_then(|profile| profile.value("services"));
+    if let Some(services) = profiles
+        .services()
+        .find(|section| Some(section.name()) == services)
+    {
+        let _ = writeln!(text, "[services {}]", services.name());
+        for (key, property) in services.properties() {
+            section_line(&mut text, key, property.value());
+        }
+    }
+    text
+}
+
+/// `key = value`, with the further lines of a nested value indented below it.
+fn section_line(text: &mut String, key: &str, value: &str) {
+    let mut lines = value.split('\n');
+    let _ = writeln!(
+        text,
+        "{}",
+        format!("{key} = {}", lines.next().unwrap_or_default()).trim_end()
+    );
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall::profile::FileKind;
+
+    use super::*;
+
+    #[test]
+    fn a_childs_config_has_the_settings_and_no_credentials() {
+        let mut profiles = ProfileSet::default();
+        let text = "[profile p]\nrole_arn = arn:aws:iam::666666666666:role/R\nsource_profile = s\nregion = eu-west-1\noutput = json\n\
+                    aws_secret_access_key = CANARYSECRET\nmfa_serial = x\nservices = mine\ns3 =\n  addressing_style = path\n  x = 1\n\
+                    [services mine]\nsts =\n  endpoint_url = http://127.0.0.1:1\n";
+        profiles.add(FileKind::Config, Path::new("config"), text).unwrap();
+        let region = "us-east-2".parse().unwrap();
+        assert_eq!(
+            config_file(&profiles, profiles.profile("p"), Some(&region)),
+            "[default]\nregion = us-east-2\noutput = json\ns3 =\n  addressing_style = path\n  x = 1\nservices = mine\n\
+             [services mine]\nsts =\n  endpoint_url = http://127.0.0.1:1\n"
+        );
+        assert_eq!(config_file(&profiles, None, None), "[default]\n");
+    }
+
+    #[test]
+    fn stray_variables_of_every_kind_are_taken_away() {
+        let host = Host::builder()
+            .env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv6")
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+            .build();
+        let env = ChildEnv::scrubbed(&host);
+        let removes = |name: &str| env.remove.iter().any(|removed| removed == name);
+        for name in [
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+            "AWS_PROFILE",
+        ] {
+            assert!(removes(name), "{name}");
+        }
+        assert!(!removes("AWS_ENDPOINT_URL"));
+    }
+}

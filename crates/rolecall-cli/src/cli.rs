@@ -1,0 +1,211 @@
+//! The arguments. No flag ever takes a secret.
+
+use std::ffi::OsString;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use rolecall::export::shell::{Format, Shell};
+use rolecall::parameters::{ExternalId, SessionDuration, SessionName, SessionPolicy};
+use rolecall::{Error, Host, Invalid, PolicyArn, Region, Request};
+
+/// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
+///
+/// TARGET is a profile of ~/.aws/config, a role ARN, or ACCOUNT/ROLE; without one it is AWS_PROFILE, then `default`.
+#[derive(Debug, Parser)]
+#[command(name = "rolecall", version, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Say more on stderr; twice for the SDK's own messages too (ROLECALL_LOG takes a filter)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a command, or your shell, under a role; credentials renew themselves while it runs
+    Exec(ExecArgs),
+    /// Print a session as shell code, for `eval "$(rolecall env TARGET)"`
+    Env(EnvArgs),
+    /// Print a session as AWS's `credential_process` JSON
+    CredentialProcess(CredentialProcessArgs),
+    /// Show how a target is reached, with the origin of every value; calls nothing
+    Plan(PlanArgs),
+    /// List every profile as it is read
+    Profiles(ProfilesArgs),
+    /// Say who a target acts as, and until when
+    Whoami(PlanArgs),
+    /// Start the embedded AWS, alone or around a command; no AWS account is involved
+    Sandbox(SandboxArgs),
+    /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
+    Demo,
+}
+
+impl Command {
+    /// Whether errors are to be JSON too.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Plan(args) | Self::Whoami(args) => args.json,
+            Self::Profiles(args) => args.json,
+            Self::Sandbox(args) => args.json,
+            Self::Exec(_) | Self::Env(_) | Self::CredentialProcess(_) | Self::Demo => false,
+        }
+    }
+}
+
+/// The target, and what overrides its settings.
+#[derive(Args, Debug)]
+pub(crate) struct TargetArgs {
+    /// A profile, a role ARN, or ACCOUNT/[PATH/]ROLE
+    pub(crate) target: Option<String>,
+    /// What a third party's role demands to know you by
+    #[arg(long, value_name = "ID", value_parser = parse::<ExternalId>)]
+    external_id: Option<ExternalId>,
+    /// The session's name in CloudTrail [default: your login name]
+    #[arg(long, value_name = "NAME", value_parser = parse::<SessionName>)]
+    session_name: Option<SessionName>,
+    /// How long the session is asked for: seconds, or 1h, 90m [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = parse::<SessionDuration>)]
+    duration: Option<SessionDuration>,
+    /// The region, for STS and for what you run
+    #[arg(long, value_parser = parse::<Region>)]
+    region: Option<Region>,
+    /// The profile whose credentials assume the role
+    #[arg(long, value_name = "PROFILE")]
+    source_profile: Option<String>,
+    /// Hold the session to this policy: a file, or the JSON itself
+    #[arg(long, value_name = "FILE|JSON")]
+    policy: Option<String>,
+    /// Hold the session to this managed policy (may be repeated)
+    #[arg(long, value_name = "ARN", value_parser = parse::<PolicyArn>)]
+    policy_arn: Vec<PolicyArn>,
+    /// Hold the session to AWS's ReadOnlyAccess
+    #[arg(long)]
+    read_only: bool,
+}
+
+impl TargetArgs {
+    /// The library's request for these arguments.
+    pub(crate) fn request(self, host: &Host) -> Result<Request, Error> {
+        // Under `exec` the user's own AWS_PROFILE is gone, and `default` would be another identity than the child's.
+        if self.target.is_none()
+            && host.env("ROLECALL_CONFIG_FILE").is_some()
+            && host.env("AWS_PROFILE").is_none()
+        {
+            return Err(Error::new(
+                rolecall::ErrorKind::NotConfigured,
+                "inside `rolecall exec` a target has to be named",
+            )
+            .with_hint(
+                "Name a profile, a role ARN or ACCOUNT/ROLE; AWS's own tools use the role you are in.",
+            ));
+        }
+        let policy =
+            match self.policy {
+                Some(text) if text.trim_start().starts_with('{') => Some(text.parse::<SessionPolicy>()?),
+                Some(path) => {
+                    let text = host.read(path.as_ref())?.ok_or_else(|| {
+                        Error::config(format!("there is no policy file {path}"))
+                            .with_hint("--policy takes a file, or the JSON document itself.")
+                    })?;
+                    Some(text.parse().map_err(|invalid: Invalid| {
+                        Error::config(format!("{path}: {}", invalid.sentence()))
+                    })?)
+                }
+                None => None,
+            };
+        Ok(Request {
+            target: self.target,
+            external_id: self.external_id,
+            session_name: self.session_name,
+            duration: self.duration,
+            region: self.region,
+            source_profile: self.source_profile,
+            policy,
+            policy_arns: self.policy_arn,
+            read_only: self.read_only,
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Give the child fixed keys in its environment instead of an endpoint; they end and cannot be renewed
+    #[arg(long)]
+    pub(crate) env: bool,
+    /// Put the endpoint's token into a private file instead of the environment (AWS CLI before 2.15 cannot read it)
+    #[arg(long, conflicts_with = "env")]
+    pub(crate) token_file: bool,
+    /// Leave your AWS files in the child's sight; keys in a `[default]` profile then win over the role
+    #[arg(long)]
+    pub(crate) keep_config: bool,
+    /// The command and its arguments; without one your shell
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EnvArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The shell: bash, zsh, fish, powershell, cmd [default: by SHELL]
+    #[arg(long, value_parser = parse::<Shell>)]
+    pub(crate) shell: Option<Shell>,
+    /// A format of `aws configure export-credentials`: process, env, env-no-export, powershell, windows-cmd, fish
+    #[arg(long, value_parser = parse::<Format>, conflicts_with = "shell")]
+    pub(crate) format: Option<Format>,
+    /// Print secrets even to a terminal
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CredentialProcessArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Print secrets even to a terminal
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProfilesArgs {
+    /// Print JSON with every property; secret ones are masked
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SandboxArgs {
+    /// Print one line of JSON when ready: the endpoint and each account's administrator key
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Two bare accounts with only their administrators
+    #[arg(long)]
+    pub(crate) empty: bool,
+    /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
+    #[arg(long, value_name = "N")]
+    pub(crate) session_seconds: Option<u64>,
+    /// The port on 127.0.0.1 [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Run this inside, with a home of its own that points to the sandbox
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// A value parser whose message is the type's own sentence.
+fn parse<T: FromStr<Err = Invalid>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|invalid: Invalid| invalid.sentence())
+}

@@ -1,0 +1,54 @@
+//! One file a command.
+
+mod credential_process;
+mod demo;
+mod env;
+mod exec;
+mod plan;
+mod profiles;
+mod sandbox;
+mod whoami;
+
+use std::future::Future;
+
+use rolecall::{Error, ErrorKind, Host, Provider};
+
+use crate::cli::{Cli, Command, TargetArgs};
+use crate::command_error::{CommandError, Ended};
+
+pub(crate) fn run(cli: Cli, host: &Host) -> Result<Ended, CommandError> {
+    match cli.command {
+        Command::Exec(args) => exec::run(host, args),
+        Command::Env(args) => env::run(host, args),
+        Command::CredentialProcess(args) => credential_process::run(host, args),
+        Command::Plan(args) => plan::run(host, args),
+        Command::Profiles(args) => profiles::run(host, &args),
+        Command::Whoami(args) => whoami::run(host, args),
+        Command::Sandbox(args) => sandbox::run(host, &args),
+        Command::Demo => demo::run(host),
+    }
+}
+
+/// The provider of a target, with a word about every cap that shortens what was asked for.
+fn provider(host: &Host, target: TargetArgs) -> Result<Provider, Error> {
+    let request = target.request(host)?;
+    let provider = Provider::builder(host.clone()).request(request).build()?;
+    for role in &provider.chain().roles {
+        if let Some(reason) = role.duration_capped_by {
+            tracing::warn!(
+                "{}: the session is asked for one hour instead of what was configured: {reason}",
+                role.arn
+            );
+        }
+    }
+    Ok(provider)
+}
+
+/// Runs what needs the network, on one thread. Commands that need none build no runtime.
+fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(future)
+}

@@ -1,0 +1,32 @@
+//! `rolecall credential-process`: AWS's JSON on stdout, and nothing else there ever.
+
+use std::time::Duration;
+
+use rolecall::{Error, ErrorKind, Host, export};
+
+use crate::cli::CredentialProcessArgs;
+use crate::command_error::{CommandError, Ended};
+use crate::output;
+
+/// An SDK that started us waits for about 20 seconds; an answer after that is read by nobody.
+const DEADLINE: Duration = Duration::from_secs(18);
+
+pub(crate) fn run(host: &Host, args: CredentialProcessArgs) -> Result<Ended, CommandError> {
+    output::refuse_terminal(
+        args.show,
+        "SDKs run this themselves: write `credential_process = rolecall credential-process TARGET` into a profile.",
+    )?;
+    let provider = super::provider(host, args.target)?;
+    let session = super::block_on(async {
+        match tokio::time::timeout(DEADLINE, provider.session()).await {
+            Ok(session) => Ok(session?),
+            Err(_) => {
+                Err(Error::new(ErrorKind::Unavailable, "there was no session within 18 seconds").into())
+            }
+        }
+    })?;
+    let mut json = export::credential_process(&session);
+    json.push('\n');
+    output::print(&json)?;
+    Ok(Ended::WELL)
+}

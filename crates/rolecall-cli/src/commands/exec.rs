@@ -1,0 +1,219 @@
+//! `rolecall exec`: a command under a role, with credentials that outlive any session.
+
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rolecall::chain::Target;
+use rolecall::endpoint::{Endpoint, Grant};
+use rolecall::export::shell;
+use rolecall::profile::ProfileSet;
+use rolecall::{Error, ErrorKind, Host, Provider, Session};
+use tokio::net::TcpListener;
+
+use crate::child::{self, Signals};
+use crate::child_env::{self, ChildEnv};
+use crate::cli::ExecArgs;
+use crate::command_error::{CommandError, Ended};
+use crate::private_dir::PrivateDir;
+
+/// Our own failure before there is a child.
+const OWN_FAILURE: u8 = 125;
+
+pub(crate) fn run(host: &Host, args: ExecArgs) -> Result<Ended, CommandError> {
+    let keep_config = args.keep_config;
+    let provider = super::provider(host, args.target)
+        .map_err(|error| CommandError::from(error).with_code(OWN_FAILURE))?;
+    let region = provider
+        .chain()
+        .region
+        .as_ref()
+        .map(|region| region.value.clone());
+    let mut env = ChildEnv::scrubbed(host);
+    env.region(region.as_ref());
+    if args.env {
+        return Err(with_keys(host, &provider, &args.command, env));
+    }
+    // Held before the first call, so that a signal in the meantime is not lost on the way to the child.
+    let private = private_files(host, &provider, &mut env, keep_config)
+        .map_err(|error| CommandError::from(error).with_code(OWN_FAILURE))?;
+    super::block_on(with_endpoint(
+        host,
+        provider,
+        env,
+        &private,
+        &args.command,
+        args.token_file,
+    ))
+}
+
+/// `--env`: fixed keys, and the command in our place.
+fn with_keys(
+    host: &Host,
+    provider: &Provider,
+    words: &[std::ffi::OsString],
+    mut env: ChildEnv,
+) -> CommandError {
+    let session = match super::block_on(async { Ok(provider.session().await?) }) {
+        Ok(session) => session,
+        Err(error) => return error.with_code(OWN_FAILURE),
+    };
+    // The region is set already.
+    for (name, value) in shell::variables(&session, None) {
+        env.set(name, value.as_str());
+    }
+    env.set("AWS_SDK_LOAD_CONFIG", "1");
+    child::replace(child::command(host, words, &env))
+}
+
+/// The files the child sees instead of the user's.
+fn private_files(
+    host: &Host,
+    provider: &Provider,
+    env: &mut ChildEnv,
+    keep_config: bool,
+) -> Result<PrivateDir, Error> {
+    let private = PrivateDir::new(host, "exec")?;
+    env.set("AWS_SDK_LOAD_CONFIG", "1");
+    env.set("AWS_EC2_METADATA_DISABLED", "true");
+    let profiles = ProfileSet::load(host)?;
+    if keep_config {
+        if profiles
+            .profile("default")
+            .is_some_and(|profile| profile.value("aws_access_key_id").is_some())
+        {
+            tracing::warn!("--keep-config: SDKs take the keys of your `[default]` profile before the role's");
+        }
+        return Ok(private);
+    }
+    let chain = provider.chain();
+    let profile = match &chain.target {
+        Target::Profile(name) => profiles.profile(name),
+        Target::Role(_) => None,
+    };
+    let region = chain.region.as_ref().map(|region| &region.value);
+    let config = private.write("config", &child_env::config_file(&profiles, profile, region))?;
+    let credentials = private.write("credentials", "")?;
+    env.isolate(host, &config, &credentials);
+    Ok(private)
+}
+
+async fn with_endpoint(
+    host: &Host,
+    provider: Provider,
+    mut env: ChildEnv,
+    private: &PrivateDir,
+    words: &[std::ffi::OsString],
+    token_file: bool,
+) -> Result<Ended, CommandError> {
+    let own = |error: Error| CommandError::from(error).with_code(OWN_FAILURE);
+    let signals = Signals::hold(host).map_err(own)?;
+    // The first session before the child: what is refused is refused here, and the child's first request is warm.
+    provider.session().await.map_err(own)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(|error| {
+            own(Error::new(
+                ErrorKind::Unavailable,
+                format!("cannot listen on 127.0.0.1: {error}"),
+            ))
+        })?;
+    let address = listener.local_addr().map_err(|error| {
+        own(Error::new(
+            ErrorKind::Internal,
+            format!("the endpoint has no address: {error}"),
+        ))
+    })?;
+    let endpoint = Endpoint::new(address).map_err(own)?;
+    let used = Arc::new(Used {
+        provider,
+        asked: AtomicBool::new(false),
+    });
+    let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
+    env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
+    if token_file {
+        // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
+        let path = private.write("token", access.token().expose()).map_err(own)?;
+        env.set(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            path.display().to_string(),
+        );
+    } else {
+        env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
+    }
+    let command = child::command(host, words, &env);
+    if words.is_empty() && std::io::stderr().is_terminal() {
+        announce(&used.provider, &command);
+    }
+    tokio::spawn(endpoint.serve(listener, std::future::pending()));
+    tokio::spawn(renew_ahead(Arc::clone(&used)));
+    let mut command = tokio::process::Command::from(command);
+    let mut child = command
+        .spawn()
+        .map_err(|error| child::not_started(command.as_std(), &error))?;
+    if let Some(pid) = child.id() {
+        signals.forward_to(pid);
+    }
+    match child.wait().await {
+        Ok(status) => Ok(child::ended(status)),
+        Err(error) => Err(own(Error::new(
+            ErrorKind::Internal,
+            format!("lost sight of the child: {error}"),
+        ))),
+    }
+}
+
+fn announce(provider: &Provider, command: &Command) {
+    use std::io::Write as _;
+    let shell = command.get_program().to_string_lossy();
+    let _ = writeln!(
+        std::io::stderr(),
+        "{shell} under {}; credentials renew themselves. `exit` leaves.",
+        provider.chain().target
+    );
+}
+
+/// Remembers whether anybody asked since the last renewal: sessions nobody uses are not renewed.
+struct Used {
+    provider: Provider,
+    asked: AtomicBool,
+}
+
+impl Grant for Used {
+    fn valid(&self) -> Option<Session> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.provider.valid_session()
+    }
+
+    fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
+        self.asked.store(true, Ordering::Relaxed);
+        Box::pin(self.provider.session())
+    }
+}
+
+/// Renews when the time has come, so that no request has to wait for it.
+async fn renew_ahead(used: Arc<Used>) {
+    /// Between looks at the clock: a machine that slept has not counted on.
+    const LOOK: Duration = Duration::from_secs(20);
+    let host = used.provider.host().clone();
+    loop {
+        let due = used
+            .provider
+            .valid_session()
+            .and_then(|session| session.renew_at().duration_since(host.now()).ok());
+        match due {
+            Some(left) if !left.is_zero() => tokio::time::sleep(left.min(LOOK)).await,
+            _ => {
+                if used.asked.swap(false, Ordering::Relaxed) && used.provider.needs_refresh() {
+                    let _ = used.provider.session().await;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `rolecall sandbox`: the embedded AWS, alone or around a command.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use rolecall::{Error, ErrorKind, Host};
+use rolecall_sandbox::{Sandbox, World};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::child::{self, Signals};
+use crate::child_env::ChildEnv;
+use crate::cli::SandboxArgs;
+use crate::command_error::{CommandError, Ended};
+use crate::output;
+
+pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError> {
+    let mut builder = Sandbox::builder().port(args.port);
+    if args.empty {
+        builder = builder.world(World::empty());
+    }
+    if let Some(seconds) = args.session_seconds {
+        builder = builder.session_seconds(seconds);
+    }
+    let sandbox = builder.start().map_err(|error| {
+        Error::config(format!("the sandbox cannot start: {error}")).with_hint(
+            "A port may be in use (--port 0 takes any free one); --session-seconds takes 2 or more.",
+        )
+    })?;
+    if !args.command.is_empty() {
+        return around(host, &sandbox, args);
+    }
+    let ready = if args.json {
+        format!("{}\n", sandbox.ready_line())
+    } else {
+        how_to_reach(&sandbox)
+    };
+    super::block_on(until_ended(&ready))?;
+    Ok(Ended::WELL)
+}
+
+fn how_to_reach(sandbox: &Sandbox) -> String {
+    let mut text = format!(
+        "The sandbox answers as AWS at {}. Ctrl-C ends it, and everything in it.\n\n\
+         export AWS_ENDPOINT_URL={}\nexport AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n",
+        sandbox.endpoint(),
+        sandbox.endpoint()
+    );
+    for account in sandbox.accounts() {
+        text.push_str(&format!(
+            "\n# the administrator of {}\nexport AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
+            account.id, account.access_key_id, account.secret_access_key
+        ));
+    }
+    text.push_str("\n`rolecall sandbox -- CMD` runs CMD with all of this set, and profiles to try.\n");
+    text
+}
+
+/// Says that it is ready when a signal already ends it well, and waits for one.
+async fn until_ended(ready: &str) -> Result<(), CommandError> {
+    let listen = |kind| {
+        signal(kind)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot listen for signals: {error}")))
+    };
+    let (mut interrupt, mut terminate, mut hangup) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::hangup())?,
+    );
+    output::print(ready)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs the command with a home, files and runtime directory of its own; the user's stay as they are.
+fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, CommandError> {
+    let own = |what: &str, error: &std::io::Error| {
+        CommandError::from(Error::config(format!(
+            "cannot make the sandbox's {what}: {error}"
+        )))
+        .with_code(125)
+    };
+    let home = tempfile::Builder::new()
+        .prefix("rolecall-sandbox-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| own("home", &error))?;
+    let env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;
+    let signals = Signals::hold(host).map_err(|error| CommandError::from(error).with_code(125))?;
+    if args.json {
+        output::print(&format!("{}\n", sandbox.ready_line()))?;
+    }
+    let mut command = child::command(host, &args.command, &env);
+    let mut child = command
+        .spawn()
+        .map_err(|error| child::not_started(&command, &error))?;
+    signals.forward_to(child.id());
+    let status = child.wait().map_err(|error| own("child", &error))?;
+    Ok(child::ended(status))
+}
+
+/// Fills the home, and gives the environment that points to it.
+fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<ChildEnv> {
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+    let folder = |name: &str| {
+        let path = home.join(name);
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(&path)
+            .map(|()| path)
+    };
+    let file = |path: &Path, text: &str| {
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?
+            .write_all(text.as_bytes())
+    };
+    let aws = folder(".aws")?;
+    file(&aws.join("config"), &sandbox.config_file())?;
+    file(&aws.join("credentials"), &sandbox.credentials_file())?;
+    let bin = folder("bin")?;
+    if let Some(own) = fs::read_link("/proc/self/exe")
+        .ok()
+        .filter(|path| path.is_absolute())
+    {
+        std::os::unix::fs::symlink(own, bin.join("rolecall"))?;
+    }
+    let stray = host
+        .env_names()
+        .filter(|name| name.starts_with("AWS_") || name.starts_with("ROLECALL_"));
+    let mut env = ChildEnv {
+        remove: stray
+            .filter(|name| *name != "ROLECALL_LOG")
+            .map(str::to_owned)
+            .collect(),
+        ..ChildEnv::default()
+    };
+    for (name, place) in [
+        ("XDG_CONFIG_HOME", ".config"),
+        ("XDG_CACHE_HOME", ".cache"),
+        ("XDG_DATA_HOME", ".local/share"),
+        ("XDG_STATE_HOME", ".local/state"),
+        ("XDG_RUNTIME_DIR", "run"),
+        ("ROLECALL_RUNTIME_DIR", "run/rolecall"),
+    ] {
+        env.set(name, folder(place)?.display().to_string());
+    }
+    env.set("HOME", home.display().to_string());
+    env.set("AWS_ENDPOINT_URL", sandbox.endpoint());
+    // Nothing inside may look for a machine's role in the network.
+    env.set("AWS_EC2_METADATA_DISABLED", "true");
+    let path = host.env("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    env.set("PATH", format!("{}:{path}", bin.display()));
+    Ok(env)
+}

@@ -1,0 +1,42 @@
+//! `rolecall whoami`: identity, account, session end.
+
+use std::time::Duration;
+
+use rolecall::Host;
+use rolecall::time::{rfc3339, spoken};
+use serde_json::json;
+
+use crate::cli::PlanArgs;
+use crate::command_error::{CommandError, Ended};
+use crate::output;
+
+pub(crate) fn run(host: &Host, args: PlanArgs) -> Result<Ended, CommandError> {
+    let provider = super::provider(host, args.target)?;
+    let identity = super::block_on(async { Ok(provider.caller_identity().await?) })?;
+    let end = provider.valid_session().map(|session| session.expires_at());
+    if args.json {
+        output::print_json(&json!({
+            "arn": identity.arn,
+            "account": identity.account,
+            "user_id": identity.user_id,
+            "expires_at": end.map(rfc3339),
+        }))?;
+        return Ok(Ended::WELL);
+    }
+    let until = match end {
+        Some(end) => {
+            let left = end.duration_since(host.now()).unwrap_or(Duration::ZERO);
+            format!("{} (in {})", rfc3339(end), spoken(left))
+        }
+        None => "long-term access key, without end".to_owned(),
+    };
+    let rows = [
+        ("identity", identity.arn),
+        ("account", identity.account),
+        ("until", until),
+    ];
+    output::print(&output::table(
+        &rows.map(|(name, value)| vec![name.to_owned(), value]),
+    ))?;
+    Ok(Ended::WELL)
+}

@@ -1,0 +1,42 @@
+//! What is said on stderr beside errors: warnings by default, more with `-v`, anything with `ROLECALL_LOG`.
+
+use std::io;
+
+use rolecall::Host;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+/// Variables that make the SDK log what it redacts otherwise.
+const BODIES: [&str; 2] = ["LOG_SENSITIVE_BODIES", "LOG_SIGNABLE_BODY"];
+
+pub(crate) fn start(host: &Host, verbose: u8) {
+    let default = match verbose {
+        // What is thrown away is an error too, and errors are printed by themselves.
+        0 => "error,rolecall=warn,rolecall::untrusted=off",
+        1 => "error,rolecall=debug",
+        _ => "debug",
+    };
+    let filter = host.env("ROLECALL_LOG").unwrap_or(default);
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .unwrap_or_else(|_| EnvFilter::new(default));
+    // The SDK's modules that would write whole bodies are held back, whatever the filter says.
+    let bodies = BODIES.iter().any(|name| host.env(name).is_some());
+    let held_back =
+        move |meta: &Metadata<'_>| bodies && meta.target().starts_with("aws_") && *meta.level() > Level::INFO;
+    let lines = fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(verbose > 1)
+        .without_time()
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(
+            lines
+                .with_filter(filter)
+                .with_filter(filter_fn(move |meta| !held_back(meta))),
+        )
+        .init();
+}

@@ -1,0 +1,17 @@
+//! Whole commands, run as a person runs them, against a sandbox in this process. Every output is searched for secrets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "the helpers are tests too, and look at the real system from outside"
+)]
+
+mod cli {
+    mod bad_input;
+    mod deliver;
+    mod exec;
+    mod exec_env;
+    mod sandbox;
+    mod show;
+    mod support;
+}

@@ -1,0 +1,302 @@
+//! `exec`: signals, exit status and the endpoint, as if rolecall were not there.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::support::{Machine, wait_for};
+
+/// What the endpoint answers: the status and the body.
+fn ask(uri: &str, token: &str) -> (u16, String) {
+    let (authority, path) = uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+/// A child that prints its endpoint and stays until it is told to go.
+struct Staying {
+    child: Child,
+    uri: String,
+    token: String,
+}
+
+impl Staying {
+    fn start(machine: &Machine, flags: &[&str]) -> Self {
+        let script = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
+                      echo \"${AWS_CONTAINER_AUTHORIZATION_TOKEN:-$(cat \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\")}\"; read line; exit 3";
+        let mut arguments = vec!["exec", "blah"];
+        arguments.extend(flags);
+        arguments.extend(["--", "sh", "-c", script]);
+        let mut child = machine
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = || lines.next().unwrap().unwrap();
+        let (uri, token) = (next(), next());
+        Self { child, uri, token }
+    }
+
+    fn ask(&self) -> Value {
+        let (status, body) = ask(&self.uri, &self.token);
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn end(mut self) -> i32 {
+        self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+#[test]
+fn the_child_outlives_its_session() {
+    let machine = Machine::with_sessions_of(4);
+    let staying = Staying::start(&machine, &[]);
+    let first = staying.ask();
+    assert_eq!(first["AccountId"], "666666666666");
+    let later = wait_for("a renewal", || {
+        let now = staying.ask();
+        (now["AccessKeyId"] != first["AccessKeyId"]).then_some(now)
+    });
+    assert!(later["Expiration"].as_str() > first["Expiration"].as_str());
+    assert_eq!(staying.end(), 3);
+}
+
+#[test]
+fn a_session_is_renewed_ahead_of_time_only_while_somebody_asks() {
+    let machine = Machine::with_sessions_of(4);
+    let staying = Staying::start(&machine, &[]);
+    let _ = staying.ask();
+    wait_for("the renewal ahead of time", || {
+        (machine.sandbox.count("AssumeRole") == 2).then_some(())
+    });
+    // Nobody asked since: two lifetimes later there has been no other call.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(machine.sandbox.count("AssumeRole"), 2);
+    let _ = staying.ask();
+    assert_eq!(staying.end(), 3);
+}
+
+#[test]
+fn the_endpoint_is_gone_with_the_child_and_so_are_its_files() {
+    let machine = Machine::new();
+    let staying = Staying::start(&machine, &["--token-file"]);
+    let _ = staying.ask();
+    let files = || std::fs::read_dir(machine.path("run")).unwrap().count();
+    assert_eq!(files(), 1);
+    let authority = staying
+        .uri
+        .strip_prefix("http://")
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_eq!(staying.end(), 3);
+    assert_eq!(files(), 0);
+    assert!(TcpStream::connect(authority).is_err());
+}
+
+#[test]
+fn what_a_killed_exec_left_behind_goes_with_the_next() {
+    let machine = Machine::new();
+    let mut staying = Staying::start(&machine, &["--token-file"]);
+    staying.child.kill().unwrap();
+    staying.child.wait().unwrap();
+    assert_eq!(std::fs::read_dir(machine.path("run")).unwrap().count(), 1);
+    let _ = machine.run(&["exec", "blah", "--", "true"]).ok();
+    assert_eq!(std::fs::read_dir(machine.path("run")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_wrong_token_opens_nothing() {
+    let machine = Machine::new();
+    let staying = Staying::start(&machine, &[]);
+    let (status, body) = ask(&staying.uri, "wrong");
+    assert_eq!(status, 401);
+    machine.no_secret(body.as_bytes());
+    assert_eq!(staying.end(), 3);
+}
+
+#[test]
+fn neither_command_line_nor_environment_of_any_process_holds_a_secret() {
+    let machine = Machine::new();
+    let staying = Staying::start(&machine, &[]);
+    let _ = staying.ask();
+    let own = staying.child.id();
+    let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+    let pids = std::iter::once(own.to_string()).chain(children.split_whitespace().map(str::to_owned));
+    let mut looked_at = 0;
+    for pid in pids {
+        for file in ["environ", "cmdline"] {
+            machine.no_secret(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap());
+            looked_at += 1;
+        }
+    }
+    assert_eq!(looked_at, 4);
+    assert_eq!(staying.end(), 3);
+}
+
+#[test]
+fn exit_status_is_the_childs() {
+    let machine = Machine::new();
+    for code in [0, 1, 7, 125, 255] {
+        let script = format!("exit {code}");
+        let ran = machine.run(&["exec", "blah", "--", "sh", "-c", &script]);
+        assert_eq!(ran.status.code(), Some(code));
+    }
+    for flag in ["--env", "--token-file"] {
+        assert_eq!(
+            machine
+                .run(&["exec", "blah", flag, "--", "sh", "-c", "exit 9"])
+                .status
+                .code(),
+            Some(9)
+        );
+    }
+}
+
+#[test]
+fn a_childs_signal_is_ours() {
+    let machine = Machine::new();
+    for (name, number) in [("TERM", 15), ("KILL", 9), ("INT", 2), ("SEGV", 11), ("USR1", 10)] {
+        let script = format!("kill -{name} $$");
+        let ran = machine.run(&["exec", "blah", "--", "sh", "-c", &script]);
+        assert_eq!(ran.status.signal(), Some(number), "{name}: {:?}", ran.status);
+    }
+}
+
+#[test]
+fn signals_sent_to_us_reach_the_child_once() {
+    let machine = Machine::new();
+    for (name, signal) in [
+        ("TERM", Signal::TERM),
+        ("INT", Signal::INT),
+        ("HUP", Signal::HUP),
+        ("USR1", Signal::USR1),
+    ] {
+        let script = format!(
+            "n=0; trap 'n=$((n+1))' {name}; echo ready; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.2; exit $((40+n))"
+        );
+        let mut child = machine
+            .command(["exec", "blah", "--", "sh", "-c", &script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "ready\n");
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(41), "{name}");
+    }
+}
+
+#[test]
+fn what_was_ignored_before_us_stays_ignored() {
+    let machine = Machine::new();
+    let outer = format!(
+        "trap '' HUP; exec '{}' exec blah -- sh -c 'kill -HUP $$; echo alive'",
+        super::support::BINARY
+    );
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &outer]).env_clear();
+    for (name, value) in machine.command([""; 0]).get_envs() {
+        sh.env(name, value.unwrap());
+    }
+    assert_eq!(machine.finish(&mut sh).ok(), "alive\n");
+}
+
+#[test]
+fn without_a_command_it_is_the_users_shell() {
+    let machine = Machine::new();
+    machine.write("shell", "#!/bin/sh\necho my shell $# $AWS_REGION\n");
+    let shell = machine.path("shell");
+    std::fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(
+        machine
+            .finish(machine.command(["exec", "blah"]).env("SHELL", &shell))
+            .ok(),
+        "my shell 0 us-east-1\n"
+    );
+}
+
+#[test]
+fn stdin_and_arguments_pass_through() {
+    let machine = Machine::new();
+    let mut command = machine.command([
+        "exec",
+        "blah",
+        "--",
+        "sh",
+        "-c",
+        "cat; printf '<%s>' \"$@\"",
+        "sh",
+        "a b",
+        "",
+        "--json",
+        "$HOME",
+    ]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"in\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "in\n<a b><><--json><$HOME>"
+    );
+}
+
+#[test]
+fn a_refusal_comes_before_the_child() {
+    let machine = Machine::new();
+    let stderr = machine
+        .run_quietly(&[
+            "exec",
+            "partner",
+            "--external-id",
+            "wrong",
+            "--",
+            "sh",
+            "-c",
+            "echo started",
+        ])
+        .failed(125);
+    assert!(stderr.contains("AccessDenied"), "{stderr}");
+    // The process group is the caller's own: a terminal's Ctrl-C reaches the child by itself.
+    let mut command = machine.command([
+        "exec",
+        "blah",
+        "--",
+        "sh",
+        "-c",
+        "ps -o pgid= -p $$ 2>/dev/null || cut -d' ' -f5 /proc/$$/stat",
+    ]);
+    let ran = machine.finish(command.process_group(0));
+    let group: i32 = ran.ok().trim().parse().unwrap();
+    assert!(group > 0);
+}

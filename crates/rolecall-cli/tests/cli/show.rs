@@ -1,0 +1,150 @@
+//! `plan`, `profiles`, `whoami`: what is shown, and that showing calls nothing.
+
+use serde_json::Value;
+
+use super::support::Machine;
+
+#[test]
+fn plan_shows_the_chain_and_calls_nothing() {
+    let machine = Machine::new();
+    let said = machine.run(&["plan", "chained"]).ok();
+    for word in [
+        "role 1 of 2: arn:aws:iam::666666666666:role/BlahRole",
+        "role 2 of 2: arn:aws:iam::666666666666:role/team/ChainedRole",
+        "of profile `joe`",
+        ".aws/credentials:",
+        "default: the login name",
+        "$AWS_ENDPOINT_URL",
+        "asks you",
+    ] {
+        assert!(said.contains(word), "{word}\n{said}");
+    }
+    assert_eq!(machine.sandbox.calls().len(), 0);
+}
+
+#[test]
+fn plan_json_has_the_promised_shape() {
+    let machine = Machine::new();
+    let said = machine
+        .run(&["plan", "partner", "--json", "--duration", "2h", "--read-only"])
+        .ok();
+    let plan: Value = serde_json::from_str(&said).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        keys(&plan),
+        [
+            "target",
+            "profile",
+            "region",
+            "source",
+            "roles",
+            "session_key",
+            "cached",
+            "expires_at",
+            "asks",
+            "warnings"
+        ]
+    );
+    assert_eq!(
+        keys(&plan["source"]),
+        ["kind", "profile", "access_key_id", "origin"]
+    );
+    let role = &plan["roles"][0];
+    assert_eq!(
+        keys(role),
+        [
+            "role_arn",
+            "session_name",
+            "external_id",
+            "mfa_serial",
+            "duration_seconds",
+            "duration_capped_by",
+            "source_identity",
+            "tags",
+            "transitive_tags",
+            "policy",
+            "policy_arns",
+            "region",
+            "sts_endpoint",
+            "origin"
+        ]
+    );
+    assert_eq!(role["duration_seconds"], 7200);
+    assert_eq!(role["policy_arns"][0], "arn:aws:iam::aws:policy/ReadOnlyAccess");
+    assert!(role["external_id"].is_string() && plan["expires_at"].is_null());
+}
+
+#[test]
+fn a_chained_roles_longer_session_is_capped_and_said_to_be() {
+    let machine = Machine::new();
+    let said = machine.run(&["plan", "chained", "--duration", "4h"]).ok();
+    assert!(said.contains("at most one hour"), "{said}");
+    let said = machine.run_quietly(&["whoami", "chained", "--duration", "4h"]);
+    assert!(said.stderr.contains("one hour instead"), "{}", said.stderr);
+    let _ = said.ok();
+}
+
+#[test]
+fn profiles_lists_all_and_masks_secrets() {
+    let machine = Machine::new();
+    let said = machine.run(&["profiles"]).ok();
+    for name in ["blah", "chained", "default", "joe", "partner"] {
+        assert!(said.lines().any(|line| line.starts_with(name)), "{said}");
+    }
+    let json: Value = serde_json::from_str(&machine.run(&["profiles", "--json"]).ok()).unwrap();
+    assert_eq!(json["profiles"]["joe"]["aws_secret_access_key"], "**********");
+    assert_eq!(json["profiles"]["blah"]["source_profile"], "joe");
+    assert!(json["warnings"].is_array() && json["sso_sessions"].is_object() && json["services"].is_object());
+}
+
+#[test]
+fn whoami_says_identity_account_and_end() {
+    let machine = Machine::new();
+    let said = machine.run(&["whoami", "blah", "--session-name", "joe"]).ok();
+    assert!(
+        said.contains("arn:aws:sts::666666666666:assumed-role/BlahRole/joe"),
+        "{said}"
+    );
+    let json: Value = serde_json::from_str(&machine.run(&["whoami", "joe", "--json"]).ok()).unwrap();
+    assert_eq!(json["arn"], "arn:aws:iam::111111111111:user/joe.bloggs");
+    assert_eq!(
+        (&json["account"], &json["expires_at"]),
+        (&Value::from("111111111111"), &Value::Null)
+    );
+}
+
+#[test]
+fn a_role_without_a_profile_is_a_target_too() {
+    let machine = Machine::new();
+    for target in ["666666666666/BlahRole", "arn:aws:iam::666666666666:role/BlahRole"] {
+        let said = machine.run(&["whoami", target, "--source-profile", "joe"]).ok();
+        assert!(said.contains("assumed-role/BlahRole/"), "{said}");
+    }
+    // Without a source profile it starts from the default source, here the stray one, and is refused.
+    let said = machine
+        .run_quietly(&["whoami", "666666666666/BlahRole"])
+        .failed(1);
+    assert!(said.contains("AccessDenied"), "{said}");
+}
+
+#[test]
+fn a_session_policy_narrows_the_session() {
+    let machine = Machine::new();
+    machine.write(
+        "deny.json",
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#,
+    );
+    let path = machine.path("deny.json");
+    let said = machine
+        .run(&["plan", "blah", "--policy", path.to_str().unwrap()])
+        .ok();
+    assert!(said.contains("held to"), "{said}");
+    // BlahRole could assume ChainedRole; held to a policy that denies everything it cannot.
+    machine.append_config(
+        "[profile narrow]\nrole_arn = arn:aws:iam::666666666666:role/BlahRole\nsource_profile = joe\n",
+    );
+    let _ = machine
+        .run(&["whoami", "narrow", "--policy", path.to_str().unwrap()])
+        .ok();
+    assert_eq!(machine.sandbox.count("AssumeRole"), 1);
+}
