@@ -25,6 +25,7 @@ pub(super) fn built<T>(part: Result<T, aws_smithy_types::error::operation::Build
             ErrorKind::Internal,
             format!("the request could not be built: {error}"),
         )
+        .with_hint("This is a bug of rolecall: please report it.")
     })
 }
 
@@ -73,10 +74,35 @@ where
             format!("the call to STS at {url} failed: {}", innermost(&error)),
         ),
     };
+    let decided = if decided.hints().is_empty() {
+        let hint = match decided.request_id() {
+            Some(id) => format!("AWS's support can follow the request {id}, and so can CloudTrail."),
+            None => "The log at its most talkative (ROLECALL_LOG=trace) shows the exchange.".to_owned(),
+        };
+        decided.with_hint(hint)
+    } else {
+        decided
+    };
     match role {
         Some(role) => decided.with_hop(role.arn.to_string()),
         None => decided,
     }
+}
+
+/// The first sentence of what the other side says, on one line and of bounded length: it may be anybody's text.
+pub(super) fn clause(message: &str) -> String {
+    /// What moves a cursor, or turns the direction of what a person reads.
+    fn is_hidden(c: char) -> bool {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    }
+    let line: String = message
+        .chars()
+        .map(|c| if is_hidden(c) { ' ' } else { c })
+        .take(600)
+        .collect();
+    let first = line.split(". ").next().unwrap_or(&line);
+    first.trim().trim_end_matches('.').to_owned()
 }
 
 fn not_sts(url: &str, status: u16) -> Error {
@@ -107,7 +133,7 @@ fn by_code(
     let said = if message.is_empty() {
         code.to_owned()
     } else {
-        format!("{code}: {}", message.trim_end_matches('.'))
+        format!("{code}: {}", clause(message))
     };
     let error = |kind| Error::new(kind, format!("STS refused: {said}"));
     match code {
@@ -118,7 +144,8 @@ fn by_code(
             "AWS does not know this access key (or not in this partition): it is deleted, inactive, or a temporary key without its session token.",
         ),
         "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed" | "InvalidSignatureException"
-            if skew.unsigned_abs() >= 240 =>
+            // The SDK has corrected the clock by now: a signature that still does not match has a wrong secret.
+            if skew.unsigned_abs() >= 240 && !message.contains("does not match") =>
         {
             clock(skew)
         }

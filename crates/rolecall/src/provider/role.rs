@@ -99,26 +99,19 @@ pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -
         .send()
         .await
         .map_err(|error| answer::refusal(error, &role.sts, Some(role), skew.seconds()))?;
-    let untrusted = |what: String| {
-        tracing::error!(target: "rolecall::untrusted", role = %hop, "{what}; the credentials were thrown away");
-        Error::new(
-            ErrorKind::Untrusted,
-            format!("{what}; the credentials were thrown away"),
-        )
-        .with_hop(hop.clone())
-        .with_hint(format!(
-            "Something answers in the place of STS at {}: check the endpoint and the proxies on the way.",
-            role.sts.url
-        ))
-    };
+    let untrusted = |what: String| untrusted(&what, &role.sts).with_hop(hop.clone());
     let whom = reply
         .assumed_role_user()
         .map(|user| user.arn())
         .unwrap_or_default();
     let principal: AssumedRoleArn = whom.parse().map_err(|_| {
-        untrusted(format!(
-            "STS answered without saying whom the session acts as (`{whom}`)"
-        ))
+        untrusted(match whom {
+            "" => "STS answered without saying whom the session acts as".to_owned(),
+            _ => format!(
+                "STS answered that the session acts as `{}`, which is no role's session",
+                answer::clause(whom)
+            ),
+        })
     })?;
     if !principal.is_session_of(&role.arn, role.session_name.value.as_str()) {
         return Err(untrusted(format!(
@@ -146,12 +139,7 @@ pub(super) async fn session_token(
         .send()
         .await
         .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;
-    let untrusted = |what: String| {
-        Error::new(
-            ErrorKind::Untrusted,
-            format!("{what}; the credentials were thrown away"),
-        )
-    };
+    let untrusted = |what: String| untrusted(&what, sts);
     let credentials = reply
         .credentials()
         .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
@@ -180,8 +168,22 @@ pub(super) async fn caller_identity(
         _ => Err(Error::new(
             ErrorKind::Unavailable,
             format!("STS at {} answered without an identity", sts.url),
-        )),
+        )
+        .with_hint("Check AWS_ENDPOINT_URL and the proxies on the way.")),
     }
+}
+
+/// The error for an answer that was thrown away. It is logged as well: an SDK may keep the error to itself.
+fn untrusted(what: &str, sts: &StsEndpoint) -> Error {
+    tracing::error!(target: "rolecall::untrusted", sts = %sts.url, "{what}; the credentials were thrown away");
+    Error::new(
+        ErrorKind::Untrusted,
+        format!("{what}; the credentials were thrown away"),
+    )
+    .with_hint(format!(
+        "Something answers in the place of STS at {}: check the endpoint and the proxies on the way.",
+        sts.url
+    ))
 }
 
 /// The answer's credentials, if their end lies within what was asked for.
