@@ -8,10 +8,11 @@ mod aws;
 #[path = "support/sentences.rs"]
 mod sentences;
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use aws::Aws;
-use rolecall::{ErrorKind, Host, Provider};
+use rolecall::{Error, ErrorKind, Host, Provider};
 use rolecall_sandbox::Fault;
 
 /// On the machine's own clock, as everybody is whose clock may be wrong.
@@ -56,29 +57,192 @@ async fn an_answer_that_does_not_fit_is_thrown_away() {
 }
 
 #[tokio::test]
-async fn an_own_session_that_does_not_fit_is_thrown_away_as_well() {
-    for fault in [Fault::ExpiresTooLate, Fault::AlreadyExpired] {
+async fn what_does_not_speak_as_sts_does() {
+    for fault in [Fault::Garbage, Fault::TruncatedXml] {
         let aws = Aws::article();
-        aws.sandbox.inject(fault, "GetSessionToken", 1);
-        let error = aws.provider("joe").session().await.unwrap_err();
+        let provider = aws.provider("blah");
+        aws.sandbox.inject(fault, "AssumeRole", 3);
+        let error = provider.session().await.unwrap_err();
         aws.assert_sentence(&error);
-        assert_eq!(error.kind(), ErrorKind::Untrusted, "{fault:?}");
+        // A half answer can read as a whole one that says too little: thrown away either way.
+        let expected = [ErrorKind::Unavailable, ErrorKind::Untrusted];
+        assert!(expected.contains(&error.kind()), "{fault:?}: {error}");
+        assert!(error.hints()[0].contains("proxies"), "{:?}", error.hints());
+        assert!(provider.valid_session().is_none());
+    }
+}
+
+/// Answers every request with these bytes, until the test ends.
+fn canned(status: &str, body: &str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut request = [0; 65_536];
+            // The client sends its head and its short body in one or two parts; the answer does not depend on them.
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read(&mut request);
+        }
+    });
+    url
+}
+
+async fn told(target: &str, status: &str, body: &str) -> Error {
+    let aws = Aws::article();
+    let host = aws
+        .host_builder()
+        .env("AWS_ENDPOINT_URL", &canned(status, body))
+        .build();
+    let provider = aws.builder_on(host).target(target).build().unwrap();
+    let error = provider.session().await.unwrap_err();
+    aws.assert_sentence(&error);
+    assert!(provider.valid_session().is_none());
+    error
+}
+
+const TOKEN: &str = "<SessionToken>CANARYTOKEN</SessionToken>";
+
+fn assumed(arn: &str, token: &str, end: &str) -> String {
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <AssumedRoleUser><AssumedRoleId>AROAX:x</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser><Credentials>\
+         <AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>CANARYSECRET</SecretAccessKey>{token}\
+         <Expiration>{end}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
+}
+
+#[tokio::test]
+async fn answers_of_nobodys_sts() {
+    let good = "arn:aws:sts::666666666666:assumed-role/BlahRole/joe.bloggs";
+    for (arn, token, end, said) in [
+        ("", TOKEN, "2099-01-01T00:00:00Z", "without saying whom"),
+        (
+            "nonsense \u{202e}\n",
+            TOKEN,
+            "2099-01-01T00:00:00Z",
+            "which is no role's session",
+        ),
+        (
+            &good.replace("aws:", "aws-cn:"),
+            TOKEN,
+            "2099-01-01T00:00:00Z",
+            "STS answered for arn:aws-cn:",
+        ),
+        (
+            &good.replace("BlahRole", "blahrole"),
+            TOKEN,
+            "2099-01-01T00:00:00Z",
+            "STS answered for",
+        ),
+        (good, TOKEN, "2099-01-01T00:00:00Z", "with an end at 2099"),
+        (good, TOKEN, "1999-01-01T00:00:00Z", "ended at 1999"),
+    ] {
+        let error = told("blah", "200 OK", &assumed(arn, token, end)).await;
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(!error.to_string().contains(['\u{202e}', '\n']), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn what_does_not_speak_as_sts_does() {
-    for fault in [Fault::Garbage, Fault::TruncatedXml] {
-        let aws = Aws::article();
-        aws.sandbox.inject(fault, "AssumeRole", 3);
-        let error = aws.provider("blah").session().await.unwrap_err();
-        aws.assert_sentence(&error);
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{fault:?}");
-        assert!(
-            error.to_string().contains("does not speak as STS does"),
-            "{error}"
-        );
-        assert!(error.hints()[0].contains("AWS_ENDPOINT_URL"));
+async fn an_own_session_is_checked_as_well() {
+    let body = |end: &str, token: &str| {
+        format!(
+            "<GetSessionTokenResponse><GetSessionTokenResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId>\
+             <SecretAccessKey>CANARYSECRET</SecretAccessKey>{token}<Expiration>{end}</Expiration></Credentials>\
+             </GetSessionTokenResult></GetSessionTokenResponse>"
+        )
+    };
+    for (body, said) in [
+        (body("2099-01-01T00:00:00Z", TOKEN), "asked for 43200 seconds"),
+        (body("1999-01-01T00:00:00Z", TOKEN), "ended at 1999"),
+        (
+            "<GetSessionTokenResponse><GetSessionTokenResult/></GetSessionTokenResponse>".to_owned(),
+            "without credentials",
+        ),
+    ] {
+        let error = told("joe", "200 OK", &body).await;
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_every_shape_are_one_sentence() {
+    let refusal = |code: &str, message: &str| {
+        format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
+    };
+    for (status, body, kind, said) in [
+        (
+            "302 Found",
+            "<html>Sign in".to_owned(),
+            ErrorKind::Unavailable,
+            "does not speak as STS does",
+        ),
+        (
+            "200 OK",
+            String::new(),
+            ErrorKind::Unavailable,
+            "does not speak as STS does",
+        ),
+        (
+            "403 Forbidden",
+            "no".to_owned(),
+            ErrorKind::Unavailable,
+            "does not speak as STS does",
+        ),
+        (
+            "400 Bad Request",
+            refusal("Novel", "New. And more."),
+            ErrorKind::Denied,
+            "STS refused: Novel: New",
+        ),
+        (
+            "400 Bad Request",
+            refusal("Novel", "a\n\u{202e}b"),
+            ErrorKind::Denied,
+            "Novel: a  b",
+        ),
+        (
+            "400 Bad Request",
+            refusal("ValidationError", "x"),
+            ErrorKind::Config,
+            "ValidationError",
+        ),
+        (
+            "403 Forbidden",
+            refusal("RegionDisabledException", "STS is off"),
+            ErrorKind::Denied,
+            "Region",
+        ),
+        (
+            "400 Bad Request",
+            refusal("PackedPolicyTooLarge", "112%"),
+            ErrorKind::Config,
+            "Packed",
+        ),
+        (
+            "403 Forbidden",
+            refusal(
+                "SignatureDoesNotMatch",
+                "Signature expired: 1 is now earlier than 2 (3 - 15 min.)",
+            ),
+            ErrorKind::Denied,
+            "Signature expired",
+        ),
+    ] {
+        let error = told("blah", status, &body).await;
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(said), "{error:?}");
     }
 }
 
@@ -168,21 +332,52 @@ async fn a_server_that_never_answers_is_given_up() {
     );
 }
 
+/// The SDK signs anew by STS's clock, and the end is told on this machine's: it works, and the person is told once.
 #[tokio::test]
-async fn a_clock_that_is_an_hour_off_is_named() {
-    for (skew, way) in [(3600, "behind"), (-3600, "ahead of")] {
+async fn a_clock_that_is_an_hour_off_is_corrected_and_named() {
+    for (skew, way) in [(3600, "behind AWS's"), (-3600, "ahead of AWS's")] {
         let aws = Aws::article();
         aws.sandbox.set_skew(skew);
-        let error = on_this_clock(&aws).session().await.unwrap_err();
-        aws.assert_sentence(&error);
-        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-        let text = error.to_string();
+        let session = on_this_clock(&aws).session().await.unwrap();
+        let lifetime = session.expires_at().duration_since(session.issued_at()).unwrap();
+        assert!(lifetime.as_secs().abs_diff(3600) < 60, "{skew}: {lifetime:?}");
+        let log = aws.log();
+        let told: Vec<_> = log
+            .lines()
+            .filter(|line| line.contains("this machine's clock is"))
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
         assert!(
-            text.contains("this machine's clock is") && text.contains(way),
-            "{text}"
+            told[0].contains("WARN") && told[0].contains(way) && told[0].contains("timedatectl"),
+            "{told:?}"
         );
-        assert!(text.contains("1 h") || text.contains("59 min"), "{text}");
     }
+}
+
+/// With the clock an hour off as well, a wrong secret is still called a wrong secret.
+#[tokio::test]
+async fn a_wrong_clock_does_not_hide_a_wrong_secret() {
+    let aws = Aws::article();
+    aws.sandbox.set_skew(3600);
+    let joe = aws.sandbox.user_keys("joe.bloggs").unwrap();
+    let host = Host::builder()
+        .env("AWS_ENDPOINT_URL", aws.sandbox.endpoint())
+        .env("AWS_ACCESS_KEY_ID", &joe.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", sentences::EXAMPLE_SECRET)
+        .build();
+    let provider = aws
+        .builder_on(host)
+        .target("666666666666/BlahRole")
+        .build()
+        .unwrap();
+    let error = provider.session().await.unwrap_err();
+    aws.assert_sentence(&error);
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(
+        error.hints()[0].contains("copy both again"),
+        "{error} {:?}",
+        error.hints()
+    );
 }
 
 #[tokio::test]
