@@ -29,10 +29,7 @@ pub(super) async fn serve(endpoint: &Arc<Inner>, listener: TcpListener, shutdown
         tracing::error!(address = %endpoint.address, "the listener is not the endpoint's: nothing is served");
         return;
     }
-    // What leaves here must not outlive a hop: accepted sockets inherit it.
-    if let Err(error) = listener.set_ttl(1) {
-        tracing::debug!(%error, "cannot set the time to live to one hop");
-    }
+    keep_within_one_hop(&listener);
     let connections = endpoint.limits.connections.min(open_files());
     let server = Arc::new(Server {
         endpoint: Arc::clone(endpoint),
@@ -60,6 +57,13 @@ pub(super) async fn serve(endpoint: &Arc<Inner>, listener: TcpListener, shutdown
     }
     tasks.shutdown().await;
     endpoint.grants.forget_answers();
+}
+
+/// What leaves here must not outlive a hop, should packets of loopback ever be forwarded. Accepted sockets inherit it.
+fn keep_within_one_hop(listener: &TcpListener) {
+    if let Err(error) = listener.set_ttl(1) {
+        tracing::debug!(%error, "cannot set the time to live to one hop");
+    }
 }
 
 /// A panic ends its connection and no other.
@@ -297,5 +301,18 @@ impl Connection {
             }
         };
         _ = timeout(Duration::from_millis(250), drained).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_live_for_one_hop() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        keep_within_one_hop(&listener);
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(accept(&listener).await.ttl().unwrap(), 1);
     }
 }

@@ -244,9 +244,9 @@ fn no_mangled_request_is_answered_with_credentials() {
         connection.write(&bytes);
         connection.0.shutdown(std::net::Shutdown::Write).unwrap();
         if let Some(response) = connection.read() {
-            // Header names have no case, and blanks around a value are not part of it.
+            // Header names have no case, and blanks around a value are not part of it; a line may end without its CR.
             let same = String::from_utf8_lossy(&bytes).to_ascii_lowercase() == String::from_utf8_lossy(&right).to_ascii_lowercase();
-            let blank = byte == b'\t' && right[at] == b' ';
+            let blank = matches!(byte, b' ' | b'\t') && matches!(right[at], b' ' | b'\r');
             prop_assert!(response.status != 200 || same || blank, "{}", String::from_utf8_lossy(&bytes));
         }
     });
