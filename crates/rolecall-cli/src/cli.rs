@@ -30,11 +30,11 @@ pub(crate) enum Command {
     /// Print a session as AWS's `credential_process` JSON
     CredentialProcess(CredentialProcessArgs),
     /// Show how a target is reached, with the origin of every value; calls nothing
-    Plan(PlanArgs),
+    Plan(TargetArgs),
     /// List every profile as it is read
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
-    Whoami(PlanArgs),
+    Whoami(TargetArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -45,10 +45,13 @@ impl Command {
     /// Whether errors are to be JSON too.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
-            Self::Plan(args) | Self::Whoami(args) => args.json,
+            Self::Plan(target) | Self::Whoami(target) => target.json,
+            Self::Exec(args) => args.target.json,
+            Self::Env(args) => args.target.json,
+            Self::CredentialProcess(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Sandbox(args) => args.json,
-            Self::Exec(_) | Self::Env(_) | Self::CredentialProcess(_) | Self::Demo => false,
+            Self::Demo => false,
         }
     }
 }
@@ -82,6 +85,9 @@ pub(crate) struct TargetArgs {
     /// Hold the session to AWS's ReadOnlyAccess
     #[arg(long)]
     read_only: bool,
+    /// Print JSON where there is text to print, and errors as JSON on stderr
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 impl TargetArgs {
@@ -168,15 +174,6 @@ pub(crate) struct CredentialProcessArgs {
     /// Print secrets even to a terminal
     #[arg(long)]
     pub(crate) show: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -24,8 +24,6 @@ pub fn container(session: &Session) -> Zeroizing<String> {
         last_updated: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         account_id: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        role_arn: Option<String>,
     }
     let credentials = session.credentials();
     json(&Container {
@@ -37,7 +35,6 @@ pub fn container(session: &Session) -> Zeroizing<String> {
         expiration: rfc3339(session.advertised_end()),
         last_updated: rfc3339(session.issued_at()),
         account_id: credentials.account_id().map(|id| id.as_str()),
-        role_arn: session.principal().map(ToString::to_string),
     })
 }
 

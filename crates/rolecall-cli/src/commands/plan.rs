@@ -8,15 +8,16 @@ use rolecall::time::spoken;
 use rolecall::{Host, PolicyArn};
 use serde_json::{Map, Value, json};
 
-use crate::cli::PlanArgs;
+use crate::cli::TargetArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
 
-pub(crate) fn run(host: &Host, args: PlanArgs) -> Result<Ended, CommandError> {
-    let request = args.target.request(host)?;
+pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
+    let json = target.json;
+    let request = target.request(host)?;
     let profiles = ProfileSet::load(host)?;
     let chain = Chain::resolve(&profiles, host, &request)?;
-    if args.json {
+    if json {
         output::print_json(&as_json(&chain))?;
     } else {
         output::print(&as_text(&chain))?;

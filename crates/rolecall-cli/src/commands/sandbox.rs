@@ -153,6 +153,12 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
         env.set(name, folder(place)?.display().to_string());
     }
     env.set("HOME", home.display().to_string());
+    // Named as well, so that a command that loses its HOME does not find the user's own files.
+    env.set("AWS_CONFIG_FILE", aws.join("config").display().to_string());
+    env.set(
+        "AWS_SHARED_CREDENTIALS_FILE",
+        aws.join("credentials").display().to_string(),
+    );
     env.set("AWS_ENDPOINT_URL", sandbox.endpoint());
     // Nothing inside may look for a machine's role in the network.
     env.set("AWS_EC2_METADATA_DISABLED", "true");

@@ -6,15 +6,16 @@ use rolecall::Host;
 use rolecall::time::{rfc3339, spoken};
 use serde_json::json;
 
-use crate::cli::PlanArgs;
+use crate::cli::TargetArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
 
-pub(crate) fn run(host: &Host, args: PlanArgs) -> Result<Ended, CommandError> {
-    let provider = super::provider(host, args.target)?;
+pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
+    let as_json = target.json;
+    let provider = super::provider(host, target)?;
     let identity = super::block_on(async { Ok(provider.caller_identity().await?) })?;
     let end = provider.valid_session().map(|session| session.expires_at());
-    if args.json {
+    if as_json {
         output::print_json(&json!({
             "arn": identity.arn,
             "account": identity.account,

@@ -225,6 +225,13 @@ fn refusals_say_both_sides_and_the_external_id() {
 #[test]
 fn errors_are_json_where_json_was_asked_for() {
     let machine = Machine::new();
+    for (command, code) in [("exec", 125), ("env", 1), ("credential-process", 1)] {
+        let stderr = machine.run_quietly(&[command, "nobody", "--json"]).failed(code);
+        assert_eq!(
+            serde_json::from_str::<Value>(&stderr).unwrap()["error"]["kind"],
+            "not_configured"
+        );
+    }
     let stderr = machine
         .run_quietly(&["whoami", "partner", "--external-id", "wrong", "--json"])
         .failed(1);

@@ -82,6 +82,12 @@ fn the_hostile_default_is_never_the_childs_identity() {
 }
 
 #[test]
+fn a_command_without_home_does_not_find_the_users_files() {
+    let (code, stdout, _) = inside("env -u HOME rolecall whoami blah");
+    assert!(code == 0 && stdout.contains("assumed-role/BlahRole/"), "{stdout}");
+}
+
+#[test]
 fn a_command_that_is_not_there_is_127() {
     let output = rolecall(&["sandbox", "--", "no-such-command"]).output().unwrap();
     assert_eq!(output.status.code(), Some(127));
