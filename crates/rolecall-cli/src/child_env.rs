@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rolecall::profile::{Profile, ProfileSet};
+use rolecall::profile::{FileKind, Profile, ProfileSet};
 use rolecall::{Host, Region};
 
 /// Variables that name credentials, or a place to get them from.
-const REMOVED: [&str; 16] = [
+const REMOVED: [&str; 19] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -25,8 +25,17 @@ const REMOVED: [&str; 16] = [
     "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CREDENTIAL_PROFILES_FILE",
+    // JavaScript v2 looks here before it asks the endpoint.
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
 ];
-const REMOVED_PREFIXES: [&str; 2] = ["AWS_CONTAINER_", "AWS_EC2_METADATA_SERVICE_ENDPOINT"];
+/// A bearer token is used instead of a signature, so it would act as somebody else.
+const REMOVED_PREFIXES: [&str; 3] = [
+    "AWS_CONTAINER_",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_BEARER_TOKEN_",
+];
 
 /// Settings of a profile that lead to credentials; everything else is the child's to keep.
 const CREDENTIAL_KEYS: [&str; 31] = [
@@ -104,13 +113,21 @@ impl ChildEnv {
     pub(crate) fn isolate(&mut self, host: &Host, config: &Path, credentials: &Path) {
         self.set("AWS_CONFIG_FILE", config.display().to_string());
         self.set("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string());
-        for ((_, original), name) in ProfileSet::paths(host)
-            .iter()
-            .zip(["ROLECALL_CONFIG_FILE", "ROLECALL_SHARED_CREDENTIALS_FILE"])
-        {
+        // botocore reads `~/.boto` before it asks the endpoint, unless this names another file.
+        self.set("BOTO_CONFIG", credentials.display().to_string());
+        for (kind, original) in ProfileSet::paths(host) {
+            let name = match kind {
+                FileKind::Config => "ROLECALL_CONFIG_FILE",
+                FileKind::Credentials => "ROLECALL_SHARED_CREDENTIALS_FILE",
+            };
             self.set(name, original.display().to_string());
         }
     }
+}
+
+/// Whether a profile leads SDKs to credentials of its own.
+pub(crate) fn has_credentials(profile: &Profile) -> bool {
+    CREDENTIAL_KEYS.iter().any(|key| profile.value(key).is_some())
 }
 
 /// The target's settings without its credentials, as the `[default]` of a config file that every SDK reads alike.
@@ -155,8 +172,6 @@ fn section_line(text: &mut String, key: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use rolecall::profile::FileKind;
-
     use super::*;
 
     #[test]

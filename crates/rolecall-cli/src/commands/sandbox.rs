@@ -13,6 +13,7 @@ use crate::child_env::ChildEnv;
 use crate::cli::SandboxArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::private_dir::PrivateDir;
 
 pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError> {
     let mut builder = Sandbox::builder().port(args.port);
@@ -23,9 +24,8 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
         builder = builder.session_seconds(seconds);
     }
     let sandbox = builder.start().map_err(|error| {
-        Error::config(format!("the sandbox cannot start: {error}")).with_hint(
-            "A port may be in use (--port 0 takes any free one); --session-seconds takes 2 or more.",
-        )
+        Error::config(format!("the sandbox cannot start: {error}"))
+            .with_hint("The port may be in use: --port 0 takes any free one.")
     })?;
     if !args.command.is_empty() {
         return around(host, &sandbox, args);
@@ -84,17 +84,14 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
         )))
         .with_code(125)
     };
-    let home = tempfile::Builder::new()
-        .prefix("rolecall-sandbox-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .tempdir()
-        .map_err(|error| own("home", &error))?;
+    let home = PrivateDir::new(host, "sandbox").map_err(|error| CommandError::from(error).with_code(125))?;
     let env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;
     let signals = Signals::hold(host).map_err(|error| CommandError::from(error).with_code(125))?;
     if args.json {
         output::print(&format!("{}\n", sandbox.ready_line()))?;
     }
     let mut command = child::command(host, &args.command, &env);
+    home.share();
     let mut child = command
         .spawn()
         .map_err(|error| child::not_started(&command, &error))?;
