@@ -3,7 +3,8 @@
 //! Nothing else in the library looks outside the process; `clippy.toml` bans the back doors. Tests and embedders build
 //! a [`Host`] of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub struct Host(Arc<Inner>);
 
 struct Inner {
     env: BTreeMap<String, String>,
+    /// The names of variables that are set, and whose name or value is not UTF-8.
+    unreadable: BTreeSet<OsString>,
     home: Option<PathBuf>,
     login_name: Option<String>,
     clock: Arc<dyn Clock>,
@@ -61,6 +64,7 @@ impl Host {
     pub fn builder() -> HostBuilder {
         HostBuilder {
             env: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             home: None,
             login_name: None,
             clock: Arc::new(SystemClock),
@@ -76,9 +80,37 @@ impl Host {
             .filter(|value| !value.trim().is_empty())
     }
 
-    /// The names of all environment variables.
+    /// The names of the environment variables that can be read: [`Host::env_names_os`] has the others too.
     pub fn env_names(&self) -> impl Iterator<Item = &str> {
         self.0.env.keys().map(String::as_str)
+    }
+
+    /// The names of all environment variables, of those too whose name or value is not UTF-8: a child inherits them.
+    pub fn env_names_os(&self) -> impl Iterator<Item = &OsStr> {
+        let readable = self.0.env.keys().map(OsStr::new);
+        readable.chain(self.0.unreadable.iter().map(OsString::as_os_str))
+    }
+
+    /// Refuses an environment of which something that decides about identities cannot be read. To take such a variable
+    /// for unset would choose another identity than the one that was named.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`], with the variable's name.
+    pub fn check(&self) -> Result<(), Error> {
+        let decides = |name: &str| {
+            name == "HOME"
+                || ["AWS_", "AMAZON_", "ROLECALL_", "XDG_"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+        };
+        let mut names = self.0.unreadable.iter().map(|name| name.to_string_lossy());
+        match names.find(|name| decides(name)) {
+            Some(name) => Err(
+                Error::config(format!("the environment variable `{name}` is not UTF-8 text"))
+                    .with_hint("Set it again as UTF-8 text, or unset it."),
+            ),
+            None => Ok(()),
+        }
     }
 
     /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`.
@@ -163,6 +195,7 @@ impl fmt::Debug for Host {
 #[derive(Debug)]
 pub struct HostBuilder {
     env: BTreeMap<String, String>,
+    unreadable: BTreeSet<OsString>,
     home: Option<PathBuf>,
     login_name: Option<String>,
     clock: Arc<dyn Clock>,
@@ -175,7 +208,21 @@ impl HostBuilder {
         if name == "HOME" && !value.is_empty() {
             self.home = Some(PathBuf::from(value));
         }
+        self.unreadable.remove(OsStr::new(name));
         self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Sets one environment variable as the system has it. [`Host::check`] refuses some that are not UTF-8.
+    #[must_use]
+    pub fn env_os(mut self, name: &OsStr, value: &OsStr) -> Self {
+        if let (Some(name), Some(value)) = (name.to_str(), value.to_str()) {
+            return self.env(name, value);
+        }
+        if let Some(name) = name.to_str() {
+            self.env.remove(name);
+        }
+        self.unreadable.insert(name.to_owned());
         self
     }
 
@@ -200,7 +247,8 @@ impl HostBuilder {
         self
     }
 
-    /// Takes over this process's environment, home and login name. Variables that are not UTF-8 are left out.
+    /// Takes over this process's environment, home and login name. What is not UTF-8 is kept by
+    /// name only, for [`Host::check`].
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -208,9 +256,7 @@ impl HostBuilder {
     )]
     pub fn inherit_environment(mut self) -> Self {
         for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
-                self.env.insert(name, value);
-            }
+            self = self.env_os(&name, &value);
         }
         let home = ["HOME", "USERPROFILE"]
             .iter()
@@ -224,17 +270,74 @@ impl HostBuilder {
     pub fn build(self) -> Host {
         let Self {
             env,
+            unreadable,
             home,
             login_name,
             clock,
         } = self;
         Host(Arc::new(Inner {
             env,
+            unreadable,
             home,
             login_name,
             clock,
             https: OnceLock::new(),
             http: OnceLock::new(),
         }))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+    use crate::chain::{Chain, Request};
+    use crate::error::ErrorKind;
+    use crate::profile::ProfileSet;
+
+    fn with(name: &[u8]) -> Host {
+        Host::builder()
+            .env_os(OsStr::from_bytes(name), OsStr::from_bytes(b"blah\xff"))
+            .build()
+    }
+
+    #[test]
+    fn a_variable_that_decides_and_cannot_be_read_is_refused() {
+        for name in [
+            "AWS_PROFILE",
+            "AMAZON_ACCESS_KEY_ID",
+            "ROLECALL_CONFIG_FILE",
+            "XDG_STATE_HOME",
+            "HOME",
+        ] {
+            let host = with(name.as_bytes());
+            let error = ProfileSet::load(&host).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(error.hints(), ["Set it again as UTF-8 text, or unset it."]);
+            let resolved = Chain::resolve(&ProfileSet::default(), &host, &Request::default());
+            assert_eq!(resolved.unwrap_err().to_string(), error.to_string());
+        }
+        assert!(with(b"AWS_\xff").check().is_err(), "a name that is not UTF-8");
+        assert!(with(b"LS_COLORS").check().is_ok(), "somebody else's variable");
+        let again = Host::builder()
+            .env_os(OsStr::new("AWS_PROFILE"), OsStr::from_bytes(b"\xff"))
+            .env("AWS_PROFILE", "blah");
+        assert!(again.build().check().is_ok(), "set again by an embedder");
+    }
+
+    #[test]
+    fn the_names_of_all_variables_are_there_whatever_their_values() {
+        let host = Host::builder().env("AWS_REGION", "eu-west-1").env_os(
+            OsStr::new("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+            OsStr::from_bytes(b"\xff"),
+        );
+        let host = host.build();
+        assert_eq!(
+            host.env_names_os().collect::<Vec<_>>(),
+            ["AWS_REGION", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+        );
+        assert_eq!(host.env_names().collect::<Vec<_>>(), ["AWS_REGION"]);
     }
 }

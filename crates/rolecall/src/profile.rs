@@ -145,8 +145,9 @@ impl ProfileSet {
     /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, and these before `~/.aws/config` and `~/.aws/credentials`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a file that cannot be read, and for what the format does not allow, with file and line.
+    /// [`ErrorKind::Config`] for a file or a variable that cannot be read, and for what the format does not allow, with file and line.
     pub fn load(host: &Host) -> Result<Self, Error> {
+        host.check()?;
         let mut set = Self::default();
         for (kind, path) in Self::paths(host) {
             let text = host.read(&path)?.map(Zeroizing::new);

@@ -17,6 +17,8 @@ impl Chain {
     /// [`crate::ErrorKind::NotConfigured`] for a name nobody knows, [`crate::ErrorKind::Config`] for everything that is
     /// wrong in a file, a variable or the request, with the place.
     pub fn resolve(profiles: &ProfileSet, host: &Host, request: &Request) -> Result<Self, Error> {
+        // Also for profiles that were read on another host, or given as text.
+        host.check()?;
         Resolver {
             profiles,
             host,
