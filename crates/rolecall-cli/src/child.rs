@@ -36,7 +36,7 @@ pub(crate) fn command(host: &Host, words: &[OsString], env: &ChildEnv) -> Comman
     for name in &env.remove {
         command.env_remove(name);
     }
-    command.envs(&env.set);
+    command.envs(env.set.iter().map(|(name, value)| (name, value.as_str())));
     command
 }
 

@@ -1,11 +1,13 @@
 //! What a child sees under `exec`: the role, and nothing that could win over it.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use rolecall::profile::{FileKind, Profile, ProfileSet};
 use rolecall::{Host, Region};
+use zeroize::Zeroizing;
 
 /// Variables that name credentials, or a place to get them from.
 const REMOVED: [&str; 19] = [
@@ -73,31 +75,29 @@ const CREDENTIAL_KEYS: [&str; 31] = [
 ];
 
 /// The changes to the environment a child inherits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ChildEnv {
-    pub(crate) remove: Vec<String>,
-    pub(crate) set: BTreeMap<&'static str, String>,
+    pub(crate) remove: Vec<OsString>,
+    pub(crate) set: BTreeMap<&'static str, Zeroizing<String>>,
 }
 
 impl ChildEnv {
     /// Takes away every variable of ours that could decide whom the child acts as.
     pub(crate) fn scrubbed(host: &Host) -> Self {
-        let stray = host
-            .env_names()
-            .filter(|name| REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
-        let remove = REMOVED
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(stray.map(str::to_owned))
-            .collect();
+        let has_prefix = |name: &&OsStr| {
+            REMOVED_PREFIXES
+                .iter()
+                .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        };
+        let stray = host.env_names_os().filter(has_prefix).map(OsStr::to_owned);
         Self {
-            remove,
+            remove: REMOVED.iter().map(OsString::from).chain(stray).collect(),
             set: BTreeMap::new(),
         }
     }
 
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
-        self.set.insert(name, value.into());
+        self.set.insert(name, Zeroizing::new(value.into()));
     }
 
     /// Both variables: boto3 reads only one of them, most others only the other.

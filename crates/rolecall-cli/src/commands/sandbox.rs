@@ -1,5 +1,6 @@
 //! `rolecall sandbox`: the embedded AWS, alone or around a command.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -129,14 +130,13 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
     {
         std::os::unix::fs::symlink(own, bin.join("rolecall"))?;
     }
-    let stray = host
-        .env_names()
-        .filter(|name| name.starts_with("AWS_") || name.starts_with("ROLECALL_"));
+    let is_aws = |name: &&OsStr| {
+        let name = name.as_encoded_bytes();
+        let prefixes: [&[u8]; 3] = [b"AWS_", b"AMAZON_", b"ROLECALL_"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) && name != b"ROLECALL_LOG"
+    };
     let mut env = ChildEnv {
-        remove: stray
-            .filter(|name| *name != "ROLECALL_LOG")
-            .map(str::to_owned)
-            .collect(),
+        remove: host.env_names_os().filter(is_aws).map(OsStr::to_owned).collect(),
         ..ChildEnv::default()
     };
     for (name, place) in [
