@@ -49,19 +49,39 @@ impl fmt::Display for Origin {
 #[derive(Clone)]
 pub struct Property {
     value: Zeroizing<String>,
-    secret: bool,
+    /// What is shown instead of the value, where something in it is secret.
+    masked: Option<String>,
     origin: Origin,
 }
 
 impl Property {
+    fn new(key: &str, value: &str, origin: Origin) -> Self {
+        Self {
+            value: Zeroizing::new(value.to_owned()),
+            masked: masked(key, value),
+            origin,
+        }
+    }
+
+    /// Goes on with one more line.
+    fn push_line(&mut self, key: &str, line: &str) {
+        // Into a buffer of its own, because one that grows leaves a copy of what it held behind.
+        let mut longer = Zeroizing::new(String::with_capacity(self.value.len() + 1 + line.len()));
+        longer.push_str(&self.value);
+        longer.push('\n');
+        longer.push_str(line);
+        self.masked = masked(key, &longer);
+        self.value = longer;
+    }
+
     /// The value as it stands in the file.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The value as it may be shown: secrets are masked.
+    /// The value as it may be shown: what is secret in it is masked.
     pub fn shown(&self) -> &str {
-        if self.secret { "**********" } else { &self.value }
+        self.masked.as_deref().unwrap_or(&self.value)
     }
 
     /// Where it stands.
@@ -76,16 +96,51 @@ impl fmt::Debug for Property {
     }
 }
 
-/// Keys whose values never leave the process. The arguments of a `credential_process` may hold a password.
+const MASK: &str = "**********";
+
+/// Keys whose values never leave the process, by pattern: rival tools have keys of their own. The arguments of a
+/// `credential_process` may hold a password.
 fn is_secret(key: &str) -> bool {
-    matches!(
-        key,
-        "aws_secret_access_key"
-            | "aws_session_token"
-            | "aws_security_token"
-            | "credential_process"
-            | "mfa_process"
-    )
+    // A file's name and a number of seconds are what a person looks for, and give nothing away.
+    if key == "web_identity_token_file" || key.ends_with("token_duration") {
+        return false;
+    }
+    key.ends_with("_process")
+        || ["secret", "password", "passphrase", "token"]
+            .iter()
+            .any(|part| key.contains(part))
+}
+
+/// The key of a line `key = value`, or of one that is commented out: below another property it still is text of a file.
+fn key_of(line: &str) -> Option<String> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim_start_matches(['#', ';', ' ', '\t']).trim_end();
+    Some(key.to_ascii_lowercase())
+}
+
+/// What is shown instead of a value, where something in it is secret.
+fn masked(key: &str, value: &str) -> Option<String> {
+    if is_secret(key) {
+        return Some(MASK.to_owned());
+    }
+    let is_url = key.ends_with("_url") || key.ends_with("_uri");
+    let line = |line: &str| match key_of(line) {
+        Some(nested) if is_secret(&nested) => format!("{} = {MASK}", nested.as_str()),
+        _ if is_url || line.contains("://") => without_userinfo(line),
+        _ => line.to_owned(),
+    };
+    let shown: Vec<_> = value.split('\n').map(line).collect();
+    let shown = shown.join("\n");
+    (shown != value).then_some(shown)
+}
+
+/// A URL without the user and password before its host. Up to the last `@`: in a password anything may stand.
+pub(crate) fn without_userinfo(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    match url[begin..].rfind('@') {
+        Some(at) => format!("{}***{}", &url[..begin], &url[begin + at..]),
+        None => url.to_owned(),
+    }
 }
 
 /// One named section; each property remembers its file and line.
@@ -365,6 +420,49 @@ mod tests {
                 .shown(),
             "**********"
         );
+    }
+
+    #[test]
+    fn whatever_may_hold_a_secret_is_masked_by_the_pattern_of_its_key() {
+        for (key, hidden) in [
+            ("aws_secret_access_key", true),
+            ("aws_security_token", true),
+            ("okta_password", true),
+            ("key_passphrase", true),
+            ("github_token", true),
+            ("web_identity_token_process", true),
+            ("credential_process", true),
+            ("mfa_process", true),
+            ("web_identity_token_file", false),
+            ("session_token_duration", false),
+            ("region", false),
+        ] {
+            let set = set(&format!("[profile a]\n{key} = CANARY\n"), "");
+            let property = set.profile("a").unwrap().property(key).unwrap();
+            assert_eq!(property.shown() != "CANARY", hidden, "{key}");
+            assert_eq!(property.value(), "CANARY");
+        }
+    }
+
+    #[test]
+    fn urls_are_shown_without_who_signs_in_and_nested_secrets_not_at_all() {
+        let set = set(
+            "[profile a]\nendpoint_url = https://u:CANARY/@p@h/path\nsso_start_url = u:CANARY@h\n\
+             proxy = http://u:CANARY@h:1\nsts =\n  endpoint_url = https://u:CANARY@h\n  client_secret = CANARY\n\
+             plain = https://h/path\nmail = a@b\n",
+            "",
+        );
+        let profile = set.profile("a").unwrap();
+        let shown = |key| profile.property(key).unwrap().shown();
+        assert_eq!(shown("endpoint_url"), "https://***@h/path");
+        assert_eq!(shown("sso_start_url"), "***@h");
+        assert_eq!(shown("proxy"), "http://***@h:1");
+        assert_eq!(
+            shown("sts"),
+            "\nendpoint_url = https://***@h\nclient_secret = **********"
+        );
+        assert_eq!((shown("plain"), shown("mail")), ("https://h/path", "a@b"));
+        assert!(!format!("{set:?}").contains("CANARY"));
     }
 
     #[test]

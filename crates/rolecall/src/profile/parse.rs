@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
-use super::{Origin, Profile, Property, is_secret};
+use super::{Origin, Profile, Property};
 use crate::error::Error;
 
 /// Which of the two files a text is: they name their sections differently.
@@ -100,14 +98,11 @@ impl Parser<'_> {
             return Ok(());
         }
         let value = without_comment(value).trim();
-        let property = Property {
-            value: Zeroizing::new(value.to_owned()),
-            secret: is_secret(&key),
-            origin: Origin::File {
-                path: Arc::clone(self.path),
-                line: number,
-            },
+        let origin = Origin::File {
+            path: Arc::clone(self.path),
+            line: number,
         };
+        let property = Property::new(&key, value, origin);
         if let Some(profile) = self.current() {
             profile.properties.insert(key.clone(), property);
         }
@@ -145,8 +140,7 @@ impl Parser<'_> {
             .current()
             .and_then(|profile| profile.properties.get_mut(&key))
         {
-            property.value.push('\n');
-            property.value.push_str(text);
+            property.push_line(&key, text);
         }
         Ok(())
     }
