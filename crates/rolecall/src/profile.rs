@@ -79,6 +79,22 @@ impl Property {
         &self.value
     }
 
+    /// The value, which has to be one line: nothing that is one word goes on below.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], with the first line only: what was indented by mistake below it may be a secret.
+    pub(crate) fn one_line(&self, key: &str) -> Result<&str, Error> {
+        match self.value.split_once('\n') {
+            None => Ok(&self.value),
+            Some((first, _)) => Err(Error::config(format!(
+                "{}: {key}: the value `{}…` goes on in the lines below it",
+                self.origin,
+                masked(key, first).as_deref().unwrap_or(first)
+            ))
+            .with_hint("Take the blanks before those lines away, or the lines.")),
+        }
+    }
+
     /// The value as it may be shown: what is secret in it is masked.
     pub fn shown(&self) -> &str {
         self.masked.as_deref().unwrap_or(&self.value)
@@ -129,8 +145,13 @@ fn masked(key: &str, value: &str) -> Option<String> {
         _ if is_url || line.contains("://") => without_userinfo(line),
         _ => line.to_owned(),
     };
-    let shown: Vec<_> = value.split('\n').map(line).collect();
-    let shown = shown.join("\n");
+    let shown = match value.split_once('\n') {
+        // What was indented by mistake below a value may be anything; only lists of tags are meant to go on.
+        Some((first, _)) if !first.is_empty() && !key.ends_with("session_tags") => {
+            format!("{}\n…", line(first))
+        }
+        _ => value.split('\n').map(line).collect::<Vec<_>>().join("\n"),
+    };
     (shown != value).then_some(shown)
 }
 

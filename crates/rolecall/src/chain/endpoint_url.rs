@@ -24,19 +24,23 @@ pub(super) fn sts_endpoint(
             .and_then(|profile| profile.value("ignore_configured_endpoint_urls"))
             .is_some_and(|v| v.eq_ignore_ascii_case("true"));
     let variable = |name: &'static str| host.env(name).map(|url| (url.to_owned(), Origin::Variable(name)));
-    let configured = || {
-        variable("AWS_ENDPOINT_URL_STS")
-            .or_else(|| variable("AWS_ENDPOINT_URL"))
-            .or_else(|| {
-                let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
-                Some((url.to_owned(), origin.clone()))
-            })
-            .or_else(|| {
-                let property = profile?.property("endpoint_url")?;
-                Some((property.value().to_owned(), property.origin().clone()))
-            })
+    let nested = || {
+        let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
+        Some((url.to_owned(), origin.clone()))
     };
-    match if ignored { None } else { configured() } {
+    let configured = || -> Result<_, Error> {
+        let found = variable("AWS_ENDPOINT_URL_STS")
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .or_else(nested);
+        match profile.and_then(|profile| profile.property("endpoint_url")) {
+            Some(property) if found.is_none() => Ok(Some((
+                property.one_line("endpoint_url")?.to_owned(),
+                property.origin().clone(),
+            ))),
+            _ => Ok(found),
+        }
+    };
+    match if ignored { None } else { configured()? } {
         Some((url, origin)) => Ok(StsEndpoint {
             url: checked(&url, &origin)?,
             region,
