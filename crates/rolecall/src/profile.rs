@@ -4,7 +4,7 @@ mod parse;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -219,6 +219,8 @@ impl ProfileSet {
     ///
     /// `ROLECALL_CONFIG_FILE` and `ROLECALL_SHARED_CREDENTIALS_FILE`, which `exec` sets for its child, come before
     /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, and these before `~/.aws/config` and `~/.aws/credentials`.
+    /// They come first only while the `AWS_` ones lie in `ROLECALL_EXEC_DIR`, as `exec` set them: whoever sets one again
+    /// inside means it.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a file or a variable that cannot be read, and for what the format does not allow, with file and line.
@@ -249,8 +251,14 @@ impl ProfileSet {
                 "credentials",
             ),
         ];
-        let place = |variables: [&str; 2], name| {
-            let named = variables.iter().find_map(|variable| host.env(variable));
+        let place = |[ours, theirs]: [&str; 2], name| {
+            let (ours, theirs) = (host.env(ours), host.env(theirs));
+            let named = match (theirs, host.env("ROLECALL_EXEC_DIR")) {
+                (Some(path), Some(folder)) if !lies_in(&expand_home(path, host), Path::new(folder)) => {
+                    Some(path)
+                }
+                _ => ours.or(theirs),
+            };
             named
                 .map(|path| expand_home(path, host))
                 .or_else(|| Some(host.home()?.join(".aws").join(name)))
@@ -383,6 +391,11 @@ impl ProfileSet {
     }
 }
 
+/// By the names alone. A path that goes up may lie anywhere.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder) && !path.components().any(|part| part == Component::ParentDir)
+}
+
 /// `~` and `~/…` at the beginning of a path, as AWS's tools expand them.
 fn expand_home(path: &str, host: &Host) -> PathBuf {
     match (path.strip_prefix('~'), host.home()) {
@@ -492,6 +505,39 @@ mod tests {
         let error = set.unknown("producton");
         assert_eq!(error.hints()[0], "Did you mean `production`?");
         assert!(set.unknown("zzz").hints()[0].contains("rolecall profiles"));
+    }
+
+    #[test]
+    fn the_originals_count_only_while_the_files_are_those_that_exec_set() {
+        let paths = |aws: Option<&str>, folder: Option<&str>| {
+            let mut host = Host::builder()
+                .home("/home/joe")
+                .env("ROLECALL_CONFIG_FILE", "/original/config")
+                .env("ROLECALL_SHARED_CREDENTIALS_FILE", "/original/credentials")
+                .env("AWS_SHARED_CREDENTIALS_FILE", "/run/x/credentials");
+            host = aws
+                .into_iter()
+                .fold(host, |host, path| host.env("AWS_CONFIG_FILE", path));
+            host = folder
+                .into_iter()
+                .fold(host, |host, path| host.env("ROLECALL_EXEC_DIR", path));
+            let paths = ProfileSet::paths(&host.build());
+            let shown = paths.iter().map(|(_, path)| path.display().to_string());
+            shown.collect::<Vec<_>>()
+        };
+        let credentials = "/original/credentials";
+        for (aws, folder, config) in [
+            (Some("/run/x/config"), Some("/run/x"), "/original/config"),
+            (Some("/run/x/config"), Some("/run/x/"), "/original/config"),
+            (None, Some("/run/x"), "/original/config"),
+            (Some("/work/config"), Some("/run/x"), "/work/config"),
+            (Some("/run/xy/config"), Some("/run/x"), "/run/xy/config"),
+            (Some("/run/x/../config"), Some("/run/x"), "/run/x/../config"),
+            (Some("~/config"), Some("/run/x"), "/home/joe/config"),
+            (Some("/work/config"), None, "/original/config"),
+        ] {
+            assert_eq!(paths(aws, folder), [config, credentials], "{aws:?} {folder:?}");
+        }
     }
 
     #[test]
