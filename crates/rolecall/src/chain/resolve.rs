@@ -4,7 +4,7 @@ use super::endpoint_url::sts_endpoint;
 use super::target::Named;
 use super::{Chain, Configured, Request, Role, Source, StsEndpoint, Target};
 use crate::arn::{PolicyArn, RoleArn};
-use crate::error::{Error, Invalid};
+use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
 use crate::parameters::{SessionDuration, SessionName, Tag, Tags};
 use crate::partition::{Partition, Region};
@@ -48,6 +48,15 @@ impl<'a> Resolver<'a> {
     fn chain(mut self) -> Result<Chain, Error> {
         let named = match &self.request.target {
             Some(text) => Named::read(text, self.profiles)?,
+            None if self.is_nested() => {
+                return Err(Error::new(
+                    ErrorKind::NotConfigured,
+                    "inside `rolecall exec` a target has to be named",
+                )
+                .with_hint(
+                    "Name a profile, a role ARN or ACCOUNT/ROLE: profile `default` would be another identity than the one this command runs under.",
+                ));
+            }
             None => Named::Profile(self.default_profile().to_owned()),
         };
         // The last role first, until a source is reached.
@@ -104,6 +113,15 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn default_profile(&self) -> &str {
         self.host.env("AWS_PROFILE").unwrap_or("default")
+    }
+
+    /// Whether this runs inside `exec` and nothing names a profile: `default` would then quietly be another identity
+    /// than the one the command was given.
+    pub(super) fn is_nested(&self) -> bool {
+        let inside = ["ROLECALL_EXEC_DIR", "ROLECALL_EXEC"]
+            .iter()
+            .any(|name| self.host.env(name).is_some());
+        inside && self.host.env("AWS_PROFILE").is_none()
     }
 
     /// Flags that belong to a role are refused where there is none: ignoring `--read-only` would hand out more than was asked.

@@ -37,6 +37,15 @@ impl<'a> Resolver<'a> {
         if let Some(source) = self.environment()? {
             return Ok(source);
         }
+        if self.is_nested() {
+            return Err(Error::new(
+                ErrorKind::NotConfigured,
+                "inside `rolecall exec` a role needs a source: name one with --source-profile",
+            )
+            .with_hint(
+                "Profile `default` would be another identity than the one this command runs under; AWS_PROFILE names a source too.",
+            ));
+        }
         let name = self.default_profile().to_owned();
         if self.profiles.profile(&name).is_none() {
             return Err(Error::new(
