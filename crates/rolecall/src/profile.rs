@@ -4,7 +4,7 @@ mod parse;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -49,19 +49,55 @@ impl fmt::Display for Origin {
 #[derive(Clone)]
 pub struct Property {
     value: Zeroizing<String>,
-    secret: bool,
+    /// What is shown instead of the value, where something in it is secret.
+    masked: Option<String>,
     origin: Origin,
 }
 
 impl Property {
+    fn new(key: &str, value: &str, origin: Origin) -> Self {
+        Self {
+            value: Zeroizing::new(value.to_owned()),
+            masked: masked(key, value),
+            origin,
+        }
+    }
+
+    /// Goes on with one more line.
+    fn push_line(&mut self, key: &str, line: &str) {
+        // Into a buffer of its own, because one that grows leaves a copy of what it held behind.
+        let mut longer = Zeroizing::new(String::with_capacity(self.value.len() + 1 + line.len()));
+        longer.push_str(&self.value);
+        longer.push('\n');
+        longer.push_str(line);
+        self.masked = masked(key, &longer);
+        self.value = longer;
+    }
+
     /// The value as it stands in the file.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The value as it may be shown: secrets are masked.
+    /// The value, which has to be one line: nothing that is one word goes on below.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], with the first line only: what was indented by mistake below it may be a secret.
+    pub(crate) fn one_line(&self, key: &str) -> Result<&str, Error> {
+        match self.value.split_once('\n') {
+            None => Ok(&self.value),
+            Some((first, _)) => Err(Error::config(format!(
+                "{}: {key}: the value `{}…` goes on in the lines below it",
+                self.origin,
+                masked(key, first).as_deref().unwrap_or(first)
+            ))
+            .with_hint("Take the blanks before those lines away, or the lines.")),
+        }
+    }
+
+    /// The value as it may be shown: what is secret in it is masked.
     pub fn shown(&self) -> &str {
-        if self.secret { "**********" } else { &self.value }
+        self.masked.as_deref().unwrap_or(&self.value)
     }
 
     /// Where it stands.
@@ -76,16 +112,56 @@ impl fmt::Debug for Property {
     }
 }
 
-/// Keys whose values never leave the process. The arguments of a `credential_process` may hold a password.
+const MASK: &str = "**********";
+
+/// Keys whose values never leave the process, by pattern: rival tools have keys of their own. The arguments of a
+/// `credential_process` may hold a password.
 fn is_secret(key: &str) -> bool {
-    matches!(
-        key,
-        "aws_secret_access_key"
-            | "aws_session_token"
-            | "aws_security_token"
-            | "credential_process"
-            | "mfa_process"
-    )
+    // A file's name and a number of seconds are what a person looks for, and give nothing away.
+    if key == "web_identity_token_file" || key.ends_with("token_duration") {
+        return false;
+    }
+    key.ends_with("_process")
+        || ["secret", "password", "passphrase", "token"]
+            .iter()
+            .any(|part| key.contains(part))
+}
+
+/// The key of a line `key = value`, or of one that is commented out: below another property it still is text of a file.
+fn key_of(line: &str) -> Option<String> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim_start_matches(['#', ';', ' ', '\t']).trim_end();
+    Some(key.to_ascii_lowercase())
+}
+
+/// What is shown instead of a value, where something in it is secret.
+fn masked(key: &str, value: &str) -> Option<String> {
+    if is_secret(key) {
+        return Some(MASK.to_owned());
+    }
+    let is_url = key.ends_with("_url") || key.ends_with("_uri");
+    let line = |line: &str| match key_of(line) {
+        Some(nested) if is_secret(&nested) => format!("{} = {MASK}", nested.as_str()),
+        _ if is_url || line.contains("://") => without_userinfo(line),
+        _ => line.to_owned(),
+    };
+    let shown = match value.split_once('\n') {
+        // What was indented by mistake below a value may be anything; only lists of tags are meant to go on.
+        Some((first, _)) if !first.is_empty() && !key.ends_with("session_tags") => {
+            format!("{}\n…", line(first))
+        }
+        _ => value.split('\n').map(line).collect::<Vec<_>>().join("\n"),
+    };
+    (shown != value).then_some(shown)
+}
+
+/// A URL without the user and password before its host. Up to the last `@`: in a password anything may stand.
+pub(crate) fn without_userinfo(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    match url[begin..].rfind('@') {
+        Some(at) => format!("{}***{}", &url[..begin], &url[begin + at..]),
+        None => url.to_owned(),
+    }
 }
 
 /// One named section; each property remembers its file and line.
@@ -143,6 +219,8 @@ impl ProfileSet {
     ///
     /// `ROLECALL_CONFIG_FILE` and `ROLECALL_SHARED_CREDENTIALS_FILE`, which `exec` sets for its child, come before
     /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, and these before `~/.aws/config` and `~/.aws/credentials`.
+    /// They come first only while the `AWS_` ones lie in `ROLECALL_EXEC_DIR`, as `exec` set them: whoever sets one again
+    /// inside means it.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a file or a variable that cannot be read, and for what the format does not allow, with file and line.
@@ -173,8 +251,14 @@ impl ProfileSet {
                 "credentials",
             ),
         ];
-        let place = |variables: [&str; 2], name| {
-            let named = variables.iter().find_map(|variable| host.env(variable));
+        let place = |[ours, theirs]: [&str; 2], name| {
+            let (ours, theirs) = (host.env(ours), host.env(theirs));
+            let named = match (theirs, host.env("ROLECALL_EXEC_DIR")) {
+                (Some(path), Some(folder)) if !lies_in(&expand_home(path, host), Path::new(folder)) => {
+                    Some(path)
+                }
+                _ => ours.or(theirs),
+            };
             named
                 .map(|path| expand_home(path, host))
                 .or_else(|| Some(host.home()?.join(".aws").join(name)))
@@ -307,6 +391,11 @@ impl ProfileSet {
     }
 }
 
+/// By the names alone. A path that goes up may lie anywhere.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    path.starts_with(folder) && !path.components().any(|part| part == Component::ParentDir)
+}
+
 /// `~` and `~/…` at the beginning of a path, as AWS's tools expand them.
 fn expand_home(path: &str, host: &Host) -> PathBuf {
     match (path.strip_prefix('~'), host.home()) {
@@ -368,11 +457,87 @@ mod tests {
     }
 
     #[test]
+    fn whatever_may_hold_a_secret_is_masked_by_the_pattern_of_its_key() {
+        for (key, hidden) in [
+            ("aws_secret_access_key", true),
+            ("aws_security_token", true),
+            ("okta_password", true),
+            ("key_passphrase", true),
+            ("github_token", true),
+            ("web_identity_token_process", true),
+            ("credential_process", true),
+            ("mfa_process", true),
+            ("web_identity_token_file", false),
+            ("session_token_duration", false),
+            ("region", false),
+        ] {
+            let set = set(&format!("[profile a]\n{key} = CANARY\n"), "");
+            let property = set.profile("a").unwrap().property(key).unwrap();
+            assert_eq!(property.shown() != "CANARY", hidden, "{key}");
+            assert_eq!(property.value(), "CANARY");
+        }
+    }
+
+    #[test]
+    fn urls_are_shown_without_who_signs_in_and_nested_secrets_not_at_all() {
+        let set = set(
+            "[profile a]\nendpoint_url = https://u:CANARY/@p@h/path\nsso_start_url = u:CANARY@h\n\
+             proxy = http://u:CANARY@h:1\nsts =\n  endpoint_url = https://u:CANARY@h\n  client_secret = CANARY\n\
+             plain = https://h/path\nmail = a@b\n",
+            "",
+        );
+        let profile = set.profile("a").unwrap();
+        let shown = |key| profile.property(key).unwrap().shown();
+        assert_eq!(shown("endpoint_url"), "https://***@h/path");
+        assert_eq!(shown("sso_start_url"), "***@h");
+        assert_eq!(shown("proxy"), "http://***@h:1");
+        assert_eq!(
+            shown("sts"),
+            "\nendpoint_url = https://***@h\nclient_secret = **********"
+        );
+        assert_eq!((shown("plain"), shown("mail")), ("https://h/path", "a@b"));
+        assert!(!format!("{set:?}").contains("CANARY"));
+    }
+
+    #[test]
     fn an_unknown_profile_names_the_nearest() {
         let set = set("[profile production]\n[profile staging]\n", "");
         let error = set.unknown("producton");
         assert_eq!(error.hints()[0], "Did you mean `production`?");
         assert!(set.unknown("zzz").hints()[0].contains("rolecall profiles"));
+    }
+
+    #[test]
+    fn the_originals_count_only_while_the_files_are_those_that_exec_set() {
+        let paths = |aws: Option<&str>, folder: Option<&str>| {
+            let mut host = Host::builder()
+                .home("/home/joe")
+                .env("ROLECALL_CONFIG_FILE", "/original/config")
+                .env("ROLECALL_SHARED_CREDENTIALS_FILE", "/original/credentials")
+                .env("AWS_SHARED_CREDENTIALS_FILE", "/run/x/credentials");
+            host = aws
+                .into_iter()
+                .fold(host, |host, path| host.env("AWS_CONFIG_FILE", path));
+            host = folder
+                .into_iter()
+                .fold(host, |host, path| host.env("ROLECALL_EXEC_DIR", path));
+            let paths = ProfileSet::paths(&host.build());
+            let shown = paths.iter().map(|(_, path)| path.display().to_string());
+            shown.collect::<Vec<_>>()
+        };
+        let credentials = "/original/credentials";
+        for (aws, folder, config) in [
+            (Some("/run/x/config"), Some("/run/x"), "/original/config"),
+            (Some("/run/x/config"), Some("/run/x/"), "/original/config"),
+            (None, Some("/run/x"), "/original/config"),
+            (Some("/work/config"), Some("/run/x"), "/work/config"),
+            (Some("/run/xy/config"), Some("/run/x"), "/run/xy/config"),
+            (Some("/run/x/../config"), Some("/run/x"), "/run/x/../config"),
+            (Some("~/config"), Some("/run/x"), "/home/joe/config"),
+            (Some("/work/config"), None, "/original/config"),
+        ] {
+            assert_eq!(paths(aws, folder), [config, credentials], "{aws:?} {folder:?}");
+        }
     }
 
     #[test]

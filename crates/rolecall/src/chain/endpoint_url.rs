@@ -6,7 +6,7 @@ use super::StsEndpoint;
 use crate::error::Error;
 use crate::host::Host;
 use crate::partition::Region;
-use crate::profile::{Origin, Profile, ProfileSet};
+use crate::profile::{Origin, Profile, ProfileSet, without_userinfo};
 
 /// `AWS_ENDPOINT_URL_STS`, then `AWS_ENDPOINT_URL`, then the section of services that the profile names, then its own
 /// `endpoint_url`, then the region's own endpoint. `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` passes over all that is
@@ -24,19 +24,23 @@ pub(super) fn sts_endpoint(
             .and_then(|profile| profile.value("ignore_configured_endpoint_urls"))
             .is_some_and(|v| v.eq_ignore_ascii_case("true"));
     let variable = |name: &'static str| host.env(name).map(|url| (url.to_owned(), Origin::Variable(name)));
-    let configured = || {
-        variable("AWS_ENDPOINT_URL_STS")
-            .or_else(|| variable("AWS_ENDPOINT_URL"))
-            .or_else(|| {
-                let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
-                Some((url.to_owned(), origin.clone()))
-            })
-            .or_else(|| {
-                let property = profile?.property("endpoint_url")?;
-                Some((property.value().to_owned(), property.origin().clone()))
-            })
+    let nested = || {
+        let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
+        Some((url.to_owned(), origin.clone()))
     };
-    match if ignored { None } else { configured() } {
+    let configured = || -> Result<_, Error> {
+        let found = variable("AWS_ENDPOINT_URL_STS")
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .or_else(nested);
+        match profile.and_then(|profile| profile.property("endpoint_url")) {
+            Some(property) if found.is_none() => Ok(Some((
+                property.one_line("endpoint_url")?.to_owned(),
+                property.origin().clone(),
+            ))),
+            _ => Ok(found),
+        }
+    };
+    match if ignored { None } else { configured()? } {
         Some((url, origin)) => Ok(StsEndpoint {
             url: checked(&url, &origin)?,
             region,
@@ -55,16 +59,29 @@ pub(super) fn sts_endpoint(
 
 /// `https` anywhere, `http` to a literal loopback address only: over it secrets would travel in the clear.
 fn checked(url: &str, origin: &Origin) -> Result<String, Error> {
-    let fail = |why: &str| Error::config(format!("`{url}` ({origin}) cannot be the endpoint of STS: {why}"));
+    // A password may stand before the host, and a key in the query.
+    let shown = without_userinfo(url);
+    let shown = match shown.split_once('?') {
+        Some((place, _)) => format!("{place}?…"),
+        None => shown,
+    };
+    let fail = |why: &str| {
+        Error::config(format!(
+            "`{shown}` ({origin}) cannot be the endpoint of STS: {why}"
+        ))
+    };
+    // Wherever it stands: behind a `/` that belongs to a password it would be taken for a path, and shown.
+    if url.contains('@') {
+        return Err(
+            fail("it holds a user name").with_hint("Write the URL without what stands before the `@`.")
+        );
+    }
     let uri: http::Uri = url.parse().map_err(|_| fail("it is not a URL"))?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(fail("it is not a URL with a scheme and a host").with_hint(
             "Write it out, as in `https://sts.eu-west-1.amazonaws.com` or `http://127.0.0.1:4566`.",
         ));
     };
-    if authority.as_str().contains('@') {
-        return Err(fail("it holds a user name"));
-    }
     let address = authority.host().trim_matches(['[', ']']).parse::<IpAddr>();
     match scheme {
         "https" => {}
@@ -131,6 +148,22 @@ mod tests {
             "https://a.example/?x=1",
         ] {
             assert!(url(&[("AWS_ENDPOINT_URL", bad)]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_refused_is_quoted_without_its_secrets() {
+        for (bad, shown) in [
+            ("https://u:CANARY@h", "`https://***@h` ($AWS_ENDPOINT_URL)"),
+            ("https://u:CAN/ARY@h", "`https://***@h`"),
+            ("u:CANARY@h", "`***@h`"),
+            ("ftp://h?key=CANARY", "`ftp://h?…`"),
+        ] {
+            let error = url(&[("AWS_ENDPOINT_URL", bad)]).unwrap_err();
+            assert!(
+                error.starts_with(shown) && !error.contains("CAN") && !error.contains("ARY"),
+                "{error}"
+            );
         }
     }
 }

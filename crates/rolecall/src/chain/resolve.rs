@@ -4,7 +4,7 @@ use super::endpoint_url::sts_endpoint;
 use super::target::Named;
 use super::{Chain, Configured, Request, Role, Source, StsEndpoint, Target};
 use crate::arn::{PolicyArn, RoleArn};
-use crate::error::{Error, Invalid};
+use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
 use crate::parameters::{SessionDuration, SessionName, Tag, Tags};
 use crate::partition::{Partition, Region};
@@ -48,6 +48,15 @@ impl<'a> Resolver<'a> {
     fn chain(mut self) -> Result<Chain, Error> {
         let named = match &self.request.target {
             Some(text) => Named::read(text, self.profiles)?,
+            None if self.is_nested() => {
+                return Err(Error::new(
+                    ErrorKind::NotConfigured,
+                    "inside `rolecall exec` a target has to be named",
+                )
+                .with_hint(
+                    "Name a profile, a role ARN or ACCOUNT/ROLE: profile `default` would be another identity than the one this command runs under.",
+                ));
+            }
             None => Named::Profile(self.default_profile().to_owned()),
         };
         // The last role first, until a source is reached.
@@ -104,6 +113,15 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn default_profile(&self) -> &str {
         self.host.env("AWS_PROFILE").unwrap_or("default")
+    }
+
+    /// Whether this runs inside `exec` and nothing names a profile: `default` would then quietly be another identity
+    /// than the one the command was given.
+    pub(super) fn is_nested(&self) -> bool {
+        let inside = ["ROLECALL_EXEC_DIR", "ROLECALL_EXEC"]
+            .iter()
+            .any(|name| self.host.env(name).is_some());
+        inside && self.host.env("AWS_PROFILE").is_none()
     }
 
     /// Flags that belong to a role are refused where there is none: ignoring `--read-only` would hand out more than was asked.
@@ -213,14 +231,15 @@ impl<'a> Resolver<'a> {
             external_id: given(
                 request.external_id.as_ref(),
                 "external-id",
+                "external_id",
                 property("external_id"),
             )?,
-            mfa_serial: given(None, "", property("mfa_serial"))?,
+            mfa_serial: given(None, "", "mfa_serial", property("mfa_serial"))?,
             duration,
             duration_capped_by,
-            source_identity: given(None, "", property("source_identity"))?,
+            source_identity: given(None, "", "source_identity", property("source_identity"))?,
             tags,
-            policy: given(request.policy.as_ref(), "policy", None)?,
+            policy: given(request.policy.as_ref(), "policy", "policy", None)?,
             policy_arns,
             sts,
             origin: step.origin.clone(),
@@ -265,7 +284,12 @@ impl<'a> Resolver<'a> {
         request: &Request,
         property: Option<&Property>,
     ) -> Result<Configured<SessionName>, Error> {
-        if let Some(name) = given(request.session_name.as_ref(), "session-name", property)? {
+        if let Some(name) = given(
+            request.session_name.as_ref(),
+            "session-name",
+            "role_session_name",
+            property,
+        )? {
             return Ok(name);
         }
         let name = SessionName::sanitized(self.host.login_name().unwrap_or_default());
@@ -281,7 +305,7 @@ fn duration(
     let configured = match (request.duration, property) {
         (Some(duration), _) => Configured::new(duration, Origin::Flag("duration")),
         (None, Some(property)) => {
-            let duration = SessionDuration::parse_seconds(property.value())
+            let duration = SessionDuration::parse_seconds(property.one_line("duration_seconds")?)
                 .map_err(|invalid| placed_as(invalid, "duration_seconds", property.origin()))?;
             Configured::new(duration, property.origin().clone())
         }
@@ -322,10 +346,11 @@ fn tags(tags: Option<&Property>, transitive: Option<&Property>) -> Result<Tags, 
         .map_err(place("transitive_session_tags", transitive))
 }
 
-/// The flag's value, else the property's.
+/// The flag's value, else the property's, which stands at `key`.
 fn given<T>(
     flag: Option<&T>,
     name: &'static str,
+    key: &str,
     property: Option<&Property>,
 ) -> Result<Option<Configured<T>>, Error>
 where
@@ -335,7 +360,7 @@ where
         (Some(value), _) => Ok(Some(Configured::new(value.clone(), Origin::Flag(name)))),
         (None, Some(property)) => {
             let value = property
-                .value()
+                .one_line(key)?
                 .parse()
                 .map_err(|invalid| placed(invalid, property.origin()))?;
             Ok(Some(Configured::new(value, property.origin().clone())))
@@ -349,7 +374,7 @@ pub(super) fn parsed<T: std::str::FromStr<Err = Invalid>>(
     key: &str,
 ) -> Result<T, Error> {
     property
-        .value()
+        .one_line(key)?
         .parse()
         .map_err(|invalid| placed_as(invalid, key, property.origin()))
 }

@@ -37,6 +37,15 @@ impl<'a> Resolver<'a> {
         if let Some(source) = self.environment()? {
             return Ok(source);
         }
+        if self.is_nested() {
+            return Err(Error::new(
+                ErrorKind::NotConfigured,
+                "inside `rolecall exec` a role needs a source: name one with --source-profile",
+            )
+            .with_hint(
+                "Profile `default` would be another identity than the one this command runs under; AWS_PROFILE names a source too.",
+            ));
+        }
         let name = self.default_profile().to_owned();
         if self.profiles.profile(&name).is_none() {
             return Err(Error::new(
@@ -116,7 +125,7 @@ impl<'a> Resolver<'a> {
             (Some(_), ..) => Self::own_keys(profile),
             (None, Some(source), None) if source.value() == name => Self::own_keys(profile),
             (None, Some(source), None) => {
-                let source = source.value().to_owned();
+                let source = source.one_line("source_profile")?.to_owned();
                 self.walk_from(&source, Visit::Source, seen, steps)
             }
             (None, None, Some(source)) => self.credential_source(profile, source),
@@ -184,7 +193,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn credential_source(&self, profile: &Profile, source: &Property) -> Result<Source, Error> {
-        match source.value() {
+        match source.one_line("credential_source")? {
             "Environment" => self.environment()?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::NotConfigured,
@@ -261,7 +270,7 @@ fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
         (Some(id), Some(_)) => Ok(Some(Source {
             kind: SourceKind::AccessKey,
             profile: Some(profile.name().to_owned()),
-            access_key_id: id.value().to_owned(),
+            access_key_id: id.one_line("aws_access_key_id")?.to_owned(),
             temporary: profile.value("aws_session_token").is_some(),
             origin: id.origin().clone(),
         })),

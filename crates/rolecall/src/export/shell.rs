@@ -42,7 +42,7 @@ pub enum Format {
 }
 
 /// Variables that would outrank or contradict the ones that are set; shell code takes them away first.
-const STALE: [&str; 9] = [
+const STALE: [&str; 18] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SECURITY_TOKEN",
@@ -51,7 +51,18 @@ const STALE: [&str; 9] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_SESSION_EXPIRATION",
+    // Not every session says its account: one of before must not stay.
+    "AWS_ACCOUNT_ID",
+    // What older tools read.
+    "AWS_CREDENTIAL_FILE",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
 ];
 
 impl std::str::FromStr for Shell {
@@ -242,6 +253,35 @@ mod tests {
             );
         }
         assert!("tcsh".parse::<Shell>().is_err() && "bash".parse::<Format>().is_err());
+    }
+
+    #[test]
+    fn nothing_of_before_outlives_the_code() {
+        let stale = [
+            "AWS_PROFILE",
+            "AWS_ACCOUNT_ID",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CREDENTIAL_FILE",
+            "AWS_ACCESS_KEY",
+            "AWS_SECRET_KEY",
+            "AMAZON_ACCESS_KEY_ID",
+            "AMAZON_SECRET_ACCESS_KEY",
+            "AMAZON_SESSION_TOKEN",
+        ];
+        let mut script = render(Shell::Bash, &session("CANARYTOKEN"), None).to_string();
+        script.push_str("env");
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(script)
+            .envs(stale.map(|name| (name, "before")));
+        let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(!output.contains("=before"), "{output}");
+        assert!(
+            output.contains("AWS_ACCOUNT_ID=666666666666"),
+            "taken away before it is set"
+        );
     }
 
     #[test]

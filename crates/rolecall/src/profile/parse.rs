@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::{Origin, Profile, Property, is_secret};
 use crate::error::Error;
 
@@ -96,18 +94,19 @@ impl Parser<'_> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         {
-            self.warn(number, &format!("`{key}` is not a key and is ignored"));
+            // Not quoted: a secret pasted on a line of its own may hold an `=`.
+            self.warn(
+                number,
+                "what stands before the `=` is not a key, and the line is ignored",
+            );
             return Ok(());
         }
         let value = without_comment(value).trim();
-        let property = Property {
-            value: Zeroizing::new(value.to_owned()),
-            secret: is_secret(&key),
-            origin: Origin::File {
-                path: Arc::clone(self.path),
-                line: number,
-            },
+        let origin = Origin::File {
+            path: Arc::clone(self.path),
+            line: number,
         };
+        let property = Property::new(&key, value, origin);
         if let Some(profile) = self.current() {
             profile.properties.insert(key.clone(), property);
         }
@@ -141,12 +140,19 @@ impl Parser<'_> {
                 &format!("below the empty `{key}`, each line is `key = value`"),
             ));
         }
+        if !nested && is_indented_key(&key, text) {
+            // Not quoted: the value that would become a part of the one above it may be a secret.
+            return Err(Error::config(format!(
+                "{}:{number}: this line begins with a blank, and so would be a part of the value of `{key}` above it",
+                self.path.display()
+            ))
+            .with_hint("Take the blanks before it away."));
+        }
         if let Some(property) = self
             .current()
             .and_then(|profile| profile.properties.get_mut(&key))
         {
-            property.value.push('\n');
-            property.value.push_str(text);
+            property.push_line(&key, text);
         }
         Ok(())
     }
@@ -220,6 +226,47 @@ impl Parser<'_> {
             .warnings
             .push(format!("{}:{number}: {problem}", self.path.display()));
     }
+}
+
+/// Keys of AWS's that nobody means as a part of another value.
+const KEYS: [&str; 20] = [
+    "aws_access_key_id",
+    "aws_account_id",
+    "aws_credential_expiration",
+    "aws_session_token",
+    "credential_source",
+    "duration_seconds",
+    "endpoint_url",
+    "external_id",
+    "login_session",
+    "mfa_serial",
+    "output",
+    "region",
+    "role_arn",
+    "role_session_name",
+    "source_profile",
+    "sso_account_id",
+    "sso_role_name",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
+
+/// Whether a line below the property `above` is a property of its own that was indented by mistake.
+fn is_indented_key(above: &str, line: &str) -> bool {
+    let Some((key, _)) = line.split_once('=') else {
+        return false;
+    };
+    let key = key.trim_end().to_ascii_lowercase();
+    // A list of tags may go on with one of any name.
+    if above == "session_tags" && !key.starts_with("aws_") {
+        return false;
+    }
+    KEYS.contains(&key.as_str())
+        || (is_secret(&key)
+            && key
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
 }
 
 fn read_heading(kind: FileKind, inside: &str) -> Heading {
@@ -355,6 +402,42 @@ mod tests {
                 "{text:?}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn an_indented_key_is_refused_and_not_quoted() {
+        for line in [
+            "aws_secret_access_key = CANARY",
+            "AWS_SESSION_TOKEN=CANARY",
+            "aws_access_key_id = CANARY",
+            "role_arn = CANARY",
+            "github_token = CANARY",
+        ] {
+            for file in [
+                format!("[profile a]\nregion = us-east-1\n  {line}\n"),
+                format!("[profile a]\nregion = us-east-1\n\t{line}"),
+            ] {
+                let error = read(FileKind::Config, &file).unwrap_err();
+                assert!(error.to_string().starts_with("f:3: "), "{error}");
+                assert!(error.to_string().contains("`region`"), "{error}");
+                assert_eq!(error.hints(), ["Take the blanks before it away."]);
+                assert!(!format!("{error:?}").contains("CANARY"), "{line}");
+            }
+        }
+        for fine in [
+            "[profile a]\nsession_tags = a=b,\n  region=eu\n",
+            "[profile a]\ns3 =\n  endpoint_url = https://h\n",
+            "[profile a]\ncredential_process = x\n  --token=y\n",
+        ] {
+            assert!(read(FileKind::Config, fine).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_not_quoted() {
+        let parsed = read(FileKind::Credentials, "[joe]\nCANARY/abc=def\n").unwrap();
+        assert!(parsed.warnings[0].starts_with("f:2: "), "{:?}", parsed.warnings);
+        assert!(!format!("{parsed:?}").contains("anary") && !format!("{parsed:?}").contains("CANARY"));
     }
 
     proptest::proptest! {
