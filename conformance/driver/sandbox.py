@@ -11,6 +11,15 @@ exec "$@"
 """
 
 
+# What else a user's machine may hold that some SDK looks at before it asks the endpoint: the sandbox itself already has
+# a `[default]` with valid keys of someone else.
+_HOSTILE = """
+printf '[Credentials]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\naws_secret_access_key = stray\\n' >"$HOME/.boto"
+export AMAZON_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AMAZON_SECRET_ACCESS_KEY=stray AMAZON_SESSION_TOKEN=stray
+exec rolecall exec "$@"
+"""
+
+
 def inside(command: list[str], *, session_seconds: int | None = None) -> list[str]:
     """A command with the sandbox around it."""
     short = [] if session_seconds is None else ["--session-seconds", str(session_seconds)]
@@ -18,7 +27,7 @@ def inside(command: list[str], *, session_seconds: int | None = None) -> list[st
 
 
 def by_exec(command: list[str], target: str = "blah") -> list[str]:
-    return ["rolecall", "exec", target, "--", *command]
+    return ["bash", "-c", _HOSTILE, "exec", target, "--", *command]
 
 
 def by_credential_process(command: list[str]) -> list[str]:

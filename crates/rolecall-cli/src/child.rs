@@ -3,11 +3,15 @@
 use std::ffi::OsString;
 use std::io;
 use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rolecall::{Error, ErrorKind, Host};
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::signal::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process};
+use signal_hook::consts::signal::{
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 
@@ -32,7 +36,7 @@ pub(crate) fn command(host: &Host, words: &[OsString], env: &ChildEnv) -> Comman
     for name in &env.remove {
         command.env_remove(name);
     }
-    command.envs(&env.set);
+    command.envs(env.set.iter().map(|(name, value)| (name, value.as_str())));
     command
 }
 
@@ -66,24 +70,25 @@ pub(crate) fn replace(mut command: Command) -> CommandError {
     not_started(&command, &error)
 }
 
-/// Holds signals back until there is a child to give them to.
+/// Takes the signals that are meant for the child from the moment there is one.
 #[derive(Debug)]
 pub(crate) struct Signals(SignalsInfo<WithOrigin>);
 
 impl Signals {
     /// From here on these signals do not end us. What was ignored when we came stays ignored, for the child as well.
     pub(crate) fn hold(host: &Host) -> Result<Self, Error> {
+        let fail = |error| Error::new(ErrorKind::Internal, format!("cannot listen for signals: {error}"));
+        // Where our parent ignores SIGCHLD the kernel would throw the child's status away.
+        signal_hook::flag::register(SIGCHLD, Arc::default()).map_err(fail)?;
         let ignored = ignored_signals(host);
         let held = FORWARDED
             .iter()
             .filter(|signal| ignored >> (*signal - 1) & 1 == 0);
-        SignalsInfo::new(held)
-            .map(Self)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot listen for signals: {error}")))
+        SignalsInfo::new(held).map(Self).map_err(fail)
     }
 
     /// Gives each signal to the child. One from the terminal (Ctrl-C) has reached the child already: it goes to the whole
-    /// group, and a second one would make some programs give up their clean-up.
+    /// group, and a second one would make some programs give up their clean-up. Stops when the child stops.
     pub(crate) fn forward_to(mut self, pid: u32) {
         let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
             return;
@@ -96,7 +101,31 @@ impl Signals {
                 }
             }
         });
+        thread::spawn(move || stop_with(pid));
     }
+}
+
+/// Stops whenever the child does (a shell's `suspend`, a SIGSTOP), so that whoever waits for us gets the terminal back;
+/// continued, it continues the child.
+fn stop_with(pid: Pid) {
+    // Ends with an error when the child is no more.
+    while rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).is_ok() {
+        // Ctrl-Z stops us as well, by itself; by the time we are back from that the child is too.
+        thread::sleep(Duration::from_millis(30));
+        if is_stopped(pid) {
+            let _ = kill_process(rustix::process::getpid(), Signal::STOP);
+            let _ = kill_process(pid, Signal::CONT);
+        }
+    }
+}
+
+/// Whether a process is stopped (`proc_pid_stat(5)`).
+fn is_stopped(pid: Pid) -> bool {
+    let stat = std::fs::OpenOptions::new()
+        .read(true)
+        .open(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    let text = stat.and_then(std::io::read_to_string).unwrap_or_default();
+    text.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
 }
 
 /// The mask of ignored signals, bit n-1 for signal n.
@@ -130,8 +159,9 @@ pub(crate) fn die_by(signal: i32) -> ExitCode {
     };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     let by_handler = signal_hook::low_level::emulate_default_handler(signal).is_ok();
-    if let (false, Some(signal)) = (by_handler, Signal::from_named_raw(signal)) {
-        let _ = kill_process(rustix::process::getpid(), signal);
+    if !by_handler {
+        // Real-time signals have no name, and end a process by default.
+        let _ = signal_hook::low_level::raise(signal);
     }
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }

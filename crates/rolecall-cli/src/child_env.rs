@@ -1,14 +1,16 @@
 //! What a child sees under `exec`: the role, and nothing that could win over it.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rolecall::profile::{Profile, ProfileSet};
+use rolecall::profile::{FileKind, Profile, ProfileSet};
 use rolecall::{Host, Region};
+use zeroize::Zeroizing;
 
 /// Variables that name credentials, or a place to get them from.
-const REMOVED: [&str; 16] = [
+const REMOVED: [&str; 19] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -25,8 +27,17 @@ const REMOVED: [&str; 16] = [
     "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CREDENTIAL_PROFILES_FILE",
+    // JavaScript v2 looks here before it asks the endpoint.
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
 ];
-const REMOVED_PREFIXES: [&str; 2] = ["AWS_CONTAINER_", "AWS_EC2_METADATA_SERVICE_ENDPOINT"];
+/// A bearer token is used instead of a signature, so it would act as somebody else.
+const REMOVED_PREFIXES: [&str; 3] = [
+    "AWS_CONTAINER_",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_BEARER_TOKEN_",
+];
 
 /// Settings of a profile that lead to credentials; everything else is the child's to keep.
 const CREDENTIAL_KEYS: [&str; 31] = [
@@ -64,31 +75,29 @@ const CREDENTIAL_KEYS: [&str; 31] = [
 ];
 
 /// The changes to the environment a child inherits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ChildEnv {
-    pub(crate) remove: Vec<String>,
-    pub(crate) set: BTreeMap<&'static str, String>,
+    pub(crate) remove: Vec<OsString>,
+    pub(crate) set: BTreeMap<&'static str, Zeroizing<String>>,
 }
 
 impl ChildEnv {
     /// Takes away every variable of ours that could decide whom the child acts as.
     pub(crate) fn scrubbed(host: &Host) -> Self {
-        let stray = host
-            .env_names()
-            .filter(|name| REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
-        let remove = REMOVED
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(stray.map(str::to_owned))
-            .collect();
+        let has_prefix = |name: &&OsStr| {
+            REMOVED_PREFIXES
+                .iter()
+                .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        };
+        let stray = host.env_names_os().filter(has_prefix).map(OsStr::to_owned);
         Self {
-            remove,
+            remove: REMOVED.iter().map(OsString::from).chain(stray).collect(),
             set: BTreeMap::new(),
         }
     }
 
     pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
-        self.set.insert(name, value.into());
+        self.set.insert(name, Zeroizing::new(value.into()));
     }
 
     /// Both variables: boto3 reads only one of them, most others only the other.
@@ -104,13 +113,21 @@ impl ChildEnv {
     pub(crate) fn isolate(&mut self, host: &Host, config: &Path, credentials: &Path) {
         self.set("AWS_CONFIG_FILE", config.display().to_string());
         self.set("AWS_SHARED_CREDENTIALS_FILE", credentials.display().to_string());
-        for ((_, original), name) in ProfileSet::paths(host)
-            .iter()
-            .zip(["ROLECALL_CONFIG_FILE", "ROLECALL_SHARED_CREDENTIALS_FILE"])
-        {
+        // botocore reads `~/.boto` before it asks the endpoint, unless this names another file.
+        self.set("BOTO_CONFIG", credentials.display().to_string());
+        for (kind, original) in ProfileSet::paths(host) {
+            let name = match kind {
+                FileKind::Config => "ROLECALL_CONFIG_FILE",
+                FileKind::Credentials => "ROLECALL_SHARED_CREDENTIALS_FILE",
+            };
             self.set(name, original.display().to_string());
         }
     }
+}
+
+/// Whether a profile leads SDKs to credentials of its own.
+pub(crate) fn has_credentials(profile: &Profile) -> bool {
+    CREDENTIAL_KEYS.iter().any(|key| profile.value(key).is_some())
 }
 
 /// The target's settings without its credentials, as the `[default]` of a config file that every SDK reads alike.
@@ -155,8 +172,6 @@ fn section_line(text: &mut String, key: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use rolecall::profile::FileKind;
-
     use super::*;
 
     #[test]

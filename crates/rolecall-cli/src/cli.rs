@@ -93,33 +93,11 @@ pub(crate) struct TargetArgs {
 impl TargetArgs {
     /// The library's request for these arguments.
     pub(crate) fn request(self, host: &Host) -> Result<Request, Error> {
-        // Under `exec` the user's own AWS_PROFILE is gone, and `default` would be another identity than the child's.
-        if self.target.is_none()
-            && host.env("ROLECALL_CONFIG_FILE").is_some()
-            && host.env("AWS_PROFILE").is_none()
-        {
-            return Err(Error::new(
-                rolecall::ErrorKind::NotConfigured,
-                "inside `rolecall exec` a target has to be named",
-            )
-            .with_hint(
-                "Name a profile, a role ARN or ACCOUNT/ROLE; AWS's own tools use the role you are in.",
-            ));
-        }
-        let policy =
-            match self.policy {
-                Some(text) if text.trim_start().starts_with('{') => Some(text.parse::<SessionPolicy>()?),
-                Some(path) => {
-                    let text = host.read(path.as_ref())?.ok_or_else(|| {
-                        Error::config(format!("there is no policy file {path}"))
-                            .with_hint("--policy takes a file, or the JSON document itself.")
-                    })?;
-                    Some(text.parse().map_err(|invalid: Invalid| {
-                        Error::config(format!("{path}: {}", invalid.sentence()))
-                    })?)
-                }
-                None => None,
-            };
+        let policy = match self.policy {
+            Some(text) if text.trim_start().starts_with('{') => Some(text.parse::<SessionPolicy>()?),
+            Some(path) => Some(policy_file(host, &path)?),
+            None => None,
+        };
         Ok(Request {
             target: self.target,
             external_id: self.external_id,
@@ -132,6 +110,15 @@ impl TargetArgs {
             read_only: self.read_only,
         })
     }
+}
+
+fn policy_file(host: &Host, path: &str) -> Result<SessionPolicy, Error> {
+    const HINT: &str = "--policy takes a file with the JSON document, or the document itself.";
+    let text = host.read(path.as_ref()).map_err(|error| error.with_hint(HINT))?;
+    let text =
+        text.ok_or_else(|| Error::config(format!("there is no policy file `{path}`")).with_hint(HINT))?;
+    text.parse()
+        .map_err(|invalid: Invalid| Error::config(format!("{path}: {}", invalid.sentence())).with_hint(HINT))
 }
 
 #[derive(Args, Debug)]
@@ -192,7 +179,7 @@ pub(crate) struct SandboxArgs {
     #[arg(long)]
     pub(crate) empty: bool,
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=43_200))]
     pub(crate) session_seconds: Option<u64>,
     /// The port on 127.0.0.1 [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]

@@ -78,6 +78,60 @@ impl From<io::Error> for CommandError {
     }
 }
 
+/// Wrong usage, and `--help`: clap's own words, with a hint where they leave one to be wished for, or JSON.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what was typed is only known here where clap could not read it"
+)]
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let is_failure = error.use_stderr();
+    let arguments: Vec<_> = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .collect();
+    let typed = |word: &str| arguments.iter().any(|argument| argument == word);
+    let mut hints = Vec::new();
+    if error.kind() == clap::error::ErrorKind::UnknownArgument && (typed("exec") || typed("sandbox")) {
+        hints.push("The command to run stands behind `--`, as in `rolecall exec TARGET -- CMD`.");
+    }
+    if is_failure && typed("--json") {
+        let message = error.to_string();
+        let message = message
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let value = json!({"error": {
+            "kind": "usage", "message": message, "hints": hints, "hop": null, "aws_code": null, "request_id": null,
+        }});
+        let _ = writeln!(io::stderr(), "{value}");
+    } else {
+        let _ = error.print();
+        for hint in hints {
+            let _ = writeln!(io::stderr(), "hint: {hint}");
+        }
+    }
+    ExitCode::from(if is_failure { 2 } else { 0 })
+}
+
+/// A panic is a bug of ours: it says so in one sentence, without what it held, and ends with 70.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "there is no way back to `main` from here"
+)]
+pub(crate) fn own_up_to_bugs() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "error: a bug in rolecall stopped it, at {place}");
+        let _ = writeln!(
+            stderr,
+            "hint: Please report it with that place and the command you ran."
+        );
+        std::process::exit(70);
+    }));
+}
+
 fn as_text(error: &Error) -> String {
     let message = error.to_string();
     let mut text = format!("error: {message}");

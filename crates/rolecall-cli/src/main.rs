@@ -19,7 +19,11 @@ use crate::cli::Cli;
 use crate::command_error::Ended;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    command_error::own_up_to_bugs();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return command_error::usage(&error),
+    };
     let host = rolecall::Host::system();
     logging::start(&host, cli.verbose);
     let json = cli.command.wants_json();

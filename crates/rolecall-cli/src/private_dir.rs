@@ -1,6 +1,7 @@
 //! The runtime directory, and a private folder in it for as long as a command lives.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -11,20 +12,29 @@ use tempfile::TempDir;
 /// 0700, and refused when it is anything but our own closed directory. Links are not followed.
 pub(crate) fn runtime_dir(host: &Host) -> Result<PathBuf, Error> {
     let uid = rustix::process::geteuid().as_raw();
-    let path = match (host.env("ROLECALL_RUNTIME_DIR"), host.env("XDG_RUNTIME_DIR")) {
-        (Some(own), _) => PathBuf::from(own),
-        (None, Some(xdg)) => Path::new(xdg).join("rolecall"),
-        (None, None) => Path::new(host.env("TMPDIR").unwrap_or("/tmp")).join(format!("rolecall-{uid}")),
+    let (path, named_by) = match (host.env("ROLECALL_RUNTIME_DIR"), host.env("XDG_RUNTIME_DIR")) {
+        (Some(own), _) => (PathBuf::from(own), "ROLECALL_RUNTIME_DIR"),
+        (None, Some(xdg)) => (Path::new(xdg).join("rolecall"), "XDG_RUNTIME_DIR"),
+        (None, None) => {
+            let temporary = Path::new(host.env("TMPDIR").unwrap_or("/tmp"));
+            (temporary.join(format!("rolecall-{uid}")), "TMPDIR")
+        }
     };
+    // Without the slashes at its end: `lstat` follows a link that has one behind it.
+    let path: PathBuf = path.components().collect();
     let fail = |why: &str| {
-        Error::config(format!(
-            "{} cannot be the runtime directory: {why}",
-            path.display()
+        Error::config(format!("{} cannot be the runtime directory: {why}", path.display())).with_hint(format!(
+            "It comes from {named_by} (after `su` that is another user's). It has to be a directory of your own with \
+             mode 0700 in a place where others cannot replace it; ROLECALL_RUNTIME_DIR names another."
         ))
-        .with_hint("It has to be a directory of your own with mode 0700; ROLECALL_RUNTIME_DIR names another.")
     };
-    if !path.is_absolute() {
+    let Some(parent) = path.parent().filter(|_| path.is_absolute()) else {
         return Err(fail("its path is not absolute"));
+    };
+    let above = fs::metadata(parent).map_err(|error| fail(&format!("{}: {error}", parent.display())))?;
+    let sticky = above.mode() & 0o1000 != 0;
+    if ![uid, 0].contains(&above.uid()) || (above.mode() & 0o022 != 0 && !sticky) {
+        return Err(fail(&format!("others may replace it in {}", parent.display())));
     }
     match DirBuilder::new().mode(0o700).create(&path) {
         Ok(()) => {}
@@ -47,59 +57,90 @@ pub(crate) fn runtime_dir(host: &Host) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// A folder with mode 0700 that goes when this is dropped. What a killed command left behind goes with the next one.
+/// A folder with mode 0700 that goes when this is dropped. What a killed command left behind goes with the next one:
+/// a folder is in use as long as anybody holds the lock on the file in it, and the child holds it with us.
 #[derive(Debug)]
-pub(crate) struct PrivateDir(TempDir);
+pub(crate) struct PrivateDir {
+    folder: TempDir,
+    lock: File,
+}
+
+const LOCK: &str = "lock";
 
 impl PrivateDir {
+    /// A new folder for `what`, in the runtime directory.
     pub(crate) fn new(host: &Host, what: &str) -> Result<Self, Error> {
         let parent = runtime_dir(host)?;
         sweep(&parent, what);
-        let prefix = format!("{what}-{}-", std::process::id());
-        tempfile::Builder::new()
-            .prefix(&prefix)
+        let fail = |error: std::io::Error| {
+            Error::config(format!("cannot make a folder in {}: {error}", parent.display()))
+                .with_hint("Check the free space there; ROLECALL_RUNTIME_DIR names another place.")
+        };
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{what}-"))
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&parent)
-            .map(Self)
-            .map_err(|error| Error::config(format!("cannot make a folder in {}: {error}", parent.display())))
+            .map_err(fail)?;
+        let lock = create(&folder.path().join(LOCK)).map_err(fail)?;
+        lock.lock().map_err(fail)?;
+        Ok(Self { folder, lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// A file in it with mode 0600.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
-        use std::io::Write as _;
         let path = self.path().join(name);
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
+        create(&path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| Error::config(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| {
+                Error::config(format!("cannot write {}: {error}", path.display()))
+                    .with_hint("Check the free space there; ROLECALL_RUNTIME_DIR names another place.")
+            })?;
         Ok(path)
+    }
+
+    /// Lets the child that is started next hold the lock as well, so that the folder lives as long as either of us.
+    pub(crate) fn share(&self) {
+        let _ = rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty());
+    }
+
+    /// Leaves the folder to the process that takes our place.
+    pub(crate) fn hand_over(self) {
+        self.share();
+        let _ = self.folder.keep();
+        // The open file is the lock: it lives on in the process that comes after us.
+        std::mem::forget(self.lock);
     }
 }
 
-/// Removes the folders of commands that are no more.
+fn create(path: &Path) -> std::io::Result<File> {
+    fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Removes the folders that nobody holds any more.
 fn sweep(parent: &Path, what: &str) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| {
-            name.strip_prefix(what)?
-                .strip_prefix('-')?
-                .split('-')
-                .next()?
-                .parse::<i32>()
-                .ok()
-        });
-        let gone = pid.and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
-            rustix::process::test_kill_process(pid).is_err_and(|error| error == rustix::io::Errno::SRCH)
-        });
-        if gone {
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(&format!("{what}-")));
+        let lock = entry.path().join(LOCK);
+        // A folder without a lock has only just been made.
+        let left = ours
+            && fs::OpenOptions::new()
+                .read(true)
+                .open(lock)
+                .is_ok_and(|file| file.try_lock().is_ok());
+        if left {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -140,6 +140,11 @@ impl Provider {
         &self.0.chain
     }
 
+    /// The profiles the chain was resolved from.
+    pub fn profiles(&self) -> &ProfileSet {
+        &self.0.profiles
+    }
+
     /// What this provider looks at the world through.
     pub fn host(&self) -> &Host {
         &self.0.host

@@ -150,6 +150,12 @@ async fn run(steps: Vec<Step>) {
         }
         settle().await;
         assert!(mint.most_in_flight() <= 1, "two renewals in flight");
+        let now = mint.host().now();
+        let warm = mint.slot().fresh(now);
+        assert!(
+            warm.is_none_or(|session| session.is_valid(now)),
+            "fresh, and past its time"
+        );
         let (done, still): (Vec<_>, Vec<_>) = waiting.into_iter().partition(JoinHandle::is_finished);
         waiting = still;
         for caller in done {

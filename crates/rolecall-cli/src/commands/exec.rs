@@ -1,5 +1,6 @@
 //! `rolecall exec`: a command under a role, with credentials that outlive any session.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::Ipv4Addr;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use rolecall::chain::Target;
 use rolecall::endpoint::{Endpoint, Grant};
 use rolecall::export::shell;
-use rolecall::profile::ProfileSet;
 use rolecall::{Error, ErrorKind, Host, Provider, Session};
 use tokio::net::TcpListener;
 
@@ -26,95 +26,87 @@ use crate::private_dir::PrivateDir;
 const OWN_FAILURE: u8 = 125;
 
 pub(crate) fn run(host: &Host, args: ExecArgs) -> Result<Ended, CommandError> {
-    let keep_config = args.keep_config;
-    let provider = super::provider(host, args.target)
-        .map_err(|error| CommandError::from(error).with_code(OWN_FAILURE))?;
-    let region = provider
-        .chain()
-        .region
-        .as_ref()
-        .map(|region| region.value.clone());
-    let mut env = ChildEnv::scrubbed(host);
-    env.region(region.as_ref());
-    if args.env {
-        return Err(with_keys(host, &provider, &args.command, env));
-    }
-    // Held before the first call, so that a signal in the meantime is not lost on the way to the child.
-    let private = private_files(host, &provider, &mut env, keep_config)
-        .map_err(|error| CommandError::from(error).with_code(OWN_FAILURE))?;
-    super::block_on(with_endpoint(
-        host,
-        provider,
-        env,
-        &private,
-        &args.command,
-        args.token_file,
-    ))
+    let own = |error: CommandError| error.with_code(OWN_FAILURE);
+    let provider = super::provider(host, args.target).map_err(|error| own(error.into()))?;
+    super::block_on(async {
+        // The first session before anything else: what is refused is refused here, and the child's first request is
+        // warm. Until there is a child a signal ends us as it would any command.
+        let session = provider.session().await.map_err(|error| own(error.into()))?;
+        let mut env = ChildEnv::scrubbed(host);
+        env.region(provider.chain().region.as_ref().map(|region| &region.value));
+        let private =
+            private_files(host, &provider, &mut env, args.keep_config).map_err(|error| own(error.into()))?;
+        if args.env {
+            return Err(with_keys(host, &session, &args.command, env, private));
+        }
+        with_endpoint(host, provider, env, private, &args.command, args.token_file).await
+    })
 }
 
 /// `--env`: fixed keys, and the command in our place.
 fn with_keys(
     host: &Host,
-    provider: &Provider,
-    words: &[std::ffi::OsString],
+    session: &Session,
+    words: &[OsString],
     mut env: ChildEnv,
+    private: Option<PrivateDir>,
 ) -> CommandError {
-    let session = match super::block_on(async { Ok(provider.session().await?) }) {
-        Ok(session) => session,
-        Err(error) => return error.with_code(OWN_FAILURE),
-    };
     // The region is set already.
-    for (name, value) in shell::variables(&session, None) {
+    for (name, value) in shell::variables(session, None) {
         env.set(name, value.as_str());
     }
-    env.set("AWS_SDK_LOAD_CONFIG", "1");
-    child::replace(child::command(host, words, &env))
+    let command = child::command(host, words, &env);
+    // What keeps files for the command has to outlive us, for nothing comes after us to keep them.
+    private.into_iter().for_each(PrivateDir::hand_over);
+    child::replace(command)
 }
 
-/// The files the child sees instead of the user's.
+/// The files the child sees instead of the user's; none with `--keep-config`.
 fn private_files(
     host: &Host,
     provider: &Provider,
     env: &mut ChildEnv,
     keep_config: bool,
-) -> Result<PrivateDir, Error> {
-    let private = PrivateDir::new(host, "exec")?;
+) -> Result<Option<PrivateDir>, Error> {
     env.set("AWS_SDK_LOAD_CONFIG", "1");
     env.set("AWS_EC2_METADATA_DISABLED", "true");
-    let profiles = ProfileSet::load(host)?;
+    // Tells a rolecall inside that `default` is not whom it runs under.
+    env.set("ROLECALL_EXEC", "1");
+    let profiles = provider.profiles();
     if keep_config {
         if profiles
             .profile("default")
-            .is_some_and(|profile| profile.value("aws_access_key_id").is_some())
+            .is_some_and(child_env::has_credentials)
         {
-            tracing::warn!("--keep-config: SDKs take the keys of your `[default]` profile before the role's");
+            tracing::warn!(
+                "--keep-config: SDKs take the credentials of your `[default]` profile before the role's"
+            );
         }
-        return Ok(private);
+        return Ok(None);
     }
+    let private = PrivateDir::new(host, "exec")?;
     let chain = provider.chain();
     let profile = match &chain.target {
         Target::Profile(name) => profiles.profile(name),
         Target::Role(_) => None,
     };
     let region = chain.region.as_ref().map(|region| &region.value);
-    let config = private.write("config", &child_env::config_file(&profiles, profile, region))?;
+    let config = private.write("config", &child_env::config_file(profiles, profile, region))?;
     let credentials = private.write("credentials", "")?;
     env.isolate(host, &config, &credentials);
-    Ok(private)
+    env.set("ROLECALL_EXEC_DIR", private.path().display().to_string());
+    Ok(Some(private))
 }
 
 async fn with_endpoint(
     host: &Host,
     provider: Provider,
     mut env: ChildEnv,
-    private: &PrivateDir,
-    words: &[std::ffi::OsString],
+    mut private: Option<PrivateDir>,
+    words: &[OsString],
     token_file: bool,
 ) -> Result<Ended, CommandError> {
     let own = |error: Error| CommandError::from(error).with_code(OWN_FAILURE);
-    let signals = Signals::hold(host).map_err(own)?;
-    // The first session before the child: what is refused is refused here, and the child's first request is warm.
-    provider.session().await.map_err(own)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(|error| {
@@ -137,12 +129,17 @@ async fn with_endpoint(
     let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
     env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
     if token_file {
+        let folder = match private.take() {
+            Some(folder) => folder,
+            None => PrivateDir::new(host, "exec").map_err(own)?,
+        };
         // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
-        let path = private.write("token", access.token().expose()).map_err(own)?;
+        let path = folder.write("token", access.token().expose()).map_err(own)?;
         env.set(
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
             path.display().to_string(),
         );
+        private = Some(folder);
     } else {
         env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
     }
@@ -150,8 +147,10 @@ async fn with_endpoint(
     if words.is_empty() && std::io::stderr().is_terminal() {
         announce(&used.provider, &command);
     }
-    tokio::spawn(endpoint.serve(listener, std::future::pending()));
-    tokio::spawn(renew_ahead(Arc::clone(&used)));
+    // The child holds the port too. Should we be killed, it stays taken, and nobody else can answer the child in our place.
+    let _ = rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty());
+    private.iter().for_each(PrivateDir::share);
+    let signals = Signals::hold(host).map_err(own)?;
     let mut command = tokio::process::Command::from(command);
     let mut child = command
         .spawn()
@@ -159,6 +158,8 @@ async fn with_endpoint(
     if let Some(pid) = child.id() {
         signals.forward_to(pid);
     }
+    tokio::spawn(endpoint.serve(listener, std::future::pending()));
+    tokio::spawn(renew_ahead(Arc::clone(&used)));
     match child.wait().await {
         Ok(status) => Ok(child::ended(status)),
         Err(error) => Err(own(Error::new(

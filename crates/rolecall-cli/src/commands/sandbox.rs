@@ -1,5 +1,6 @@
 //! `rolecall sandbox`: the embedded AWS, alone or around a command.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -13,6 +14,7 @@ use crate::child_env::ChildEnv;
 use crate::cli::SandboxArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::private_dir::PrivateDir;
 
 pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError> {
     let mut builder = Sandbox::builder().port(args.port);
@@ -23,9 +25,8 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
         builder = builder.session_seconds(seconds);
     }
     let sandbox = builder.start().map_err(|error| {
-        Error::config(format!("the sandbox cannot start: {error}")).with_hint(
-            "A port may be in use (--port 0 takes any free one); --session-seconds takes 2 or more.",
-        )
+        Error::config(format!("the sandbox cannot start: {error}"))
+            .with_hint("The port may be in use: --port 0 takes any free one.")
     })?;
     if !args.command.is_empty() {
         return around(host, &sandbox, args);
@@ -84,17 +85,14 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
         )))
         .with_code(125)
     };
-    let home = tempfile::Builder::new()
-        .prefix("rolecall-sandbox-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .tempdir()
-        .map_err(|error| own("home", &error))?;
+    let home = PrivateDir::new(host, "sandbox").map_err(|error| CommandError::from(error).with_code(125))?;
     let env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;
     let signals = Signals::hold(host).map_err(|error| CommandError::from(error).with_code(125))?;
     if args.json {
         output::print(&format!("{}\n", sandbox.ready_line()))?;
     }
     let mut command = child::command(host, &args.command, &env);
+    home.share();
     let mut child = command
         .spawn()
         .map_err(|error| child::not_started(&command, &error))?;
@@ -132,14 +130,13 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
     {
         std::os::unix::fs::symlink(own, bin.join("rolecall"))?;
     }
-    let stray = host
-        .env_names()
-        .filter(|name| name.starts_with("AWS_") || name.starts_with("ROLECALL_"));
+    let is_aws = |name: &&OsStr| {
+        let name = name.as_encoded_bytes();
+        let prefixes: [&[u8]; 3] = [b"AWS_", b"AMAZON_", b"ROLECALL_"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) && name != b"ROLECALL_LOG"
+    };
     let mut env = ChildEnv {
-        remove: stray
-            .filter(|name| *name != "ROLECALL_LOG")
-            .map(str::to_owned)
-            .collect(),
+        remove: host.env_names_os().filter(is_aws).map(OsStr::to_owned).collect(),
         ..ChildEnv::default()
     };
     for (name, place) in [

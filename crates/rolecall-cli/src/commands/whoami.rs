@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rolecall::Host;
 use rolecall::time::{rfc3339, spoken};
+use rolecall::{Error, ErrorKind, Host};
 use serde_json::json;
 
 use crate::cli::TargetArgs;
@@ -14,7 +14,21 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let as_json = target.json;
     let provider = super::provider(host, target)?;
     let identity = super::block_on(async { Ok(provider.caller_identity().await?) })?;
-    let end = provider.valid_session().map(|session| session.expires_at());
+    let session = provider.valid_session();
+    if let Some(principal) = session.as_ref().and_then(|session| session.principal())
+        && principal.to_string() != identity.arn
+    {
+        return Err(Error::new(
+            ErrorKind::Untrusted,
+            format!(
+                "STS said that the session is {principal}, and now that it is {}",
+                identity.arn
+            ),
+        )
+        .with_hint("Something answers in the place of STS: check the endpoint and the proxies on the way.")
+        .into());
+    }
+    let end = session.map(|session| session.expires_at());
     if as_json {
         output::print_json(&json!({
             "arn": identity.arn,
@@ -28,6 +42,9 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
         Some(end) => {
             let left = end.duration_since(host.now()).unwrap_or(Duration::ZERO);
             format!("{} (in {})", rfc3339(end), spoken(left))
+        }
+        None if provider.chain().source.temporary => {
+            "temporary access key, whose end is not known".to_owned()
         }
         None => "long-term access key, without end".to_owned(),
     };

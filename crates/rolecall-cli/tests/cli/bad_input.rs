@@ -288,6 +288,80 @@ fn a_runtime_directory_that_others_could_enter_is_refused() {
 }
 
 #[test]
+fn a_runtime_directory_that_others_could_replace_is_refused() {
+    let machine = Machine::new();
+    let run = |directory: &str| {
+        let mut command = machine.command(["exec", "blah", "--", "true"]);
+        machine.finish(
+            command
+                .env_remove("ROLECALL_LOG")
+                .env("ROLECALL_RUNTIME_DIR", machine.path(directory)),
+        )
+    };
+    std::os::unix::fs::symlink(machine.path("run"), machine.path("link")).unwrap();
+    refused(run("link/"), 125, &["a link"]);
+    std::fs::create_dir(machine.path("open")).unwrap();
+    std::fs::set_permissions(machine.path("open"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    refused(run("open/rolecall"), 125, &["others may replace it"]);
+    refused(run("nowhere/rolecall"), 125, &["nowhere", "ROLECALL_RUNTIME_DIR"]);
+    let _ = run("run").ok();
+}
+
+#[test]
+fn a_variable_that_is_no_text_decides_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let machine = Machine::new();
+    for name in [
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_CONFIG_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    ] {
+        let mut command = machine.command(["plan", "blah"]);
+        command
+            .env_remove("ROLECALL_LOG")
+            .env(name, std::ffi::OsStr::from_bytes(b"blah\xff"));
+        refused(machine.finish(&mut command), 1, &[name, "UTF-8"]);
+    }
+    assert_eq!(machine.sandbox.calls().len(), 0);
+}
+
+#[test]
+fn policies_that_are_none() {
+    let machine = Machine::new();
+    machine.write("half.json", "{\"Version\": ");
+    let half = machine.path("half.json");
+    for (policy, word) in [
+        ("/", "cannot read"),
+        ("nowhere.json", "no policy file"),
+        (half.to_str().unwrap(), "half.json: "),
+    ] {
+        refused(
+            machine.run_quietly(&["plan", "blah", "--policy", policy]),
+            1,
+            &[word, "--policy takes a file"],
+        );
+    }
+}
+
+#[test]
+fn usage_errors_are_json_too_and_say_where_the_command_stands() {
+    let machine = Machine::new();
+    let stderr = machine
+        .run_quietly(&["plan", "blah", "--json", "--duration", "x"])
+        .failed(2);
+    assert_eq!(
+        serde_json::from_str::<Value>(&stderr).unwrap()["error"]["kind"],
+        "usage"
+    );
+    let stderr = machine.run_quietly(&["exec", "blah", "ls"]).failed(2);
+    assert!(
+        stderr.contains("hint: The command to run stands behind `--`"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn wrong_usage_is_two() {
     let machine = Machine::new();
     for arguments in [

@@ -127,6 +127,80 @@ fn what_a_killed_exec_left_behind_goes_with_the_next() {
 }
 
 #[test]
+fn nobody_takes_the_port_of_a_killed_exec_while_its_child_lives() {
+    let machine = Machine::new();
+    let mut staying = Staying::start(&machine, &[]);
+    // Held on to, for waiting would close it and end the child.
+    let stdin = staying.child.stdin.take();
+    staying.child.kill().unwrap();
+    staying.child.wait().unwrap();
+    let authority = staying
+        .uri
+        .strip_prefix("http://")
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(std::net::TcpListener::bind(&authority).is_err());
+    drop(stdin);
+    wait_for("the port to be free", || {
+        std::net::TcpListener::bind(&authority).ok()
+    });
+}
+
+#[test]
+fn a_signal_before_there_is_a_child_ends_it_all() {
+    let machine = Machine::new();
+    machine
+        .sandbox
+        .inject(rolecall_sandbox::Fault::Hang, "AssumeRole", 1);
+    let mut command = machine.command(["exec", "blah", "--", "sh", "-c", "echo ran"]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Wherever it is by then, it has no answer yet, and so no child.
+    std::thread::sleep(Duration::from_millis(500));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.signal(), output.stdout.as_slice()),
+        (Some(2), &b""[..])
+    );
+}
+
+#[test]
+fn we_stop_with_the_child_and_continue_it() {
+    let machine = Machine::new();
+    let mut command = machine.command(["exec", "blah", "--", "sh", "-c", "kill -STOP $$; exit 6"]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    wait_for("both to stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        stat.rsplit(") ").next().unwrap().starts_with('T').then_some(())
+    });
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+}
+
+#[test]
+fn a_parent_that_ignores_the_end_of_its_children_does_not_hide_it_from_us() {
+    let machine = Machine::new();
+    let outer = format!(
+        "trap '' CHLD; exec '{}' exec blah -- sh -c 'exit 3'",
+        super::support::BINARY
+    );
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &outer]).env_clear();
+    for (name, value) in machine.command([""; 0]).get_envs() {
+        sh.env(name, value.unwrap());
+    }
+    assert_eq!(machine.finish(&mut sh).status.code(), Some(3));
+}
+
+#[test]
 fn a_wrong_token_opens_nothing() {
     let machine = Machine::new();
     let staying = Staying::start(&machine, &[]);

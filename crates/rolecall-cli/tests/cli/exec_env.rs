@@ -14,8 +14,6 @@ fn environment(machine: &Machine, flags: &[&str]) -> BTreeMap<String, String> {
         command.env(name, "hostile");
     }
     command
-        .env_remove("AWS_PROFILE")
-        .env("AWS_DEFAULT_PROFILE", "hostile")
         .env("AWS_CA_BUNDLE", "/keep/ca.pem")
         .env("AWS_USE_FIPS_ENDPOINT", "false");
     // `--env` prints keys by contract; everything else is searched.
@@ -36,7 +34,15 @@ fn environment(machine: &Machine, flags: &[&str]) -> BTreeMap<String, String> {
         .collect()
 }
 
-const HOSTILE: [&str; 18] = [
+const HOSTILE: [&str; 26] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_PROFILE",
+    "AMAZON_ACCESS_KEY_ID",
+    "AMAZON_SECRET_ACCESS_KEY",
+    "AMAZON_SESSION_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "BOTO_CONFIG",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
     "AWS_ACCESS_KEY",
@@ -111,9 +117,11 @@ fn the_childs_files_have_settings_and_no_credentials() {
 }
 
 #[test]
-fn fixed_keys_by_choice() {
+fn fixed_keys_by_choice_are_isolated_too() {
     let machine = Machine::new();
     let env = environment(&machine, &["--env"]);
+    let strays: Vec<_> = env.iter().filter(|(_, value)| *value == "hostile").collect();
+    assert!(strays.is_empty(), "{strays:?}");
     assert!(env["AWS_ACCESS_KEY_ID"].starts_with("ASIA"));
     assert!(
         !machine
@@ -124,14 +132,16 @@ fn fixed_keys_by_choice() {
     );
     assert!(env["AWS_CREDENTIAL_EXPIRATION"].ends_with('Z'));
     assert_eq!(env["AWS_REGION"], "us-east-1");
-    for gone in [
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_SECURITY_TOKEN",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_ROLE_ARN",
-    ] {
-        assert!(!env.contains_key(gone), "{gone}");
-    }
+    assert!(!env.contains_key("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+    // .NET's SDK takes a `[default]` profile before the keys of the environment.
+    let script = "cat \"$AWS_SHARED_CREDENTIALS_FILE\" \"$AWS_CONFIG_FILE\"";
+    let said = machine
+        .run(&["exec", "blah", "--env", "--", "sh", "-c", script])
+        .ok();
+    assert_eq!(said, "[default]\nregion = us-east-1\n");
+    // The command has taken our place; its files go with the next one.
+    let _ = machine.run(&["exec", "blah", "--", "true"]).ok();
+    assert_eq!(std::fs::read_dir(machine.path("run")).unwrap().count(), 0);
 }
 
 #[test]
@@ -150,28 +160,58 @@ fn the_users_files_by_choice_with_a_warning_about_default() {
     let machine = Machine::new();
     let env = environment(&machine, &["--keep-config"]);
     assert!(!env.contains_key("AWS_CONFIG_FILE") && !env.contains_key("AWS_SHARED_CREDENTIALS_FILE"));
-    let ran = machine.run_quietly(&["exec", "blah", "--keep-config", "--", "true"]);
-    assert!(ran.stderr.contains("[default]"), "{}", ran.stderr);
-    assert_eq!(ran.ok(), "");
+    for default in [
+        "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = x",
+        "credential_process = x",
+        "sso_session = x",
+    ] {
+        machine.write(
+            ".aws/credentials",
+            &machine.sandbox.credentials_file().replace("[default]", "[other]"),
+        );
+        machine.append_config(&format!("[default]\n{default}\n"));
+        let ran = machine.run_quietly(&["exec", "blah", "--keep-config", "--", "true"]);
+        assert!(ran.stderr.contains("[default]"), "{default}: {}", ran.stderr);
+        assert_eq!(ran.ok(), "");
+        machine.write(".aws/config", &machine.sandbox.config_file());
+    }
 }
 
 #[test]
 fn a_rolecall_inside_finds_the_originals_and_never_guesses() {
     let machine = Machine::new();
-    let inside = |arguments: &str| {
+    let inside = |flag: &str, arguments: &str| {
         let script = format!("'{}' {arguments}", super::support::BINARY);
-        machine.finish(
-            machine
-                .command(["exec", "blah", "--", "sh", "-c", &script])
-                .env_remove("ROLECALL_LOG"),
-        )
+        let words = ["exec", "blah", flag, "--", "sh", "-c", &script];
+        let mut command = machine.command(words.iter().filter(|word| !word.is_empty()));
+        machine.finish(command.env_remove("ROLECALL_LOG"))
     };
     assert!(
-        inside("whoami chained")
+        inside("", "whoami chained")
             .ok()
             .contains("assumed-role/ChainedRole/")
     );
-    assert!(inside("exec chained -- true").ok().is_empty());
-    let stderr = inside("whoami").failed(1);
+    assert!(inside("", "exec chained -- true").ok().is_empty());
+    for flag in ["", "--env", "--keep-config"] {
+        let stderr = inside(flag, "whoami").failed(1);
+        assert!(stderr.contains("inside `rolecall exec`"), "{flag}: {stderr}");
+    }
+    let stderr = inside("", "whoami 666666666666/BlahRole").failed(1);
     assert!(stderr.contains("inside `rolecall exec`"), "{stderr}");
+    // The keys of `--env` are the role's own session, and a source of their own.
+    assert!(
+        inside("--env", "whoami 666666666666/team/ChainedRole")
+            .ok()
+            .contains("assumed-role/ChainedRole/")
+    );
+    // A file that is named inside is meant.
+    machine.write("other", "[profile blah]\nregion = eu-west-1\n");
+    let script = format!(
+        "AWS_CONFIG_FILE={} '{}' plan blah",
+        machine.path("other").display(),
+        super::support::BINARY
+    );
+    let mut command = machine.command(["exec", "blah", "--", "sh", "-c", &script]);
+    let stderr = machine.finish(command.env_remove("ROLECALL_LOG")).failed(1);
+    assert!(stderr.contains("neither a role nor credentials"), "{stderr}");
 }

@@ -145,9 +145,13 @@ fn people_are_told_how_to_reach_it() {
 
 #[test]
 fn sessions_of_one_second_are_refused() {
-    let output = rolecall(&["sandbox", "--session-seconds", "1"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("hint: "));
+    for seconds in ["1", "18446744073709551615"] {
+        let output = rolecall(&["sandbox", "--session-seconds", seconds])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("2..=43200"));
+    }
 }
 
 #[test]
