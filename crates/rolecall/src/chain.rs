@@ -180,6 +180,23 @@ impl Chain {
             .collect()
     }
 
+    /// Whether `other` is this chain with another key of the same profile: the same roles, with the same parameters.
+    pub(crate) fn differs_in_key_only(&self, other: &Self) -> bool {
+        let rest = |chain: &Self| {
+            let mut chain = chain.clone();
+            chain.source.access_key_id.clear();
+            // Without a role a temporary key has no session of its own.
+            let is_barred = chain.roles.is_empty() && chain.source.temporary;
+            (
+                chain.session_key(),
+                chain.source.kind,
+                chain.source.profile,
+                is_barred,
+            )
+        };
+        rest(self) == rest(other)
+    }
+
     /// The key of the session that is handed out.
     pub fn session_key(&self) -> SessionKey {
         self.role_keys().pop().unwrap_or_else(|| self.source_key())

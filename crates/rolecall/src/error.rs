@@ -39,6 +39,28 @@ impl ErrorKind {
     }
 }
 
+/// Text for a terminal. Messages quote what users and other machines wrote, and there a control character moves the
+/// cursor, and one that turns the direction of reading makes one name look like another: they are written out instead.
+pub(crate) fn printable(text: impl Into<String>) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let text = text.into();
+    if !text.contains(is_hidden) {
+        return text;
+    }
+    text.chars()
+        .map(|c| {
+            if is_hidden(c) {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}
+
 /// Why no session was obtained. Cheap to clone, so that every caller waiting for one renewal gets the same error.
 #[derive(Clone)]
 pub struct Error(Arc<Detail>);
@@ -59,7 +81,7 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Arc::new(Detail {
             kind,
-            message: message.into(),
+            message: printable(message),
             hints: Vec::new(),
             hop: None,
             aws_code: None,
@@ -76,21 +98,21 @@ impl Error {
     /// The same error with one more hint: a sentence that says what to do.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        self.change(|detail| detail.hints.push(hint.into()))
+        self.change(|detail| detail.hints.push(printable(hint)))
     }
 
     /// The same error, said of one hop of a chain (a role ARN or the source).
     #[must_use]
     pub fn with_hop(self, hop: impl Into<String>) -> Self {
-        self.change(|detail| detail.hop = Some(hop.into()))
+        self.change(|detail| detail.hop = Some(printable(hop)))
     }
 
     /// The same error with what AWS called it and the id of the request, for its support and for CloudTrail.
     #[must_use]
     pub fn with_aws(self, code: Option<&str>, request_id: Option<&str>) -> Self {
         self.change(|detail| {
-            detail.aws_code = code.map(str::to_owned);
-            detail.request_id = request_id.map(str::to_owned);
+            detail.aws_code = code.map(printable);
+            detail.request_id = request_id.map(printable);
         })
     }
 
@@ -168,14 +190,14 @@ pub struct Invalid {
 impl Invalid {
     pub(crate) fn new(problem: impl Into<String>) -> Self {
         Self {
-            problem: problem.into(),
+            problem: printable(problem),
             suggestion: None,
         }
     }
 
     #[must_use]
     pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
-        self.suggestion = Some(suggestion.into());
+        self.suggestion = Some(printable(suggestion));
         self
     }
 
@@ -191,7 +213,7 @@ impl Invalid {
     /// The same problem, with the place where the text stands.
     #[must_use]
     pub(crate) fn at(mut self, place: &impl fmt::Display) -> Self {
-        self.problem = format!("{place}: {}", self.problem);
+        self.problem = printable(format!("{place}: {}", self.problem));
         self
     }
 
@@ -216,5 +238,30 @@ impl From<Invalid> for Error {
             Some(suggestion) => error.with_hint(format!("Did you mean `{suggestion}`?")),
             None => error.with_hint("Correct the value, then try again."),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_reaches_a_person() {
+        let nasty = "a\u{1b}[2J\r\n\u{9b}\u{202e}b";
+        let safe = r"a\u{1b}[2J\r\n\u{9b}\u{202e}b";
+        let error = Error::config(nasty).with_hint(nasty).with_hop(nasty);
+        let error = error.with_aws(Some(nasty), Some(nasty));
+        assert_eq!(error.to_string(), safe);
+        assert_eq!(error.hints(), [safe]);
+        assert_eq!(
+            [error.hop(), error.aws_code(), error.request_id()],
+            [Some(safe); 3]
+        );
+        let invalid = Invalid::new(nasty).suggest(nasty).at(&nasty);
+        assert_eq!(
+            invalid.sentence(),
+            format!("{safe}: {safe}; did you mean `{safe}`?")
+        );
+        assert_eq!(printable("é → `x`"), "é → `x`");
     }
 }

@@ -256,7 +256,7 @@ impl SessionDuration {
     /// [`Invalid`] for anything that is not a plain number, or is out of bounds.
     pub fn parse_seconds(text: &str) -> Result<Self, Invalid> {
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            return Self::from_seconds(text.parse().unwrap_or(u64::MAX));
+            return Self::from_seconds(text.parse().map_err(|_| Self::too_long(text))?);
         }
         let tidy = text.trim().trim_matches(QUOTES);
         let invalid = if tidy != text {
@@ -270,6 +270,14 @@ impl SessionDuration {
             Ok(duration) => invalid.suggest(duration.0.to_string()),
             Err(_) => invalid,
         })
+    }
+
+    /// More than can be counted, and so quoted as it was written.
+    fn too_long(text: &str) -> Invalid {
+        Invalid::new(format!(
+            "duration `{text}` is too long: STS takes 900 to 43200 seconds, 15 minutes to 12 hours"
+        ))
+        .suggest(Self::LONGEST.to_string())
     }
 
     /// In seconds.
@@ -309,12 +317,17 @@ impl FromStr for SessionDuration {
                     continue;
                 }
             };
-            let Ok(count) = number.parse::<u64>() else {
+            if number.is_empty() {
                 return Err(Invalid::new(format!(
                     "`{text}` is not a duration: `{c}` has no number before it"
                 )));
-            };
-            seconds = seconds.saturating_add(count.saturating_mul(unit));
+            }
+            let sum = |count: u64| count.checked_mul(unit)?.checked_add(seconds);
+            seconds = number
+                .parse()
+                .ok()
+                .and_then(sum)
+                .ok_or_else(|| Self::too_long(text))?;
             number.clear();
         }
         if !number.is_empty() {
@@ -323,7 +336,7 @@ impl FromStr for SessionDuration {
                     "`{text}` is not a duration: `{number}` has no unit"
                 )));
             }
-            seconds = number.parse().unwrap_or(u64::MAX);
+            seconds = number.parse().map_err(|_| Self::too_long(text))?;
         }
         Self::from_seconds(seconds)
     }

@@ -3,17 +3,18 @@
 mod answer;
 mod role;
 mod skew;
+mod source;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use crate::chain::{Chain, Request, SourceKind};
+use crate::chain::{Chain, Request};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -42,6 +43,10 @@ struct Inner {
     chain: Chain,
     /// One for each role; without roles one, for the source's own session.
     slots: Vec<Arc<Slot>>,
+    /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
+    request: Option<Request>,
+    /// The source's credentials, once the files have others than those that were read at first.
+    replaced: Mutex<Option<Credentials>>,
 }
 
 /// Builds a [`Provider`].
@@ -61,7 +66,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// The profiles, read once for many providers. Without them the files are read for this one.
+    /// The profiles, read once for many providers. Without them the files are read for this one, and again when AWS
+    /// refuses the access key they held.
     #[must_use]
     pub fn profiles(mut self, profiles: &Arc<ProfileSet>) -> Self {
         self.profiles = Some(Arc::clone(profiles));
@@ -87,9 +93,9 @@ impl ProviderBuilder {
     /// # Errors
     /// What is wrong in the files or the request, as [`Chain::resolve`] has it.
     pub fn build(self) -> Result<Provider, Error> {
-        let profiles = match self.profiles {
-            Some(profiles) => profiles,
-            None => Arc::new(ProfileSet::load(&self.host)?),
+        let (profiles, is_ours) = match self.profiles {
+            Some(profiles) => (profiles, false),
+            None => (Arc::new(ProfileSet::load(&self.host)?), true),
         };
         let chain = Chain::resolve(&profiles, &self.host, &self.request)?;
         let keys = if chain.roles.is_empty() {
@@ -104,6 +110,8 @@ impl ProviderBuilder {
             profiles,
             chain,
             slots,
+            request: is_ours.then_some(self.request),
+            replaced: Mutex::default(),
         })))
     }
 }
@@ -220,7 +228,7 @@ impl Inner {
             return self.own_session().await;
         };
         if hop == 0 {
-            return role::assume(&self.host, role, self.source_credentials()?).await;
+            return self.session_from_source(Some(role)).await;
         }
         let before = Self::session_of(&self, hop - 1).await?;
         let outcome = role::assume(&self.host, role, before.credentials().clone()).await;
@@ -233,62 +241,6 @@ impl Inner {
             }
             outcome => outcome,
         }
-    }
-
-    /// A session of the source itself, for a target without a role: long-term keys are never handed out.
-    async fn own_session(&self) -> Result<Session, Error> {
-        let chain = &self.chain;
-        if chain.source.temporary {
-            return Err(Error::config(format!(
-                "{} is temporary, and nothing says when it ends: it can neither be renewed nor handed on",
-                chain.source
-            ))
-            .with_hint("Name a role to assume with it, or use it as it is, without rolecall."));
-        }
-        role::session_token(
-            &self.host,
-            &chain.source_sts,
-            chain.source_duration(),
-            self.source_credentials()?,
-        )
-        .await
-    }
-
-    /// The source's credentials, looked up where the chain says that they are.
-    fn source_credentials(&self) -> Result<Credentials, Error> {
-        let source = &self.chain.source;
-        let gone = || {
-            Error::new(
-                ErrorKind::NotConfigured,
-                format!("{source} is not there any more"),
-            )
-            .with_hint("Make the provider anew: it reads the files again.")
-        };
-        let (secret, token) = match source.kind {
-            SourceKind::AccessKey => {
-                let profile = source
-                    .profile
-                    .as_deref()
-                    .and_then(|name| self.profiles.profile(name))
-                    .ok_or_else(gone)?;
-                (
-                    profile.value("aws_secret_access_key"),
-                    profile.value("aws_session_token"),
-                )
-            }
-            SourceKind::Environment => (
-                self.host.env("AWS_SECRET_ACCESS_KEY"),
-                self.host.env("AWS_SESSION_TOKEN"),
-            ),
-        };
-        let secret = secret.ok_or_else(gone)?;
-        Ok(Credentials::new(
-            source.access_key_id.clone(),
-            secret,
-            token.map(str::to_owned),
-            None,
-            "rolecall",
-        ))
     }
 }
 

@@ -42,6 +42,11 @@ impl Named {
         if profiles.profile(text).is_some() {
             return Ok(Self::Profile(text.to_owned()));
         }
+        if text.trim().is_empty() {
+            return Err(Error::config("the target is empty").with_hint(
+                "Name a profile, a role ARN or ACCOUNT/ROLE; a shell's variable that is not set leaves nothing.",
+            ));
+        }
         if text
             .trim_start_matches(crate::arn::QUOTES)
             .trim_start()

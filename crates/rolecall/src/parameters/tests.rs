@@ -196,3 +196,24 @@ fn session_policies() {
             .contains("at most 2048")
     );
 }
+
+#[test]
+fn a_duration_that_no_number_holds_is_quoted_as_written() {
+    for text in [
+        "99999999999999999999",
+        "99999999999999999999h",
+        "18446744073709551615h",
+        "1h18446744073709551615s",
+    ] {
+        let error = text.parse::<SessionDuration>().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("duration `{text}` is too long")),
+            "{error}"
+        );
+        assert_eq!(error.suggestion(), Some("43200"));
+    }
+    let error = SessionDuration::parse_seconds("99999999999999999999").unwrap_err();
+    assert!(error.to_string().contains("too long"), "{error}");
+}

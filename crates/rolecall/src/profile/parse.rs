@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Origin, Profile, Property, is_secret};
-use crate::error::Error;
+use crate::error::{Error, printable};
 
 /// Which of the two files a text is: they name their sections differently.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -224,7 +224,7 @@ impl Parser<'_> {
     fn warn(&mut self, number: usize, problem: &str) {
         self.parsed
             .warnings
-            .push(format!("{}:{number}: {problem}", self.path.display()));
+            .push(printable(format!("{}:{number}: {problem}", self.path.display())));
     }
 }
 
@@ -364,6 +364,12 @@ mod tests {
         }
         let parsed = read(FileKind::Credentials, "[profile a]\nk = v\n[b]\nk = w\n").unwrap();
         assert_eq!(parsed.profiles.keys().collect::<Vec<_>>(), ["b"]);
+        let parsed = read(FileKind::Config, "[a\u{1b}[2J]\n").unwrap();
+        assert!(
+            parsed.warnings[0].contains(r"`[a\u{1b}[2J"),
+            "{:?}",
+            parsed.warnings
+        );
     }
 
     #[test]
