@@ -113,7 +113,8 @@ fn stop_with(pid: Pid) {
         // Ctrl-Z stops us as well, by itself; by the time we are back from that the child is too.
         thread::sleep(Duration::from_millis(30));
         if is_stopped(pid) {
-            let _ = kill_process(rustix::process::getpid(), Signal::STOP);
+            // To this very thread: one to the process may stop it only after this thread has gone on to the next line.
+            let _ = signal_hook::low_level::raise(SIGSTOP);
             let _ = kill_process(pid, Signal::CONT);
         }
     }
