@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rolecall::profile::{FileKind, Profile, ProfileSet};
+use rolecall::profile::{FileKind, Profile, ProfileSet, Property};
 use rolecall::{Host, Region};
 use zeroize::Zeroizing;
 
@@ -140,8 +140,15 @@ pub(crate) fn config_file(
     if let Some(region) = region {
         section_line(&mut text, "region", region.as_str());
     }
-    let kept = profile.into_iter().flat_map(Profile::properties);
-    for (key, property) in kept.filter(|(key, _)| !CREDENTIAL_KEYS.contains(key) && *key != "region") {
+    // What may not be shown is nobody's setting but a secret of some other tool's.
+    let is_setting = |(key, property): &(&str, &Property)| {
+        !CREDENTIAL_KEYS.contains(key) && *key != "region" && property.shown() == property.value()
+    };
+    for (key, property) in profile
+        .into_iter()
+        .flat_map(Profile::properties)
+        .filter(is_setting)
+    {
         section_line(&mut text, key, property.value());
     }
     let services = profile.and_then(|profile| profile.value("services"));
@@ -150,7 +157,7 @@ pub(crate) fn config_file(
         .find(|section| Some(section.name()) == services)
     {
         let _ = writeln!(text, "[services {}]", services.name());
-        for (key, property) in services.properties() {
+        for (key, property) in services.properties().filter(is_setting) {
             section_line(&mut text, key, property.value());
         }
     }
@@ -178,7 +185,7 @@ mod tests {
     fn a_childs_config_has_the_settings_and_no_credentials() {
         let mut profiles = ProfileSet::default();
         let text = "[profile p]\nrole_arn = arn:aws:iam::666666666666:role/R\nsource_profile = s\nregion = eu-west-1\noutput = json\n\
-                    aws_secret_access_key = CANARYSECRET\nmfa_serial = x\nservices = mine\ns3 =\n  addressing_style = path\n  x = 1\n\
+                    aws_secret_access_key = CANARYSECRET\ngithub_token = CANARYTOKEN\nmfa_serial = x\nservices = mine\ns3 =\n  addressing_style = path\n  x = 1\n\
                     [services mine]\nsts =\n  endpoint_url = http://127.0.0.1:1\n";
         profiles.add(FileKind::Config, Path::new("config"), text).unwrap();
         let region = "us-east-2".parse().unwrap();

@@ -79,10 +79,6 @@ impl From<io::Error> for CommandError {
 }
 
 /// Wrong usage, and `--help`: clap's own words, with a hint where they leave one to be wished for, or JSON.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what was typed is only known here where clap could not read it"
-)]
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let is_failure = error.use_stderr();
     let arguments: Vec<_> = std::env::args_os()

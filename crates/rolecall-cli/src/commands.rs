@@ -17,6 +17,11 @@ use crate::cli::{Cli, Command, TargetArgs};
 use crate::command_error::{CommandError, Ended};
 
 pub(crate) fn run(cli: Cli, host: &Host) -> Result<Ended, CommandError> {
+    // A variable that is no text decides nothing, whichever command would have read it.
+    host.check().map_err(|error| match &cli.command {
+        Command::Exec(_) => CommandError::from(error).with_code(125),
+        _ => error.into(),
+    })?;
     match cli.command {
         Command::Exec(args) => exec::run(host, args),
         Command::Env(args) => env::run(host, args),

@@ -1,6 +1,6 @@
 //! `rolecall profiles`: every profile as it is read.
 
-use rolecall::profile::{Profile, ProfileSet};
+use rolecall::profile::{Profile, ProfileSet, Property};
 use rolecall::{Host, RoleArn};
 use serde_json::{Map, Value, json};
 
@@ -57,29 +57,31 @@ fn sections<'a>(sections: impl Iterator<Item = &'a Profile>) -> Map<String, Valu
 }
 
 fn row(profile: &Profile) -> Vec<String> {
-    let role = profile.value("role_arn");
-    let arn = role.and_then(|arn| arn.parse::<RoleArn>().ok());
-    let account = arn
-        .as_ref()
-        .map(|arn| arn.account().to_string())
-        .or_else(|| profile.value("sso_account_id").map(str::to_owned));
-    let name = match (&arn, role) {
+    let shown = |key: &str| profile.property(key).map(Property::shown);
+    let arn = profile
+        .value("role_arn")
+        .and_then(|arn| arn.parse::<RoleArn>().ok());
+    let account = arn.as_ref().map(|arn| arn.account().to_string());
+    let role = match (&arn, profile.property("role_arn")) {
         (Some(arn), _) => format!("{}{}", arn.path().trim_start_matches('/'), arn.name()),
         (None, Some(_)) => "not a role ARN".to_owned(),
-        (None, None) => profile.value("sso_role_name").unwrap_or("-").to_owned(),
+        (None, None) => shown("sso_role_name").map_or_else(none, Into::into),
     };
-    let source = profile
-        .value("source_profile")
-        .or_else(|| profile.value("credential_source"))
-        .unwrap_or("-");
+    let source = shown("source_profile").or_else(|| shown("credential_source"));
     vec![
         profile.name().to_owned(),
         kind(profile).to_owned(),
-        account.unwrap_or_else(|| "-".to_owned()),
-        name,
-        source.to_owned(),
+        account
+            .or_else(|| shown("sso_account_id").map(Into::into))
+            .unwrap_or_else(none),
+        role,
+        source.map_or_else(none, Into::into),
         profile.origin().to_string(),
     ]
+}
+
+fn none() -> String {
+    "-".to_owned()
 }
 
 /// What a profile is, by the setting that AWS's SDK for Rust looks at first.
