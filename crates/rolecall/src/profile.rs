@@ -530,11 +530,11 @@ mod tests {
             (Some("/run/x/config"), Some("/run/x"), "/original/config"),
             (Some("/run/x/config"), Some("/run/x/"), "/original/config"),
             (None, Some("/run/x"), "/original/config"),
-            (Some("/work/config"), Some("/run/x"), "/work/config"),
+            (Some("/elsewhere/config"), Some("/run/x"), "/elsewhere/config"),
             (Some("/run/xy/config"), Some("/run/x"), "/run/xy/config"),
             (Some("/run/x/../config"), Some("/run/x"), "/run/x/../config"),
             (Some("~/config"), Some("/run/x"), "/home/joe/config"),
-            (Some("/work/config"), None, "/original/config"),
+            (Some("/elsewhere/config"), None, "/original/config"),
         ] {
             assert_eq!(paths(aws, folder), [config, credentials], "{aws:?} {folder:?}");
         }

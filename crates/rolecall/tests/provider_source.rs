@@ -75,32 +75,44 @@ impl Files {
 
 #[tokio::test]
 async fn a_key_that_was_replaced_is_picked_up_once_and_kept() {
-    for (target, operation) in [("blah", "AssumeRole"), ("joe", "GetSessionToken")] {
-        let files = Files::new();
-        files.unknown_keys();
-        let provider = files.builder(target).build().unwrap();
-        let key = provider.session_key();
-        let error = provider.refresh().await.unwrap_err();
-        files.aws.assert_sentence(&error);
-        assert_eq!(error.aws_code(), Some("InvalidClientTokenId"));
-        assert_eq!(
-            error.hints().last().unwrap(),
-            "The keys of profile `joe` have not changed since they were read."
-        );
-        assert_eq!(
-            files.aws.sandbox.count(operation),
-            1,
-            "the same key is not tried twice"
-        );
+    let files = Files::new();
+    files.unknown_keys();
+    let provider = files.builder("blah").build().unwrap();
+    let key = provider.session_key();
+    let error = provider.refresh().await.unwrap_err();
+    files.aws.assert_sentence(&error);
+    assert_eq!(error.aws_code(), Some("InvalidClientTokenId"));
+    assert_eq!(
+        error.hints().last().unwrap(),
+        "The keys of profile `joe` have not changed since they were read."
+    );
+    let count = || files.aws.sandbox.count("AssumeRole");
+    assert_eq!(count(), 1, "the same key is not tried twice");
 
-        files.joes_keys();
-        provider.refresh().await.unwrap();
-        assert_eq!(files.aws.sandbox.count(operation), 3);
-        provider.refresh().await.unwrap();
-        assert_eq!(files.aws.sandbox.count(operation), 4, "and is known from then on");
-        assert_eq!(provider.session_key(), key);
-        assert!(provider.caller_identity().await.is_ok());
-    }
+    files.joes_keys();
+    provider.refresh().await.unwrap();
+    assert_eq!(count(), 3);
+    provider.refresh().await.unwrap();
+    assert_eq!(count(), 4, "and is known from then on");
+    assert_eq!(provider.session_key(), key);
+    assert!(provider.caller_identity().await.is_ok());
+}
+
+/// Nothing says that the new key is the same user's, and nobody's process becomes somebody else.
+#[tokio::test]
+async fn a_process_that_acts_as_the_source_itself_keeps_to_its_key() {
+    let files = Files::new();
+    files.unknown_keys();
+    let provider = files.builder("joe").build().unwrap();
+    files.joes_keys();
+    let error = provider.refresh().await.unwrap_err();
+    files.aws.assert_sentence(&error);
+    assert!(
+        error.hints().last().unwrap().starts_with("Start it anew"),
+        "{:?}",
+        error.hints()
+    );
+    assert_eq!(files.aws.sandbox.count("GetSessionToken"), 1);
 }
 
 #[tokio::test]

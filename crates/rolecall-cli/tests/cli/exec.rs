@@ -82,14 +82,14 @@ fn the_child_outlives_its_session() {
 
 #[test]
 fn a_session_is_renewed_ahead_of_time_only_while_somebody_asks() {
-    let machine = Machine::with_sessions_of(4);
+    let machine = Machine::with_sessions_of(8);
     let staying = Staying::start(&machine, &[]);
     let _ = staying.ask();
     wait_for("the renewal ahead of time", || {
         (machine.sandbox.count("AssumeRole") == 2).then_some(())
     });
-    // Nobody asked since: two lifetimes later there has been no other call.
-    std::thread::sleep(Duration::from_secs(6));
+    // Nobody asked since: more than a lifetime later there has been no other call.
+    std::thread::sleep(Duration::from_secs(9));
     assert_eq!(machine.sandbox.count("AssumeRole"), 2);
     let _ = staying.ask();
     assert_eq!(staying.end(), 3);

@@ -24,8 +24,8 @@ impl Inner {
         self.session_from_source(None).await
     }
 
-    /// The session of the first role, or the source's own. When AWS refuses the key and the files hold another one by
-    /// now, that one is tried: tools that rewrite temporary keys do so under a provider that lives for weeks.
+    /// The session of the first role, or the source's own. When AWS refuses the key for a role and the files hold
+    /// another one by now, that one is tried: tools that rewrite temporary keys do so under a provider that lives for weeks.
     ///
     /// The session stays in the slot whose key was made with the first access key id. That is right because the slot
     /// stands for this provider's chain, and the chain is the same: the same profile, the same roles with the same
@@ -61,6 +61,10 @@ impl Inner {
         else {
             return Err(refused);
         };
+        // Without a role nothing says that the new key is the same user's, and a process does not change who it is.
+        if self.chain.roles.is_empty() {
+            return Err(refused.with_hint("Start it anew if the key in the AWS files has been replaced."));
+        }
         let again = ProfileSet::load(&self.host)
             .and_then(|profiles| Ok((Chain::resolve(&profiles, &self.host, request)?, profiles)));
         let (chain, profiles) = match again {
