@@ -45,13 +45,7 @@ fn env_gives_a_shell_the_session() {
         "AWS_PROFILE=stray; export AWS_PROFILE; eval \"$({BINARY} env blah)\"; \
          echo \"${{#AWS_SECRET_ACCESS_KEY}} ${{AWS_ACCESS_KEY_ID%??????????}} $AWS_REGION ${{AWS_PROFILE-none}} $AWS_CREDENTIAL_EXPIRATION\""
     );
-    let mut command = machine.command([""; 0]);
-    let mut sh = std::process::Command::new("sh");
-    sh.args(["-c", &script]).env_clear();
-    for (name, value) in command.stdin(Stdio::null()).get_envs() {
-        sh.env(name, value.unwrap());
-    }
-    let said = machine.finish(&mut sh).ok();
+    let said = machine.finish(&mut machine.shell(&script)).ok();
     assert!(said.starts_with("40 ASIACANARY us-east-1 none 20"), "{said}");
 }
 

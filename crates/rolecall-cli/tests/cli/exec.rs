@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -192,12 +192,7 @@ fn a_parent_that_ignores_the_end_of_its_children_does_not_hide_it_from_us() {
         "trap '' CHLD; exec '{}' exec blah -- sh -c 'exit 3'",
         super::support::BINARY
     );
-    let mut sh = Command::new("sh");
-    sh.args(["-c", &outer]).env_clear();
-    for (name, value) in machine.command([""; 0]).get_envs() {
-        sh.env(name, value.unwrap());
-    }
-    assert_eq!(machine.finish(&mut sh).status.code(), Some(3));
+    assert_eq!(machine.finish(&mut machine.shell(&outer)).status.code(), Some(3));
 }
 
 #[test]
@@ -293,12 +288,7 @@ fn what_was_ignored_before_us_stays_ignored() {
         "trap '' HUP; exec '{}' exec blah -- sh -c 'kill -HUP $$; echo alive'",
         super::support::BINARY
     );
-    let mut sh = Command::new("sh");
-    sh.args(["-c", &outer]).env_clear();
-    for (name, value) in machine.command([""; 0]).get_envs() {
-        sh.env(name, value.unwrap());
-    }
-    assert_eq!(machine.finish(&mut sh).ok(), "alive\n");
+    assert_eq!(machine.finish(&mut machine.shell(&outer)).ok(), "alive\n");
 }
 
 #[test]

@@ -89,8 +89,19 @@ impl Machine {
     /// The command with its arguments, in a clean environment, at the highest log level.
     pub(crate) fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(BINARY);
+        self.furnish(command.args(arguments));
         command
-            .args(arguments)
+    }
+
+    /// A script in the same surroundings.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        self.furnish(command.args(["-c", script]));
+        command
+    }
+
+    fn furnish(&self, command: &mut Command) {
+        command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.home.path())
@@ -98,7 +109,6 @@ impl Machine {
             .env("ROLECALL_RUNTIME_DIR", self.path("run"))
             .env("ROLECALL_LOG", "trace")
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs it; nothing it printed may hold a secret.
