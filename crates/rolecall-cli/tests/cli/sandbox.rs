@@ -1,6 +1,9 @@
 //! `sandbox` and `demo`.
 
+use std::fs::DirBuilder;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,6 +13,9 @@ use super::support::{BINARY, Machine};
 
 /// Outside of any machine: with an environment that the sandbox has to keep out.
 fn rolecall(arguments: &[&str]) -> Command {
+    // Of the test's own: what the machine has for one may be missing, or open to others.
+    let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
+    let _ = DirBuilder::new().mode(0o700).create(&run);
     let mut command = Command::new(BINARY);
     command
         .args(arguments)
@@ -17,6 +23,7 @@ fn rolecall(arguments: &[&str]) -> Command {
         .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
         .env("AWS_CA_BUNDLE", "/nowhere")
         .env("ROLECALL_CONFIG_FILE", "/nowhere")
+        .env("ROLECALL_RUNTIME_DIR", run)
         .stdin(Stdio::null());
     command
 }
