@@ -7,7 +7,6 @@ use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rolecall::chain::Target;
@@ -15,6 +14,7 @@ use rolecall::endpoint::{Endpoint, Grant};
 use rolecall::export::shell;
 use rolecall::{Error, ErrorKind, Host, Provider, Session};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::child::{self, Signals};
 use crate::child_env::{self, ChildEnv};
@@ -124,7 +124,7 @@ async fn with_endpoint(
     let endpoint = Endpoint::new(address).map_err(own)?;
     let used = Arc::new(Used {
         provider,
-        asked: AtomicBool::new(false),
+        asked: Notify::new(),
     });
     let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
     env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
@@ -182,17 +182,17 @@ fn announce(provider: &Provider, command: &Command) {
 /// Remembers whether anybody asked since the last renewal: sessions nobody uses are not renewed.
 struct Used {
     provider: Provider,
-    asked: AtomicBool,
+    asked: Notify,
 }
 
 impl Grant for Used {
     fn valid(&self) -> Option<Session> {
-        self.asked.store(true, Ordering::Relaxed);
+        self.asked.notify_one();
         self.provider.valid_session()
     }
 
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
-        self.asked.store(true, Ordering::Relaxed);
+        self.asked.notify_one();
         Box::pin(self.provider.session())
     }
 }
@@ -210,10 +210,12 @@ async fn renew_ahead(used: Arc<Used>) {
         match due {
             Some(left) if !left.is_zero() => tokio::time::sleep(left.min(LOOK)).await,
             _ => {
-                if used.asked.swap(false, Ordering::Relaxed) && used.provider.needs_refresh() {
+                // At once where somebody has asked since the last time, else when somebody does.
+                used.asked.notified().await;
+                if used.provider.needs_refresh() {
+                    // A failure is told by the cache, which also says when to try again.
                     let _ = used.provider.session().await;
                 }
-                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
