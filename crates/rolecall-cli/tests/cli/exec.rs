@@ -60,6 +60,11 @@ impl Staying {
         serde_json::from_str(&body).unwrap()
     }
 
+    fn authority(&self) -> String {
+        let (authority, _) = self.uri.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        authority.to_owned()
+    }
+
     fn end(mut self) -> i32 {
         self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
         self.child.wait().unwrap().code().unwrap()
@@ -102,14 +107,7 @@ fn the_endpoint_is_gone_with_the_child_and_so_are_its_files() {
     let _ = staying.ask();
     let files = || std::fs::read_dir(machine.path("run")).unwrap().count();
     assert_eq!(files(), 1);
-    let authority = staying
-        .uri
-        .strip_prefix("http://")
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
+    let authority = staying.authority();
     assert_eq!(staying.end(), 3);
     assert_eq!(files(), 0);
     assert!(TcpStream::connect(authority).is_err());
@@ -119,11 +117,18 @@ fn the_endpoint_is_gone_with_the_child_and_so_are_its_files() {
 fn what_a_killed_exec_left_behind_goes_with_the_next() {
     let machine = Machine::new();
     let mut staying = Staying::start(&machine, &["--token-file"]);
+    let stdin = staying.child.stdin.take();
     staying.child.kill().unwrap();
     staying.child.wait().unwrap();
-    assert_eq!(std::fs::read_dir(machine.path("run")).unwrap().count(), 1);
-    let _ = machine.run(&["exec", "blah", "--", "true"]).ok();
-    assert_eq!(std::fs::read_dir(machine.path("run")).unwrap().count(), 0);
+    let left = || {
+        let _ = machine.run(&["exec", "blah", "--", "true"]).ok();
+        std::fs::read_dir(machine.path("run")).unwrap().count()
+    };
+    assert_eq!(left(), 1, "the child that lives on keeps its files");
+    drop(stdin);
+    wait_for("the child to end, and its files to go", || {
+        (left() == 0).then_some(())
+    });
 }
 
 #[test]
@@ -134,14 +139,7 @@ fn nobody_takes_the_port_of_a_killed_exec_while_its_child_lives() {
     let stdin = staying.child.stdin.take();
     staying.child.kill().unwrap();
     staying.child.wait().unwrap();
-    let authority = staying
-        .uri
-        .strip_prefix("http://")
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
+    let authority = staying.authority();
     assert!(std::net::TcpListener::bind(&authority).is_err());
     drop(stdin);
     wait_for("the port to be free", || {
