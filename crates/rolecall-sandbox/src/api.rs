@@ -8,52 +8,7 @@ use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 
 use crate::ids;
-
-/// The services that answer here.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Service {
-    Iam,
-    S3,
-    Sns,
-    Sts,
-}
-
-impl Service {
-    /// The name in credential scopes and actions.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Iam => "iam",
-            Self::S3 => "s3",
-            Self::Sns => "sns",
-            Self::Sts => "sts",
-        }
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Iam, Self::S3, Self::Sns, Self::Sts]
-            .into_iter()
-            .find(|service| service.name() == name)
-    }
-
-    /// The version of the query protocol's API, which tells the services apart when nothing is signed.
-    pub(crate) fn from_version(version: &str) -> Option<Self> {
-        match version {
-            "2010-03-31" => Some(Self::Sns),
-            "2010-05-08" => Some(Self::Iam),
-            "2011-06-15" => Some(Self::Sts),
-            _ => None,
-        }
-    }
-
-    fn namespace(self) -> &'static str {
-        match self {
-            Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
-            Self::S3 => "http://s3.amazonaws.com/doc/2006-03-01/",
-            Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
-            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        }
-    }
-}
+use crate::service::{Protocol, Service};
 
 /// A request, read to its end. No `Debug`: its headers hold tokens.
 pub(crate) struct Incoming {
@@ -225,6 +180,14 @@ impl Answer {
         }
     }
 
+    pub(crate) fn json(body: &serde_json::Value) -> Self {
+        Self {
+            body: body.to_string().into_bytes(),
+            headers: vec![("content-type", "application/json".to_owned())],
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -250,36 +213,49 @@ pub(crate) fn refused(service: Service, refusal: &Refusal, request_id: &str, hea
     } else {
         "Sender"
     };
-    let (body, content_type) = if service == Service::S3 {
-        let more: String = refusal
-            .more
-            .iter()
-            .map(|(element, text)| format!("<{element}>{}</{element}>", escaped(text)))
-            .collect();
-        (
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
-                 {more}<RequestId>{request_id}</RequestId><HostId>sandbox</HostId></Error>"
-            ),
-            "application/xml",
-        )
-    } else {
-        (
+    let (body, content_type) = match service.protocol() {
+        Protocol::S3 => {
+            let more: String = refusal
+                .more
+                .iter()
+                .map(|(element, text)| format!("<{element}>{}</{element}>", escaped(text)))
+                .collect();
+            (
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+                     <Message>{message}</Message>{more}<RequestId>{request_id}</RequestId>\
+                     <HostId>sandbox</HostId></Error>"
+                ),
+                "application/xml",
+            )
+        }
+        Protocol::Query => (
             format!(
                 "<ErrorResponse xmlns=\"{}\"><Error><Type>{kind}</Type><Code>{code}</Code>\
                  <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
                 service.namespace()
             ),
             "text/xml",
-        )
+        ),
+        Protocol::Json => {
+            let mut body = serde_json::json!({"__type": code, "message": refusal.message});
+            for (element, text) in &refusal.more {
+                body[*element] = text.as_str().into();
+            }
+            (body.to_string(), "application/json")
+        }
     };
-    Answer {
+    let mut answer = Answer {
         status: refusal.status,
         // S3 answers HEAD with the status alone.
         body: if head { Vec::new() } else { body.into_bytes() },
         headers: vec![("content-type", content_type.to_owned())],
         metadata: Vec::new(),
+    };
+    if service.protocol() == Protocol::Json {
+        answer = answer.header("x-amzn-errortype", code);
     }
+    answer
 }
 
 /// The answer as it goes out, with the headers every answer has.

@@ -3,8 +3,11 @@
 use rolecall::AccountId;
 use rolecall::policy::{Context, Decision, Policies, PolicyKind, PolicySource, Request, Verdict, evaluate};
 
-use crate::api::{Incoming, Refusal, Service};
-use crate::clock::{self, Clock};
+use crate::api::Refusal;
+use crate::call::Call;
+use crate::calls::Decided;
+use crate::clock;
+use crate::service::Service;
 use crate::state::{Actor, Caller, Policy, State};
 
 /// What somebody wants to do to what.
@@ -17,21 +20,16 @@ pub(crate) struct Wish<'a> {
 }
 
 /// The keys that are the same for every call ("AWS global condition context keys").
-pub(crate) fn context(
-    state: &State,
-    incoming: &Incoming,
-    caller: &Caller,
-    region: &str,
-    clock: &Clock,
-) -> Context {
+pub(crate) fn context(call: &Call<'_>, state: &State) -> Context {
+    let caller = &call.verified.caller;
     let mut context = Context::new();
-    let now = clock.session();
+    let now = call.clock.session();
     context.set("aws:CurrentTime", clock::iso8601(now));
     context.set("aws:EpochTime", clock::epoch_seconds(now).to_string());
     context.set("aws:SecureTransport", "false");
-    context.set("aws:SourceIp", incoming.from.to_string());
-    context.set("aws:RequestedRegion", region);
-    if let Some(agent) = incoming.header("user-agent") {
+    context.set("aws:SourceIp", call.incoming.from.to_string());
+    context.set("aws:RequestedRegion", call.verified.region.as_str());
+    if let Some(agent) = call.incoming.header("user-agent") {
         context.set("aws:UserAgent", agent);
     }
     context.set("aws:PrincipalAccount", caller.account.as_str());
@@ -39,12 +37,21 @@ pub(crate) fn context(
     // For a session this is the role's ARN, so that a policy need not know session names.
     let principal = caller.principal.role().unwrap_or(caller.principal.arn());
     context.set("aws:PrincipalArn", principal);
-    match &caller.actor {
+    let kind = match &caller.actor {
+        Actor::Federated { .. } => "FederatedUser",
+        Actor::Role { .. } => "AssumedRole",
+        Actor::Root => "Account",
         Actor::User(name) => {
             context.set("aws:username", name.as_str());
-            context.set("aws:PrincipalType", "User");
+            "User"
         }
-        Actor::Role { .. } => context.set("aws:PrincipalType", "AssumedRole"),
+    };
+    context.set("aws:PrincipalType", kind);
+    if let Some(organization) = &state.organization
+        && let Some(path) = organization.path(caller.account)
+    {
+        context.set("aws:PrincipalOrgID", organization.id.as_str());
+        context.set_all("aws:PrincipalOrgPaths", [path]);
     }
     if let Some(named) = state.named(caller) {
         for (key, value) in &named.tags {
@@ -54,28 +61,42 @@ pub(crate) fn context(
     if let Some(session) = &caller.session {
         context.set("aws:TokenIssueTime", clock::iso8601(session.issued));
         // Temporary credentials carry the key, long-term ones do not.
-        context.set("aws:MultiFactorAuthPresent", "false");
+        context.set("aws:MultiFactorAuthPresent", session.mfa.is_some().to_string());
+        if let Some(age) = session.mfa.and_then(|since| now.duration_since(since).ok()) {
+            context.set("aws:MultiFactorAuthAge", age.as_secs().to_string());
+        }
         for (key, value) in &session.tags {
             context.set(&format!("aws:PrincipalTag/{key}"), value.as_str());
         }
         if let Some(identity) = &session.source_identity {
             context.set("aws:SourceIdentity", identity.as_str());
         }
+        if let Some(provider) = &session.federated_provider {
+            context.set("aws:FederatedProvider", provider.as_str());
+        }
     }
     context
 }
 
-/// Decides, from every policy there is.
-pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &Context) -> Decision {
+/// The keys that tell whose the resource is.
+pub(crate) fn set_owner(context: &mut Context, state: &State, owner: AccountId) {
+    context.set("aws:ResourceAccount", owner.as_str());
+    if let Some(organization) = &state.organization
+        && let Some(path) = organization.path(owner)
+    {
+        context.set("aws:ResourceOrgID", organization.id.as_str());
+        context.set_all("aws:ResourceOrgPaths", [path]);
+    }
+}
+
+/// Every policy that has a say in a caller's wish.
+pub(crate) fn policies<'a>(state: &'a State, caller: &'a Caller, wish: &Wish<'a>) -> Policies<'a> {
     let named = state.named(caller);
-    let policies = Policies {
-        identity: named.map_or_else(Vec::new, |named| state.identity_policies(caller.account, named)),
-        boundary: named.and_then(|named| named.boundary.as_ref()).and_then(|arn| {
-            Some(PolicySource {
-                name: arn,
-                document: &state.managed(caller.account, arn)?.document,
-            })
-        }),
+    Policies {
+        identity: state.identity_policies(caller),
+        boundary: named
+            .and_then(|named| named.boundary.as_ref())
+            .and_then(|arn| state.managed_source(caller.account, arn)),
         session: caller
             .session
             .as_ref()
@@ -91,7 +112,11 @@ pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &
             name: "AssumeRolePolicyDocument",
             document: &policy.document,
         }),
-    };
+    }
+}
+
+/// Decides, from every policy there is.
+pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &Context) -> Decision {
     let request = Request {
         principal: &caller.principal,
         action: wish.action,
@@ -99,25 +124,32 @@ pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &
         resource_account: wish.owner,
         context,
     };
-    evaluate(&request, &policies)
+    evaluate(&request, &policies(state, caller, wish))
 }
 
 /// Decides, and words a refusal as the service does.
 pub(crate) fn authorize(
+    call: &Call<'_>,
     state: &State,
-    caller: &Caller,
-    service: Service,
     wish: &Wish<'_>,
     context: &Context,
 ) -> Result<(), Refusal> {
+    let caller = &call.verified.caller;
     let decision = decide(state, caller, wish, context);
+    call.decided.borrow_mut().push(Decided {
+        principal: caller.principal.arn().to_owned(),
+        action: wish.action.to_owned(),
+        resource: wish.resource.to_owned(),
+        verdict: decision.verdict().clone(),
+    });
     if decision.is_allowed() {
         return Ok(());
     }
     tracing::debug!(verdict = ?decision.verdict(), action = wish.action, "refused");
     let message = denied(caller, wish, &decision);
-    Err(match service {
+    Err(match call.service {
         Service::Sns => Refusal::new(403, "AuthorizationError", message),
+        Service::Organizations => Refusal::new(400, "AccessDeniedException", message),
         _ => Refusal::denied(message),
     })
 }

@@ -11,7 +11,7 @@ const KEPT: usize = 10_000;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call {
-    /// `sts`, `iam`, `s3`, `sns`.
+    /// `sts`, `iam`, `s3`, `sns`, `organizations`, `sso`, `sso-oidc`, `signin`, `sandbox`.
     pub service: &'static str,
     /// The operation, as in `AssumeRole`.
     pub operation: String,
@@ -21,8 +21,26 @@ pub struct Call {
     pub status: u16,
     /// The error code of the answer.
     pub code: Option<String>,
+    /// The message that came with the code.
+    pub message: Option<String>,
+    /// Every decision that was made for it, in order.
+    pub decided: Vec<Decided>,
     /// When, on the server's wall clock.
     pub at: SystemTime,
+}
+
+/// A decision: who wanted to do what, and which statement let them or did not.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Decided {
+    /// The ARN of the one who asked.
+    pub principal: String,
+    /// As in `sts:AssumeRole`.
+    pub action: String,
+    /// An ARN, or `*`.
+    pub resource: String,
+    /// The outcome and its grounds.
+    pub verdict: rolecall::policy::Verdict,
 }
 
 #[derive(Debug, Default)]

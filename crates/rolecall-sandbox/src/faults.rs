@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{Refusal, Service};
+use crate::api::Refusal;
+use crate::service::Service;
 
 /// Something that goes wrong, though nobody did anything wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -7,10 +7,11 @@ mod users;
 
 use rolecall::AccountId;
 
-use crate::api::{Answer, Refusal, Service, query_answer};
-use crate::authz::{Wish, authorize};
+use crate::api::{Answer, Refusal, query_answer};
+use crate::authz::Wish;
+use crate::call::Call;
+use crate::service::Service;
 use crate::state::{Account, Actor, Named, State};
-use crate::sts::Call;
 
 /// A call and the account it is about.
 struct Iam<'a> {
@@ -21,7 +22,12 @@ struct Iam<'a> {
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let caller = &call.verified.caller;
     // "You cannot call any IAM API operations unless MFA authentication information is included" (GetSessionToken).
-    if caller.session.is_some() && matches!(caller.actor, Actor::User(_)) {
+    let barred = caller.session.as_ref().is_some_and(|session| match caller.actor {
+        Actor::User(_) | Actor::Root => session.mfa.is_none(),
+        Actor::Federated { .. } => true,
+        Actor::Role { .. } => false,
+    });
+    if barred {
         return Err(Refusal::new(
             403,
             "InvalidClientTokenId",
@@ -70,7 +76,7 @@ impl Iam<'_> {
             trust: None,
         };
         let context = self.call.context(state);
-        authorize(state, &self.call.verified.caller, Service::Iam, &wish, &context)
+        self.call.authorize(state, &wish, &context)
     }
 
     fn home<'s>(&self, state: &'s mut State) -> Result<&'s mut Account, Refusal> {
@@ -97,7 +103,7 @@ impl Iam<'_> {
         };
         let path = state.accounts.get(&self.account).and_then(|account| {
             if user {
-                account.users.get(&name).map(|user| user.0.path.clone())
+                account.users.get(&name).map(|user| user.named.path.clone())
             } else {
                 account.roles.get(&name).map(|role| role.named.path.clone())
             }
@@ -106,7 +112,7 @@ impl Iam<'_> {
         self.check(state, operation, &arn)?;
         let account = self.home(state)?;
         let found = if user {
-            account.users.get_mut(&name).map(|user| &mut user.0)
+            account.users.get_mut(&name).map(|user| &mut user.named)
         } else {
             account.roles.get_mut(&name).map(|role| &mut role.named)
         };

@@ -18,15 +18,18 @@
 
 mod api;
 mod authz;
+mod call;
 mod calls;
 pub mod client;
 mod clock;
+mod control;
 mod faults;
 mod iam;
 mod ids;
 mod s3;
 mod secrets;
 mod server;
+mod service;
 mod sigv4;
 mod sns;
 mod state;
@@ -44,7 +47,7 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-pub use calls::Call;
+pub use calls::{Call, Decided};
 pub use faults::Fault;
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
@@ -100,6 +103,9 @@ impl Builder {
                 "sessions of less than 2 seconds end before a client has used them",
             ));
         }
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        listener.set_nonblocking(true)?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
         let recorder = secrets::Recorder::default();
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
@@ -108,10 +114,8 @@ impl Builder {
             log: calls::Log::default(),
             faults: faults::Faults::default(),
             session_seconds: self.session_seconds,
+            endpoint: endpoint.clone(),
         });
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
-        listener.set_nonblocking(true)?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

@@ -6,11 +6,11 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use rolecall::AccountId;
 
-use crate::api::{Answer, Incoming, Refusal, Service, escaped};
-use crate::authz::{Wish, authorize};
+use crate::api::{Answer, Incoming, Refusal, escaped};
+use crate::authz::{self, Wish};
+use crate::call::Call;
 use crate::clock;
 use crate::state::{Bucket, Object, State};
-use crate::sts::Call;
 
 /// Bucket and key of a path.
 fn target(path: &str) -> (String, String) {
@@ -157,24 +157,18 @@ fn check<'a>(
         Refusal::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", bucket)
     })?;
     let mut context = call.context(state);
-    context.set("aws:ResourceAccount", found.owner.as_str());
+    authz::set_owner(&mut context, state, found.owner);
     more(&mut context);
     let resource = arn(bucket, key);
     let wish = wish_for(action, &resource, found.owner);
-    authorize(state, &call.verified.caller, Service::S3, &wish, &context)?;
+    call.authorize(state, &wish, &context)?;
     Ok(found)
 }
 
 fn list_buckets(call: &Call<'_>, state: &State) -> Result<Answer, Refusal> {
     let account = call.verified.caller.account;
     let wish = wish_for("s3:ListAllMyBuckets", "arn:aws:s3:::*", account);
-    authorize(
-        state,
-        &call.verified.caller,
-        Service::S3,
-        &wish,
-        &call.context(state),
-    )?;
+    call.authorize(state, &wish, &call.context(state))?;
     let prefix = call.incoming.query("prefix").unwrap_or_default();
     let buckets: String = state
         .buckets
@@ -211,13 +205,7 @@ fn create_bucket(call: &Call<'_>, state: &mut State, name: &str) -> Result<Answe
     }
     let resource = arn(name, "");
     let wish = wish_for("s3:CreateBucket", &resource, account);
-    authorize(
-        state,
-        &call.verified.caller,
-        Service::S3,
-        &wish,
-        &call.context(state),
-    )?;
+    call.authorize(state, &wish, &call.context(state))?;
     if let Some(bucket) = state.buckets.get(name) {
         let (code, message) = if bucket.owner != account {
             (

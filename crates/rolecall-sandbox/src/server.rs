@@ -1,5 +1,6 @@
 //! The HTTP server: connections in, answers out, and nothing a client sends takes it down.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,14 +17,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::api::{self, Answer, Incoming, Params, Refusal, Service};
+use crate::api::{self, Answer, Incoming, Params, Refusal};
+use crate::call::{Call, Open};
 use crate::calls::{Call as Logged, Log};
 use crate::clock::{self, Clock};
 use crate::faults::{Fault, Faults};
 use crate::secrets::Recorder;
+use crate::service::{Protocol, Service};
 use crate::state::State;
-use crate::sts::Call;
-use crate::{iam, ids, s3, sigv4, sns, sts};
+use crate::{control, iam, ids, s3, sigv4, sns, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -40,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) faults: Faults,
     pub(crate) session_seconds: Option<u64>,
+    pub(crate) endpoint: String,
 }
 
 impl Shared {
@@ -130,18 +133,8 @@ async fn handle(
         )),
     };
     let params = Params::of(&incoming);
-    let service = service_of(&incoming, &params);
-    let operation = match service {
-        Service::S3 => s3::operation(&incoming).to_owned(),
-        // What a client calls its operation goes into the log, so it is cut to something printable.
-        _ => params
-            .find("Action")
-            .unwrap_or_default()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(64)
-            .collect(),
-    };
+    let service = Service::of(&incoming, &params);
+    let operation = service.operation(&incoming, &params);
     let fault = shared.faults.take(&operation);
     let mut logged = Logged {
         service: service.name(),
@@ -149,6 +142,8 @@ async fn handle(
         principal: None,
         status: 0,
         code: None,
+        message: None,
+        decided: Vec::new(),
         at: shared.clock.wall(),
     };
     match fault {
@@ -187,6 +182,7 @@ async fn handle(
     });
     let mut answer = outcome.unwrap_or_else(|refusal| {
         logged.code = Some(refusal.code.to_owned());
+        logged.message = Some(refusal.message.clone());
         api::refused(service, &refusal, &request_id, head)
     });
     if fault == Some(Fault::TruncatedXml) {
@@ -196,19 +192,6 @@ async fn handle(
     shared.log.record(logged);
     let date = clock::http_date(shared.clock.wall());
     Ok(api::response(answer, service, &request_id, &date))
-}
-
-/// By the credential scope, by the version of the query protocol, and what is left is S3.
-fn service_of(incoming: &Incoming, params: &Params) -> Service {
-    let by_version = params.find("Version").and_then(Service::from_version);
-    match (sigv4::claimed_service(incoming), by_version) {
-        // Signed for another service than the one that is called: the one that is called says so.
-        (Some(claimed), Some(called)) if claimed != called && claimed != Service::S3 => called,
-        (Some(claimed), _) => claimed,
-        (None, Some(called)) => called,
-        (None, None) if incoming.method == Method::POST => Service::Sts,
-        (None, None) => Service::S3,
-    }
 }
 
 fn answer(
@@ -221,29 +204,70 @@ fn answer(
     logged: &mut Logged,
 ) -> Result<Answer, Refusal> {
     let mut state = shared.state();
-    let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
-    logged.principal = Some(verified.caller.principal.arn().to_owned());
-    let call = Call {
+    let operation = logged.operation.clone();
+    let decided = RefCell::default();
+    let verified = if service.is_signed(&operation) {
+        let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
+        logged.principal = Some(verified.caller.principal.arn().to_owned());
+        Some(verified)
+    } else {
+        None
+    };
+    let open = Open {
+        service,
         incoming,
         params,
-        verified: &verified,
         clock: &shared.clock,
+        endpoint: &shared.endpoint,
         session_seconds: shared.session_seconds,
         fault,
         request_id,
+        decided: &decided,
     };
-    let operation = logged.operation.as_str();
-    if service != Service::S3 && params.find("Action").is_none() {
+    let answer = match &verified {
+        Some(verified) => signed(
+            &operation,
+            &Call {
+                open: &open,
+                verified,
+            },
+            &mut state,
+        ),
+        None => unsigned(&operation, &open, &mut state, shared),
+    };
+    logged.decided = decided.take();
+    answer
+}
+
+fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    if call.service.protocol() == Protocol::Query && call.params.find("Action").is_none() {
         return Err(Refusal::new(
             400,
             "MissingAction",
             "The request is missing an action or a required parameter",
         ));
     }
-    match service {
-        Service::Iam => iam::answer(operation, &call, &mut state),
-        Service::S3 => s3::answer(operation, &call, &mut state),
-        Service::Sns => sns::answer(operation, &call, &mut state),
-        Service::Sts => sts::answer(operation, &call, &mut state),
+    match call.service {
+        Service::Iam => iam::answer(operation, call, state),
+        Service::S3 => s3::answer(operation, call, state),
+        Service::Sns => sns::answer(operation, call, state),
+        Service::Sts => sts::answer(operation, call, state),
+        _ => Err(unknown(operation)),
     }
+}
+
+/// The calls that carry no signature, or whose proof is something else.
+fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
+    match call.service {
+        Service::Control => control::answer(call, state, shared),
+        _ => Err(unknown(operation)),
+    }
+}
+
+fn unknown(operation: &str) -> Refusal {
+    Refusal::new(
+        404,
+        "UnknownOperationException",
+        format!("the sandbox does not know the operation `{operation}`"),
+    )
 }

@@ -12,8 +12,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::api::{Incoming, Refusal, Service};
+use crate::api::{Incoming, Refusal};
 use crate::clock::{self, Clock};
+use crate::service::Service;
 use crate::state::{Actor, Caller, Session, State};
 
 /// How far a client's clock may be off.
@@ -248,8 +249,8 @@ fn check_scope(
     }
     let region = &authorization.region;
     let known = match service {
-        // IAM is global, and signed for one region.
-        Service::Iam => region == "us-east-1",
+        // Global, and signed for one region.
+        Service::Iam | Service::Organizations => region == "us-east-1",
         _ => {
             region.parse::<rolecall::Region>().is_ok()
                 && region.split('-').count() >= 3
@@ -285,12 +286,7 @@ fn find_key(incoming: &Incoming, id: &str, state: &State, s3: bool) -> Result<Ke
     match state.keys.get(id) {
         Some(key) if key.active => match token {
             Some(_) => Err(bad_token(s3)),
-            None => Ok((
-                key.secret.clone(),
-                None,
-                key.account,
-                Actor::User(key.user.clone()),
-            )),
+            None => Ok((key.secret.clone(), None, key.account, key.actor.clone())),
         },
         _ => Err(unknown_key(s3)),
     }

@@ -2,11 +2,12 @@
 
 use rolecall::AccountId;
 
-use crate::api::{Answer, Refusal, Service, escaped, query_answer};
-use crate::authz::{Wish, authorize};
+use crate::api::{Answer, Refusal, escaped, query_answer};
+use crate::authz::Wish;
+use crate::call::Call;
 use crate::ids;
+use crate::service::Service;
 use crate::state::State;
-use crate::sts::Call;
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let result = match operation {
@@ -42,13 +43,7 @@ fn check(
         owner,
         trust: None,
     };
-    authorize(
-        state,
-        &call.verified.caller,
-        Service::Sns,
-        &wish,
-        &call.context(state),
-    )
+    call.authorize(state, &wish, &call.context(state))
 }
 
 fn here(call: &Call<'_>, name: &str) -> String {

@@ -1,168 +1,55 @@
-//! What exists now: accounts, keys, sessions, buckets, topics.
+//! What exists now: accounts, keys, sessions, the organization, buckets, topics.
+
+mod identity;
+mod identity_center;
+mod organization;
+mod session;
+mod storage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use bytes::Bytes;
-use rolecall::policy::{Document, PolicySource, Principal};
-use rolecall::{AccountId, Invalid};
-use sha2::{Digest, Sha256};
+use rolecall::AccountId;
+use rolecall::policy::{PolicySource, Principal};
 
 use crate::clock;
 use crate::ids;
 use crate::secrets::Recorder;
 
-/// A policy, as it was written and as it is judged.
-#[derive(Clone)]
-pub(crate) struct Policy {
-    pub(crate) text: String,
-    pub(crate) document: Document,
-}
-
-impl Policy {
-    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
-        Ok(Self {
-            text: text.to_owned(),
-            document: text.parse()?,
-        })
-    }
-}
-
-/// What users and roles have in common.
-pub(crate) struct Named {
-    pub(crate) path: String,
-    pub(crate) name: String,
-    pub(crate) unique_id: String,
-    pub(crate) created: SystemTime,
-    pub(crate) inline: BTreeMap<String, Policy>,
-    /// ARNs of managed policies.
-    pub(crate) attached: Vec<String>,
-    pub(crate) boundary: Option<String>,
-    pub(crate) tags: BTreeMap<String, String>,
-}
-
-impl Named {
-    /// `arn:aws:iam::ACCOUNT:KIND/PATH/NAME`.
-    pub(crate) fn arn(&self, account: AccountId, kind: &str) -> String {
-        format!("arn:aws:iam::{account}:{kind}{}{}", self.path, self.name)
-    }
-}
-
-pub(crate) struct User(pub(crate) Named);
-
-pub(crate) struct Role {
-    pub(crate) named: Named,
-    pub(crate) trust: Policy,
-    pub(crate) max_session_seconds: u32,
-    pub(crate) description: Option<String>,
-}
-
-#[derive(Default)]
-pub(crate) struct Account {
-    pub(crate) users: BTreeMap<String, User>,
-    pub(crate) roles: BTreeMap<String, Role>,
-    /// By ARN.
-    pub(crate) policies: BTreeMap<String, Policy>,
-}
-
-/// A user's long-term key.
-pub(crate) struct AccessKey {
-    pub(crate) account: AccountId,
-    pub(crate) user: String,
-    pub(crate) secret: String,
-    pub(crate) active: bool,
-    pub(crate) created: SystemTime,
-}
-
-/// Whom a key acts as.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Actor {
-    User(String),
-    Role { name: String, session_name: String },
-}
-
-/// Temporary credentials and everything that holds them to less than their role.
-pub(crate) struct Session {
-    pub(crate) secret: String,
-    pub(crate) token: String,
-    pub(crate) account: AccountId,
-    pub(crate) actor: Actor,
-    pub(crate) issued: SystemTime,
-    pub(crate) expires: SystemTime,
-    /// Session policies and their names; `None` where none were given.
-    pub(crate) policies: Option<Vec<(String, Document)>>,
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) transitive: Vec<String>,
-    pub(crate) source_identity: Option<String>,
-    /// The unique id of the user or role at the time, so that one made anew is not the old one.
-    pub(crate) unique_id: String,
-}
-
-/// Who signed a request.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) account: AccountId,
-    pub(crate) actor: Actor,
-    pub(crate) principal: Principal,
-    /// What GetCallerIdentity calls `UserId`.
-    pub(crate) user_id: String,
-    /// `None` for long-term keys.
-    pub(crate) session: Option<Arc<Session>>,
-}
-
-pub(crate) struct Object {
-    pub(crate) body: Bytes,
-    pub(crate) content_type: String,
-    pub(crate) etag: String,
-    pub(crate) modified: SystemTime,
-    /// `x-amz-meta-*`, lower case.
-    pub(crate) metadata: Vec<(String, String)>,
-}
-
-impl Object {
-    pub(crate) fn new(body: impl Into<Bytes>, content_type: &str) -> Self {
-        let body = body.into();
-        let digest = Sha256::digest(&body);
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self {
-            // The suffix says that it is no MD5, as S3's own multi-part tags do.
-            etag: format!("\"{hex}-1\""),
-            body,
-            content_type: content_type.to_owned(),
-            modified: clock::now(),
-            metadata: Vec::new(),
-        }
-    }
-}
-
-pub(crate) struct Bucket {
-    pub(crate) owner: AccountId,
-    pub(crate) created: SystemTime,
-    pub(crate) objects: BTreeMap<String, Object>,
-}
+pub(crate) use identity::{
+    Account, Group, ManagedPolicy, MfaDevice, Named, OidcProvider, Policy, PolicyVersion, Role, User,
+};
+pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet};
+pub(crate) use organization::{ControlPolicy, FULL_ACCESS, Member, Organization, Unit};
+pub(crate) use session::{AccessKey, Actor, Caller, Session};
+pub(crate) use storage::{Bucket, Object};
 
 pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
-    pub(crate) keys: BTreeMap<String, AccessKey>,
+    pub(crate) keys: HashMap<String, AccessKey>,
     pub(crate) sessions: HashMap<String, Arc<Session>>,
+    pub(crate) organization: Option<Organization>,
+    pub(crate) identity_center: Option<IdentityCenter>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// ARNs.
     pub(crate) topics: BTreeSet<String>,
-    aws_managed: BTreeMap<&'static str, Policy>,
-    recorder: Recorder,
+    pub(crate) aws_managed: BTreeMap<String, ManagedPolicy>,
+    pub(crate) recorder: Recorder,
 }
 
-/// AWS's own managed policies, as far as they are known here.
-const AWS_MANAGED: [(&str, &str); 2] = [
+/// AWS's own managed policies, as far as they are known here: path, name, document.
+const AWS_MANAGED: [(&str, &str, &str); 2] = [
     (
-        "arn:aws:iam::aws:policy/AdministratorAccess",
+        "/",
+        "AdministratorAccess",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
     ),
     (
-        "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "/",
+        "ReadOnlyAccess",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":[
-            "iam:Get*","iam:List*","s3:Get*","s3:List*","sns:Get*","sns:List*","sts:Get*","*:Describe*"]}]}"#,
+            "iam:Get*","iam:List*","s3:Get*","s3:List*","sns:Get*","sns:List*","sts:Get*",
+            "organizations:Describe*","organizations:List*"]}]}"#,
     ),
 ];
 
@@ -170,38 +57,49 @@ impl State {
     pub(crate) fn new(recorder: Recorder) -> Self {
         Self {
             accounts: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            keys: HashMap::new(),
             sessions: HashMap::new(),
+            organization: None,
+            identity_center: None,
             buckets: BTreeMap::new(),
             topics: BTreeSet::new(),
             aws_managed: AWS_MANAGED
                 .into_iter()
-                .filter_map(|(arn, text)| Some((arn, Policy::parse(text).ok()?)))
+                .filter_map(|(path, name, text)| {
+                    let arn = format!("arn:aws:iam::aws:policy{path}{name}");
+                    let policy = Policy::identity(text).ok()?;
+                    Some((arn.clone(), ManagedPolicy::new(arn, path, name, policy)))
+                })
                 .collect(),
             recorder,
         }
     }
 
-    pub(crate) fn aws_managed(&self, arn: &str) -> Option<&Policy> {
-        self.aws_managed.get(arn)
-    }
-
     /// A managed policy, the account's own or AWS's.
-    pub(crate) fn managed(&self, account: AccountId, arn: &str) -> Option<&Policy> {
+    pub(crate) fn managed(&self, account: AccountId, arn: &str) -> Option<&ManagedPolicy> {
         self.accounts
             .get(&account)
             .and_then(|account| account.policies.get(arn))
-            .or_else(|| self.aws_managed(arn))
+            .or_else(|| self.aws_managed.get(arn))
     }
 
-    pub(crate) fn create_access_key(&mut self, account: AccountId, user: &str) -> String {
+    /// The version of a managed policy that is in force.
+    pub(crate) fn managed_source(&self, account: AccountId, arn: &str) -> Option<PolicySource<'_>> {
+        let managed = self.managed(account, arn)?;
+        Some(PolicySource {
+            name: &managed.arn,
+            document: &managed.in_force()?.document,
+        })
+    }
+
+    pub(crate) fn create_access_key(&mut self, account: AccountId, actor: Actor) -> String {
         let (id, secret) = (ids::long_term_key(), ids::secret());
         self.recorder.secret(&id, &secret);
         self.keys.insert(
             id.clone(),
             AccessKey {
                 account,
-                user: user.to_owned(),
+                actor,
                 secret,
                 active: true,
                 created: clock::now(),
@@ -222,13 +120,21 @@ impl State {
         (id, session)
     }
 
+    /// The keys of a user, the oldest first.
+    pub(crate) fn keys_of(&self, account: AccountId, user: &str) -> Vec<(&str, &AccessKey)> {
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, key)| key.is_of(account, user))
+            .map(|(id, key)| (id.as_str(), key))
+            .collect();
+        keys.sort_by_key(|(id, key)| (key.created, *id));
+        keys
+    }
+
     /// The first key of a user.
     pub(crate) fn key_of(&self, account: AccountId, user: &str) -> Option<(&str, &AccessKey)> {
-        self.keys
-            .iter()
-            .filter(|(_, key)| key.account == account && key.user == user)
-            .min_by_key(|(_, key)| key.created)
-            .map(|(id, key)| (id.as_str(), key))
+        self.keys_of(account, user).into_iter().next()
     }
 
     /// The caller behind a key, as far as its user or role still exists.
@@ -239,33 +145,38 @@ impl State {
         session: Option<Arc<Session>>,
     ) -> Option<Caller> {
         let home = self.accounts.get(&account)?;
+        // Made anew under the old name, a user or role is another one.
+        let same = |unique_id: &str| {
+            session
+                .as_ref()
+                .is_none_or(|session| session.unique_id == unique_id)
+        };
         let (principal, user_id) = match actor {
-            Actor::User(name) => {
-                let user = &home.users.get(name)?.0;
-                if session
-                    .as_ref()
-                    .is_some_and(|session| session.unique_id != user.unique_id)
-                {
-                    return None;
-                }
-                (
-                    Principal::user("aws", account, user.arn(account, "user")),
-                    user.unique_id.clone(),
-                )
+            Actor::Federated { user, name } => {
+                let user = &home.users.get(user)?.named;
+                same(&user.unique_id).then_some(())?;
+                let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
+                (Principal::user("aws", account, arn), format!("{account}:{name}"))
             }
             Actor::Role { name, session_name } => {
                 let role = &home.roles.get(name)?.named;
+                same(&role.unique_id).then_some(())?;
                 let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{session_name}");
-                let unique_id = &role.unique_id;
-                if session
-                    .as_ref()
-                    .is_some_and(|session| session.unique_id != *unique_id)
-                {
-                    return None;
-                }
                 (
                     Principal::role_session("aws", account, arn, role.arn(account, "role")),
-                    format!("{unique_id}:{session_name}"),
+                    format!("{}:{session_name}", role.unique_id),
+                )
+            }
+            Actor::Root => {
+                let arn = format!("arn:aws:iam::{account}:root");
+                (Principal::user("aws", account, arn), account.to_string())
+            }
+            Actor::User(name) => {
+                let user = &home.users.get(name)?.named;
+                same(&user.unique_id).then_some(())?;
+                (
+                    Principal::user("aws", account, user.arn(account, "user")),
+                    user.unique_id.clone(),
                 )
             }
         };
@@ -278,31 +189,47 @@ impl State {
         })
     }
 
-    /// The user or role a caller draws its permissions from.
+    /// The user or role a caller draws its permissions from; a root user draws them from nobody.
     pub(crate) fn named(&self, caller: &Caller) -> Option<&Named> {
         let home = self.accounts.get(&caller.account)?;
         match &caller.actor {
-            Actor::User(name) => home.users.get(name).map(|user| &user.0),
+            Actor::Federated { user: name, .. } | Actor::User(name) => {
+                home.users.get(name).map(|user| &user.named)
+            }
             Actor::Role { name, .. } => home.roles.get(name).map(|role| &role.named),
+            Actor::Root => None,
         }
     }
 
-    /// Every identity policy of a user or role.
-    pub(crate) fn identity_policies<'a>(
+    /// Every identity policy of a caller: its own and its groups', inline and managed.
+    pub(crate) fn identity_policies(&self, caller: &Caller) -> Vec<PolicySource<'_>> {
+        let Some(home) = self.accounts.get(&caller.account) else {
+            return Vec::new();
+        };
+        let mut holders: Vec<&Named> = self.named(caller).into_iter().collect();
+        if let Actor::Federated { user: name, .. } | Actor::User(name) = &caller.actor
+            && let Some(user) = home.users.get(name)
+        {
+            let groups = user.groups.iter().filter_map(|name| home.groups.get(name));
+            holders.extend(groups.map(|group| &group.named));
+        }
+        holders
+            .into_iter()
+            .flat_map(|named| self.policies_of(caller.account, named))
+            .collect()
+    }
+
+    /// The policies of one user, group or role, inline and managed.
+    pub(crate) fn policies_of<'a>(
         &'a self,
         account: AccountId,
         named: &'a Named,
-    ) -> Vec<PolicySource<'a>> {
+    ) -> impl Iterator<Item = PolicySource<'a>> {
         let inline = named.inline.iter().map(|(name, policy)| PolicySource {
             name,
             document: &policy.document,
         });
-        let attached = named.attached.iter().filter_map(|arn| {
-            Some(PolicySource {
-                name: arn,
-                document: &self.managed(account, arn)?.document,
-            })
-        });
-        inline.chain(attached).collect()
+        let attached = named.attached.iter();
+        inline.chain(attached.filter_map(move |arn| self.managed_source(account, arn)))
     }
 }

@@ -5,39 +5,12 @@ mod validate;
 
 use std::time::Duration;
 
-use rolecall::policy::Context;
-
-use crate::api::{Answer, Incoming, Params, Refusal, Service, escaped, query_answer};
-use crate::authz;
-use crate::clock::{self, Clock};
-use crate::faults::Fault;
-use crate::sigv4::Verified;
+use crate::api::{Answer, Params, Refusal, escaped, query_answer};
+use crate::call::Call;
+use crate::clock;
+use crate::service::Service;
 use crate::state::{Actor, Session, State};
 use validate::Checks;
-
-/// A verified call, and what a service needs to answer it.
-pub(crate) struct Call<'a> {
-    pub(crate) incoming: &'a Incoming,
-    pub(crate) params: &'a Params,
-    pub(crate) verified: &'a Verified,
-    pub(crate) clock: &'a Clock,
-    /// How long sessions really last, where that was set.
-    pub(crate) session_seconds: Option<u64>,
-    pub(crate) fault: Option<Fault>,
-    pub(crate) request_id: &'a str,
-}
-
-impl Call<'_> {
-    pub(crate) fn context(&self, state: &State) -> Context {
-        authz::context(
-            state,
-            self.incoming,
-            &self.verified.caller,
-            &self.verified.region,
-            self.clock,
-        )
-    }
-}
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let result = match operation {
@@ -123,6 +96,9 @@ fn new_session(call: &Call<'_>, seconds: u32, actor: Actor, unique_id: &str) -> 
         transitive: Vec::new(),
         source_identity: None,
         unique_id: unique_id.to_owned(),
+        mfa: None,
+        federated_provider: None,
+        chained: call.verified.caller.session.is_some(),
     }
 }
 

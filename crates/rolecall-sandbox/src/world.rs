@@ -6,10 +6,8 @@ mod files;
 use std::io;
 
 use rolecall::AccountId;
-use rolecall::policy::Document;
 
 use crate::clock;
-use crate::ids;
 use crate::secrets::Recorder;
 use crate::state::{self, Named, Policy, State};
 
@@ -210,34 +208,29 @@ impl Account {
         }
         let mut account = state::Account::default();
         for (name, text) in &self.policies {
-            let policy = identity_policy(name, text)?;
-            account
-                .policies
-                .insert(format!("arn:aws:iam::{id}:policy/{name}"), policy);
+            let arn = format!("arn:aws:iam::{id}:policy/{name}");
+            let policy = state::ManagedPolicy::new(arn.clone(), "/", name, identity_policy(name, text)?);
+            account.policies.insert(arn, policy);
         }
         let admin = User::new("admin").attach("arn:aws:iam::aws:policy/AdministratorAccess");
         for user in std::iter::once(&admin).chain(&self.users) {
             let named = Named {
-                path: user.path.clone(),
-                name: user.name.clone(),
-                unique_id: ids::unique("AIDA"),
-                created: clock::now(),
                 inline: inline(&user.policies)?,
                 attached: user.attached.clone(),
                 boundary: user.boundary.clone(),
                 tags: user.tags.iter().cloned().collect(),
+                ..Named::new("AIDA", &user.path, &user.name)
             };
-            if account
-                .users
-                .insert(user.name.clone(), state::User(named))
-                .is_some()
-            {
+            let built = state::User {
+                named,
+                groups: std::collections::BTreeSet::new(),
+            };
+            if account.users.insert(user.name.clone(), built).is_some() {
                 return Err(format!("user {} of account {id} is there twice", user.name));
             }
         }
         for role in &self.roles {
-            let trust = Policy::parse(&role.trust)
-                .and_then(|policy| policy.document.check_trust().map(|()| policy))
+            let trust = Policy::trust(&role.trust)
                 .map_err(|error| format!("trust policy of {}: {error}", role.name))?;
             rolecall::RoleArn::new(
                 rolecall::Partition::Aws,
@@ -252,14 +245,11 @@ impl Account {
                 ));
             }
             let named = Named {
-                path: role.path.clone(),
-                name: role.name.clone(),
-                unique_id: ids::unique("AROA"),
-                created: clock::now(),
                 inline: inline(&role.policies)?,
                 attached: role.attached.clone(),
                 boundary: role.boundary.clone(),
                 tags: role.tags.iter().cloned().collect(),
+                ..Named::new("AROA", &role.path, &role.name)
             };
             let built = state::Role {
                 named,
@@ -271,19 +261,9 @@ impl Account {
                 return Err(format!("role {} of account {id} is there twice", role.name));
             }
         }
-        let attached = account
-            .users
-            .values()
-            .map(|user| &user.0)
-            .chain(account.roles.values().map(|role| &role.named));
-        for named in attached {
+        for named in account.everyone() {
             for arn in named.attached.iter().chain(&named.boundary) {
-                if account
-                    .policies
-                    .get(arn)
-                    .or_else(|| state.aws_managed(arn))
-                    .is_none()
-                {
+                if !account.policies.contains_key(arn) && !state.aws_managed.contains_key(arn) {
                     return Err(format!("{} has {arn}, which does not exist", named.name));
                 }
             }
@@ -291,7 +271,7 @@ impl Account {
         let users: Vec<String> = account.users.keys().cloned().collect();
         state.accounts.insert(id, account);
         for user in users {
-            state.create_access_key(id, &user);
+            state.create_access_key(id, state::Actor::User(user));
         }
         for (name, objects) in &self.buckets {
             let bucket = state::Bucket {
@@ -319,9 +299,7 @@ impl Account {
 }
 
 fn identity_policy(name: &str, text: &str) -> Result<Policy, String> {
-    Policy::parse(text)
-        .and_then(|policy| Document::check_identity(&policy.document).map(|()| policy))
-        .map_err(|error| format!("policy {name}: {error}"))
+    Policy::identity(text).map_err(|error| format!("policy {name}: {error}"))
 }
 
 fn inline(policies: &[(String, String)]) -> Result<std::collections::BTreeMap<String, Policy>, String> {

@@ -2,8 +2,7 @@
 
 use super::{Answered, Iam, exists, no_such_policy, render};
 use crate::api::{Refusal, escaped};
-use crate::ids;
-use crate::state::{Policy, State};
+use crate::state::{ManagedPolicy, Policy, State};
 
 pub(super) fn answer(operation: &str, iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
     let user = operation.contains("User");
@@ -30,9 +29,7 @@ fn identity_policy(text: &str, quota: &str, most: usize) -> Result<Policy, Refus
             format!("Cannot exceed quota for {quota}: {most}"),
         ));
     }
-    Policy::parse(text)
-        .and_then(|policy| policy.document.check_identity().map(|()| policy))
-        .map_err(|error| Refusal::malformed_policy(error.to_string()))
+    Policy::identity(text).map_err(|error| Refusal::malformed_policy(error.to_string()))
 }
 
 fn no_inline(kind: bool, name: &str) -> Refusal {
@@ -141,13 +138,15 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     if home.policies.contains_key(&arn) {
         return Err(exists(&format!("A policy called {name}")));
     }
-    home.policies.insert(arn.clone(), policy);
+    let managed = ManagedPolicy::new(arn.clone(), &path, &name, policy);
+    let unique_id = managed.unique_id.clone();
+    home.policies.insert(arn.clone(), managed);
     Ok(format!(
         "<Policy><PolicyName>{}</PolicyName><PolicyId>{}</PolicyId><Arn>{}</Arn><Path>{}</Path>\
          <DefaultVersionId>v1</DefaultVersionId><AttachmentCount>0</AttachmentCount>\
          <IsAttachable>true</IsAttachable></Policy>",
         escaped(&name),
-        ids::unique("ANPA"),
+        unique_id,
         escaped(&arn),
         escaped(&path)
     ))
@@ -158,10 +157,7 @@ fn delete(iam: &Iam<'_>, state: &mut State) -> Answered {
     iam.check(state, "DeletePolicy", &arn)?;
     let home = iam.home(state)?;
     let attached = home
-        .users
-        .values()
-        .map(|user| &user.0)
-        .chain(home.roles.values().map(|role| &role.named))
+        .everyone()
         .any(|named| named.attached.contains(&arn) || named.boundary.as_ref() == Some(&arn));
     if attached {
         return Err(Refusal::new(

@@ -42,7 +42,7 @@ fn boundary(named: &Named) -> String {
 }
 
 pub(super) fn user(user: &User, account: AccountId) -> String {
-    let named = &user.0;
+    let named = &user.named;
     format!(
         "<Path>{}</Path><UserName>{}</UserName><UserId>{}</UserId><Arn>{}</Arn><CreateDate>{}</CreateDate>{}{}",
         escaped(&named.path),

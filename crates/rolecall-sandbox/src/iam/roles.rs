@@ -1,13 +1,9 @@
 //! Roles and their trust policies.
 
-use std::collections::BTreeMap;
-
 use rolecall::policy::PrincipalClause;
 
 use super::{Answered, Iam, check_deletable, exists, no_such, render};
 use crate::api::Refusal;
-use crate::clock;
-use crate::ids;
 use crate::state::{Named, Policy, Role, State};
 
 pub(super) fn answer(operation: &str, iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
@@ -32,9 +28,7 @@ fn trust(text: &str, state: &State) -> Result<Policy, Refusal> {
             "Cannot exceed quota for ACLSizePerRole: 4096",
         ));
     }
-    let policy = Policy::parse(text)
-        .and_then(|policy| policy.document.check_trust().map(|()| policy))
-        .map_err(|error| Refusal::malformed_policy(error.to_string()))?;
+    let policy = Policy::trust(text).map_err(|error| Refusal::malformed_policy(error.to_string()))?;
     for statement in policy.document.statements() {
         let Some(PrincipalClause::Named(named)) = statement.principal() else {
             continue;
@@ -65,7 +59,10 @@ fn principal_exists(name: &str, state: &State) -> bool {
     match service {
         "iam" if resource == "root" => true,
         "iam" => {
-            account.users.values().any(|user| user.0.arn(id, "user") == name)
+            account
+                .users
+                .values()
+                .any(|user| user.named.arn(id, "user") == name)
                 || account
                     .roles
                     .values()
@@ -104,14 +101,9 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
         max_session_seconds: max_session_seconds(iam)?.unwrap_or(3600),
         description: iam.find("Description").map(str::to_owned),
         named: Named {
-            unique_id: ids::unique("AROA"),
-            created: clock::now(),
-            inline: BTreeMap::new(),
-            attached: Vec::new(),
             boundary: iam.boundary(state)?,
             tags: iam.tags()?,
-            path,
-            name: name.clone(),
+            ..Named::new("AROA", &path, &name)
         },
     };
     let home = iam.home(state)?;

@@ -1,12 +1,11 @@
 //! Users and their access keys.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{Answered, Iam, check_deletable, conflict, exists, no_such, render};
 use crate::api::{Refusal, escaped};
 use crate::clock;
-use crate::ids;
-use crate::state::{Named, State, User};
+use crate::state::{Actor, Named, State, User};
 
 pub(super) fn answer(operation: &str, iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
     Some(match operation {
@@ -25,16 +24,14 @@ pub(super) fn answer(operation: &str, iam: &Iam<'_>, state: &mut State) -> Optio
 fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     let (path, name) = iam.new_name("UserName")?;
     iam.check(state, "CreateUser", &iam.arn("user", &path, &name))?;
-    let user = User(Named {
-        unique_id: ids::unique("AIDA"),
-        created: clock::now(),
-        inline: BTreeMap::new(),
-        attached: Vec::new(),
-        boundary: iam.boundary(state)?,
-        tags: iam.tags()?,
-        path,
-        name: name.clone(),
-    });
+    let user = User {
+        named: Named {
+            boundary: iam.boundary(state)?,
+            tags: iam.tags()?,
+            ..Named::new("AIDA", &path, &name)
+        },
+        groups: BTreeSet::new(),
+    };
     let home = iam.home(state)?;
     // Names differ by more than case ("IAM identifiers").
     if home.users.keys().any(|other| other.eq_ignore_ascii_case(&name)) {
@@ -63,7 +60,7 @@ fn list(iam: &Iam<'_>, state: &mut State) -> Answered {
         "Users",
         home.users
             .values()
-            .filter(|user| user.0.path.starts_with(prefix))
+            .filter(|user| user.named.path.starts_with(prefix))
             .map(|user| render::user(user, iam.account)),
     ))
 }
@@ -82,18 +79,14 @@ fn delete(iam: &Iam<'_>, state: &mut State) -> Answered {
 
 fn create_access_key(iam: &Iam<'_>, state: &mut State) -> Answered {
     let name = iam.named(state, "CreateAccessKey", true)?.name.clone();
-    let keys = state
-        .keys
-        .values()
-        .filter(|key| key.account == iam.account && key.user == name);
-    if keys.count() >= 2 {
+    if state.keys_of(iam.account, &name).len() >= 2 {
         return Err(Refusal::new(
             409,
             "LimitExceeded",
             "Cannot exceed quota for AccessKeysPerUser: 2",
         ));
     }
-    let id = state.create_access_key(iam.account, &name);
+    let id = state.create_access_key(iam.account, Actor::User(name.clone()));
     let key = &state.keys[&id];
     Ok(format!(
         "<AccessKey><UserName>{}</UserName><AccessKeyId>{id}</AccessKeyId><Status>Active</Status>\
@@ -106,19 +99,15 @@ fn create_access_key(iam: &Iam<'_>, state: &mut State) -> Answered {
 
 fn list_access_keys(iam: &Iam<'_>, state: &mut State) -> Answered {
     let name = iam.named(state, "ListAccessKeys", true)?.name.clone();
-    let members = state
-        .keys
-        .iter()
-        .filter(|(_, key)| key.account == iam.account && key.user == name)
-        .map(|(id, key)| {
-            let status = if key.active { "Active" } else { "Inactive" };
-            format!(
-                "<UserName>{}</UserName><AccessKeyId>{id}</AccessKeyId><Status>{status}</Status>\
+    let members = state.keys_of(iam.account, &name).into_iter().map(|(id, key)| {
+        let status = if key.active { "Active" } else { "Inactive" };
+        format!(
+            "<UserName>{}</UserName><AccessKeyId>{id}</AccessKeyId><Status>{status}</Status>\
                  <CreateDate>{}</CreateDate>",
-                escaped(&name),
-                clock::iso8601(key.created)
-            )
-        });
+            escaped(&name),
+            clock::iso8601(key.created)
+        )
+    });
     Ok(render::list("AccessKeyMetadata", members))
 }
 
@@ -127,7 +116,7 @@ fn key_id(iam: &Iam<'_>, state: &mut State, operation: &str) -> Result<String, R
     let id = iam.required("AccessKeyId")?.to_owned();
     let name = iam.named(state, operation, true)?.name.clone();
     match state.keys.get(&id) {
-        Some(key) if key.account == iam.account && key.user == name => Ok(id),
+        Some(key) if key.is_of(iam.account, &name) => Ok(id),
         _ => Err(Refusal::new(
             404,
             "NoSuchEntity",

@@ -7,9 +7,10 @@ use rolecall::policy::{Context, Document};
 use rolecall::{RoleArn, Tag, Tags};
 
 use super::validate::{Checks, EXTERNAL_ID, NAME};
-use super::{Call, credentials, new_session, refuse_mfa};
-use crate::api::{Params, Refusal, Service, escaped};
-use crate::authz::{Wish, authorize};
+use super::{credentials, new_session, refuse_mfa};
+use crate::api::{Params, Refusal, escaped};
+use crate::authz::{self, Wish};
+use crate::call::Call;
 use crate::faults::Fault;
 use crate::state::{Actor, Caller, Session, State};
 
@@ -69,7 +70,7 @@ pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, 
             owner: wanted.account(),
             trust: Some(&role.trust),
         };
-        authorize(state, caller, Service::Sts, &wish, &context)?;
+        call.authorize(state, &wish, &context)?;
     }
 
     let seconds = asked.seconds.unwrap_or(3600);
@@ -267,8 +268,8 @@ fn context(
     if !asked.transitive.is_empty() {
         context.set_all("sts:TransitiveTagKeys", asked.transitive.iter().cloned());
     }
-    if let Some(account) = asked.role_arn.split(':').nth(4) {
-        context.set("aws:ResourceAccount", account);
+    if let Some(Ok(owner)) = asked.role_arn.split(':').nth(4).map(str::parse) {
+        authz::set_owner(&mut context, state, owner);
     }
     context
 }
@@ -283,7 +284,7 @@ fn managed_policies(
     let mut policies = inline;
     for arn in params.members("PolicyArns", "arn").into_iter().flatten() {
         let policy = state
-            .managed(role.account(), arn)
+            .managed_source(role.account(), arn)
             .ok_or_else(|| Refusal::validation(format!("ARN {arn} is not valid.")))?;
         policies
             .get_or_insert_default()

@@ -1,0 +1,102 @@
+//! The organization: its tree, its accounts, its service control policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use rolecall::AccountId;
+use rolecall::policy::PolicySource;
+
+use super::Policy;
+
+/// The id of the policy that every root, unit and account has at first.
+pub(crate) const FULL_ACCESS: &str = "p-FullAWSAccess";
+
+/// The organization, where the world has one.
+pub(crate) struct Organization {
+    /// `o-…`.
+    pub(crate) id: String,
+    /// `r-…`.
+    pub(crate) root_id: String,
+    pub(crate) management: AccountId,
+    /// Ids of the policies attached to the root.
+    pub(crate) root_policies: Vec<String>,
+    /// By id, `ou-…`.
+    pub(crate) units: BTreeMap<String, Unit>,
+    pub(crate) members: BTreeMap<AccountId, Member>,
+    /// By id, `p-…`.
+    pub(crate) policies: BTreeMap<String, ControlPolicy>,
+    /// Members that may call the reading operations besides the management account.
+    pub(crate) delegated: BTreeSet<AccountId>,
+}
+
+/// An organizational unit.
+pub(crate) struct Unit {
+    pub(crate) name: String,
+    /// The root's or another unit's id.
+    pub(crate) parent: String,
+    pub(crate) policies: Vec<String>,
+}
+
+/// An account in the organization.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) joined: SystemTime,
+    pub(crate) suspended: bool,
+    /// The root's or a unit's id.
+    pub(crate) parent: String,
+    pub(crate) policies: Vec<String>,
+}
+
+/// A service control policy.
+pub(crate) struct ControlPolicy {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) policy: Policy,
+}
+
+impl Organization {
+    /// The ids of what an account is under, from the root down to its own unit; empty for accounts of others.
+    pub(crate) fn parents(&self, account: AccountId) -> Vec<&str> {
+        let mut parents = Vec::new();
+        let mut next = self.members.get(&account).map(|member| member.parent.as_str());
+        // A tree has no circles, but a world could be described with one: the units are counted.
+        while let Some(id) = next.filter(|_| parents.len() <= self.units.len()) {
+            parents.push(id);
+            next = self.units.get(id).map(|unit| unit.parent.as_str());
+        }
+        parents.reverse();
+        parents
+    }
+
+    /// `o-…/r-…/ou-…/`, what `aws:PrincipalOrgPaths` holds.
+    pub(crate) fn path(&self, account: AccountId) -> Option<String> {
+        self.members.get(&account)?;
+        let parents = self.parents(account);
+        Some(format!("{}/{}/", self.id, parents.join("/")))
+    }
+
+    /// The policies that hold an account's principals to less, level by level from the root down. None hold the
+    /// management account ("Service control policies").
+    pub(crate) fn service_control(&self, account: AccountId) -> Option<Vec<Vec<PolicySource<'_>>>> {
+        let member = self.members.get(&account)?;
+        if account == self.management {
+            return None;
+        }
+        let mut levels = vec![&self.root_policies];
+        for id in self.parents(account) {
+            levels.extend(self.units.get(id).map(|unit| &unit.policies));
+        }
+        levels.push(&member.policies);
+        let sources = |ids: &Vec<String>| {
+            ids.iter()
+                .filter_map(|id| self.policies.get_key_value(id))
+                .map(|(id, policy)| PolicySource {
+                    name: id,
+                    document: &policy.policy.document,
+                })
+                .collect()
+        };
+        Some(levels.into_iter().map(sources).collect())
+    }
+}

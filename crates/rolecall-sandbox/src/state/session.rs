@@ -1,0 +1,75 @@
+//! Long-term keys, sessions, and whom they act as.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rolecall::AccountId;
+use rolecall::policy::{Document, Principal};
+
+/// A long-term key of a user or of an account's root user.
+pub(crate) struct AccessKey {
+    pub(crate) account: AccountId,
+    pub(crate) actor: Actor,
+    pub(crate) secret: String,
+    pub(crate) active: bool,
+    pub(crate) created: SystemTime,
+}
+
+impl AccessKey {
+    /// Whether it is a key of this user.
+    pub(crate) fn is_of(&self, account: AccountId, user: &str) -> bool {
+        self.account == account && matches!(&self.actor, Actor::User(name) if name == user)
+    }
+}
+
+/// Whom a key acts as.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Actor {
+    /// A session of GetFederationToken: `user` called it, and named the session `name`.
+    Federated {
+        user: String,
+        name: String,
+    },
+    Role {
+        name: String,
+        session_name: String,
+    },
+    Root,
+    User(String),
+}
+
+/// Temporary credentials and everything that holds them to less than their role or user.
+pub(crate) struct Session {
+    pub(crate) secret: String,
+    pub(crate) token: String,
+    pub(crate) account: AccountId,
+    pub(crate) actor: Actor,
+    pub(crate) issued: SystemTime,
+    pub(crate) expires: SystemTime,
+    /// Session policies and their names; `None` where none were given.
+    pub(crate) policies: Option<Vec<(String, Document)>>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) transitive: Vec<String>,
+    pub(crate) source_identity: Option<String>,
+    /// The unique id of the user or role at the time, so that one made anew is not the old one.
+    pub(crate) unique_id: String,
+    /// When a code of an MFA device was given for it; only GetSessionToken's sessions carry it on.
+    pub(crate) mfa: Option<SystemTime>,
+    /// The provider whose token it was made from (`aws:FederatedProvider`).
+    pub(crate) federated_provider: Option<String>,
+    /// Whether other temporary credentials signed for it ("Role chaining").
+    pub(crate) chained: bool,
+}
+
+/// Who signed a request.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) account: AccountId,
+    pub(crate) actor: Actor,
+    pub(crate) principal: Principal,
+    /// What GetCallerIdentity calls `UserId`.
+    pub(crate) user_id: String,
+    /// `None` for long-term keys.
+    pub(crate) session: Option<Arc<Session>>,
+}
