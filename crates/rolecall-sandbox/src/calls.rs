@@ -1,7 +1,7 @@
 //! What was asked of a sandbox, without a secret in it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// How many calls are kept; the counts go on.
@@ -13,6 +13,8 @@ const KEPT: usize = 10_000;
 pub struct Call {
     /// `sts`, `iam`, `s3`, `sns`, `organizations`, `sso`, `sso-oidc`, `signin`, `sandbox`.
     pub service: &'static str,
+    /// The id in the answer.
+    pub request_id: String,
     /// The operation, as in `AssumeRole`.
     pub operation: String,
     /// Who signed it, where the signature was good.
@@ -43,10 +45,23 @@ pub struct Decided {
     pub verdict: rolecall::policy::Verdict,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<(VecDeque<Call>, BTreeMap<String, usize>)>);
+/// Who is told of every call as soon as it is answered.
+pub(crate) type Observer = Arc<dyn Fn(&Call) + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Log {
+    kept: Mutex<(VecDeque<Call>, BTreeMap<String, usize>)>,
+    observer: Option<Observer>,
+}
 
 impl Log {
+    pub(crate) fn new(observer: Option<Observer>) -> Self {
+        Self {
+            observer,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn record(&self, call: Call) {
         tracing::debug!(
             service = call.service,
@@ -56,7 +71,10 @@ impl Log {
             code = call.code.as_deref().unwrap_or("-"),
             "call"
         );
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(observer) = &self.observer {
+            observer(&call);
+        }
+        let mut log = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *log.1.entry(call.operation.clone()).or_default() += 1;
         if log.0.len() == KEPT {
             log.0.pop_front();
@@ -65,12 +83,18 @@ impl Log {
     }
 
     pub(crate) fn all(&self) -> Vec<Call> {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         log.0.iter().cloned().collect()
     }
 
+    /// How often each operation was called.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let log = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        log.1.clone()
+    }
+
     pub(crate) fn count(&self, operation: &str) -> usize {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         log.1.get(operation).copied().unwrap_or_default()
     }
 }

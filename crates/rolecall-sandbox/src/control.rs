@@ -1,21 +1,134 @@
 //! What no AWS has: the sandbox's own calls, for tests and rehearsals in any language. JSON, unsigned, on loopback only.
+//!
+//! They are not recorded, and meet no fault.
+
+use std::time::Duration;
 
 use http::Method;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::{Answer, Refusal};
 use crate::call::Open;
+use crate::clock;
 use crate::server::Shared;
 use crate::state::State;
 
-pub(crate) fn answer(call: &Open<'_>, _state: &mut State, _shared: &Shared) -> Result<Answer, Refusal> {
+pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     let path = call.incoming.path.strip_prefix("/_sandbox/").unwrap_or_default();
     match (&call.incoming.method, path) {
         (&Method::GET, "health") => Ok(Answer::json(&json!({"ok": true}))),
-        _ => Err(Refusal::new(
+        (&Method::GET, "calls") => Ok(calls(call, shared)),
+        (&Method::GET, "counts") => Ok(Answer::json(&json!(shared.log.counts()))),
+        (&Method::GET, "faults") => Ok(faults(shared)),
+        (&Method::POST, "faults") => plan_fault(call, shared),
+        (&Method::DELETE, "faults") => {
+            shared.faults.clear();
+            Ok(faults(shared))
+        }
+        (&Method::GET, "clock") => Ok(clocks(shared)),
+        (&Method::POST, "clock") => set_clock(call, shared),
+        (&Method::POST, "revoke") => revoke(call, state),
+        (method, _) => Err(Refusal::new(
             404,
             "NotFound",
-            format!("the sandbox has no {} /_sandbox/{path}", call.incoming.method),
+            format!("the sandbox has no {method} /_sandbox/{path}"),
         )),
+    }
+}
+
+/// The body, which is JSON of the right shape.
+pub(crate) fn body<'a, T: Deserialize<'a>>(call: &'a Open<'_>) -> Result<T, Refusal> {
+    serde_json::from_slice(&call.incoming.body).map_err(|error| {
+        Refusal::new(
+            400,
+            "BadRequest",
+            format!("the body is not what was expected: {error}"),
+        )
+    })
+}
+
+/// The record, newest last; `?operation=` for one operation.
+fn calls(call: &Open<'_>, shared: &Shared) -> Answer {
+    let wanted = call.incoming.query("operation");
+    let calls: Vec<_> = shared
+        .log
+        .all()
+        .iter()
+        .filter(|call| wanted.is_none_or(|operation| call.operation == operation))
+        .map(crate::calls::Call::to_json)
+        .collect();
+    Answer::json(&json!(calls))
+}
+
+fn faults(shared: &Shared) -> Answer {
+    let planned: Vec<_> = shared
+        .faults
+        .all()
+        .iter()
+        .map(
+            |plan| json!({"operation": plan.operation, "fault": plan.fault.to_string(), "times": plan.times}),
+        )
+        .collect();
+    Answer::json(&json!(planned))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan<'a> {
+    /// As the command line has it: `AssumeRole:throttle:3`.
+    fault: &'a str,
+}
+
+fn plan_fault(call: &Open<'_>, shared: &Shared) -> Result<Answer, Refusal> {
+    let plan: Plan<'_> = body(call)?;
+    let planned = plan
+        .fault
+        .parse()
+        .map_err(|why: String| Refusal::new(400, "BadRequest", why))?;
+    shared.faults.plan(planned);
+    Ok(faults(shared))
+}
+
+fn clocks(shared: &Shared) -> Answer {
+    Answer::json(&json!({
+        "wall": clock::iso8601(shared.clock.wall()),
+        "session": clock::iso8601(shared.clock.session()),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetClock {
+    /// Moves the session clock on by so much.
+    advance_seconds: Option<u32>,
+    /// Sets both clocks so far ahead of the machine's; behind, where negative.
+    skew_seconds: Option<i32>,
+}
+
+fn set_clock(call: &Open<'_>, shared: &Shared) -> Result<Answer, Refusal> {
+    let wanted: SetClock = body(call)?;
+    if let Some(seconds) = wanted.advance_seconds {
+        shared.clock.advance(Duration::from_secs(seconds.into()));
+    }
+    if let Some(seconds) = wanted.skew_seconds {
+        shared.clock.set_skew(seconds.into());
+    }
+    Ok(clocks(shared))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke<'a> {
+    role_arn: &'a str,
+}
+
+fn revoke(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    let wanted: Revoke<'_> = body(call)?;
+    if state.revoke_sessions(wanted.role_arn, call.clock.session()) {
+        Ok(Answer::json(&json!({"revoked": wanted.role_arn})))
+    } else {
+        let why = format!("there is no role {}", wanted.role_arn);
+        Err(Refusal::new(404, "NotFound", why))
     }
 }

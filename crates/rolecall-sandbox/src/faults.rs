@@ -1,5 +1,7 @@
 //! Faults on demand.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,25 +68,195 @@ impl Fault {
     }
 }
 
+/// Every fault by the name that a person gives it.
+const NAMES: [(&str, Fault); 12] = [
+    ("already-expired", Fault::AlreadyExpired),
+    ("expires-too-late", Fault::ExpiresTooLate),
+    ("garbage", Fault::Garbage),
+    ("hang", Fault::Hang),
+    ("other-account", Fault::OtherAccount),
+    ("other-role", Fault::OtherRole),
+    ("other-session-name", Fault::OtherSessionName),
+    ("reset", Fault::Reset),
+    ("server-error", Fault::ServerError),
+    ("throttle", Fault::Throttle),
+    ("truncated-xml", Fault::TruncatedXml),
+    ("unavailable", Fault::Unavailable),
+];
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Delay(by) = self {
+            return write!(f, "delay={}ms", by.as_millis());
+        }
+        let name = NAMES.iter().find(|(_, fault)| fault == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((_, fault)) = NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(*fault);
+        }
+        if let Some(by) = text.strip_prefix("delay=") {
+            return duration(by)
+                .map(Self::Delay)
+                .ok_or_else(|| format!("`{by}` is no delay: write 250ms or 2s, an hour at most"));
+        }
+        let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
+        Err(format!(
+            "`{text}` is no fault: there are delay=TIME, {}",
+            names.join(", ")
+        ))
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (text.strip_suffix('s')?, 1000),
+    };
+    let millis = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    (millis <= 3_600_000).then(|| Duration::from_millis(millis))
+}
+
+/// A fault, the operation it meets, and how often: `AssumeRole:throttle:3`, `*:delay=250ms`, `GetObject:reset:always`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PlannedFault {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// The name of an operation, or `*` for any.
+    pub operation: String,
+    /// How many calls it meets; `None` is every one from now on.
+    pub times: Option<usize>,
+}
+
+impl FromStr for PlannedFault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(':');
+        let (operation, fault, times) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let named = operation == "*"
+            || (!operation.is_empty() && operation.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let (true, Some(fault), None) = (named, fault, parts.next()) else {
+            return Err(format!(
+                "`{text}` is no planned fault: write OPERATION:FAULT[:TIMES], as in AssumeRole:throttle:3"
+            ));
+        };
+        let times = match times {
+            None => Some(1),
+            Some("always") => None,
+            Some(times) => Some(
+                times
+                    .parse()
+                    .ok()
+                    .filter(|times| *times > 0)
+                    .ok_or_else(|| format!("`{times}` is not how often: a number from 1, or `always`"))?,
+            ),
+        };
+        Ok(Self {
+            fault: fault.parse()?,
+            operation: operation.to_owned(),
+            times,
+        })
+    }
+}
+
 /// The faults still to come.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<Vec<(Fault, String, usize)>>);
+pub(crate) struct Faults(Mutex<Vec<PlannedFault>>);
 
 impl Faults {
-    pub(crate) fn inject(&self, fault: Fault, operation: &str, times: usize) {
-        let mut planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        planned.push((fault, operation.to_owned(), times));
+    pub(crate) fn plan(&self, fault: PlannedFault) {
+        self.planned().push(fault);
     }
 
-    /// The fault of this call, in the order they were injected; `*` is any operation.
+    pub(crate) fn clear(&self) {
+        self.planned().clear();
+    }
+
+    pub(crate) fn all(&self) -> Vec<PlannedFault> {
+        self.planned().clone()
+    }
+
+    /// The fault of this call, in the order they were planned.
     pub(crate) fn take(&self, operation: &str) -> Option<Fault> {
-        let mut planned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = planned
-            .iter_mut()
-            .find(|(_, wanted, times)| *times > 0 && (wanted == operation || wanted == "*"))?;
-        next.2 -= 1;
-        let fault = next.0;
-        planned.retain(|(_, _, times)| *times > 0);
+        let mut planned = self.planned();
+        let at = planned
+            .iter()
+            .position(|plan| plan.operation == "*" || plan.operation.eq_ignore_ascii_case(operation))?;
+        let plan = planned.get_mut(at)?;
+        let fault = plan.fault;
+        if let Some(times) = &mut plan.times {
+            *times -= 1;
+            if *times == 0 {
+                planned.remove(at);
+            }
+        }
         Some(fault)
+    }
+
+    fn planned(&self) -> std::sync::MutexGuard<'_, Vec<PlannedFault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_planned_in_words() {
+        for (name, fault) in NAMES {
+            assert_eq!(name.parse::<Fault>().unwrap(), fault);
+            assert_eq!(fault.to_string(), name);
+        }
+        let plan = |text: &str| text.parse::<PlannedFault>();
+        for (text, operation, fault, times) in [
+            ("AssumeRole:throttle:3", "AssumeRole", Fault::Throttle, Some(3)),
+            ("*:delay=2s", "*", Fault::Delay(Duration::from_secs(2)), Some(1)),
+            ("GetObject:reset:always", "GetObject", Fault::Reset, None),
+        ] {
+            let planned = plan(text).unwrap();
+            assert_eq!(
+                (planned.operation.as_str(), planned.fault, planned.times),
+                (operation, fault, times)
+            );
+        }
+        for (text, word) in [
+            ("", "OPERATION"),
+            ("throttle", "OPERATION"),
+            ("a:b:c:d", "OPERATION"),
+            ("AssumeRole:explode", "other-role"),
+            ("AssumeRole:delay=2", "250ms"),
+            ("AssumeRole:delay=99999999999999999999s", "250ms"),
+            ("AssumeRole:throttle:0", "always"),
+            ("AssumeRole:throttle:-1", "always"),
+        ] {
+            let sentence = plan(text).unwrap_err().to_string();
+            assert!(sentence.contains(word), "{text}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn each_call_meets_the_first_fault_planned_for_it() {
+        let faults = Faults::default();
+        for text in ["AssumeRole:throttle:2", "*:reset", "GetObject:hang:always"] {
+            faults.plan(text.parse().unwrap());
+        }
+        let met = |operation| faults.take(operation);
+        assert_eq!(met("assumerole"), Some(Fault::Throttle));
+        assert_eq!(met("GetObject"), Some(Fault::Reset));
+        assert_eq!(met("GetObject"), Some(Fault::Hang));
+        assert_eq!(met("AssumeRole"), Some(Fault::Throttle));
+        assert_eq!(met("AssumeRole"), None);
+        assert_eq!(met("GetObject"), Some(Fault::Hang));
+        assert_eq!(faults.all().len(), 1);
+        faults.clear();
+        assert_eq!(met("GetObject"), None);
     }
 }

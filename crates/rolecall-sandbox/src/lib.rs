@@ -23,6 +23,7 @@ mod calls;
 pub mod client;
 mod clock;
 mod control;
+mod explain;
 mod faults;
 mod iam;
 mod ids;
@@ -48,18 +49,30 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use calls::{Call, Decided};
-pub use faults::Fault;
+pub use faults::{Fault, PlannedFault};
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
 pub use world::{Account, Role, User, World};
 
 /// How a sandbox is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     world: World,
     session_seconds: Option<u64>,
     port: u16,
+    skew_seconds: i64,
+    faults: Vec<PlannedFault>,
+    observer: Option<calls::Observer>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("session_seconds", &self.session_seconds)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Builder {
@@ -68,6 +81,9 @@ impl Default for Builder {
             world: World::article(),
             session_seconds: None,
             port: 0,
+            skew_seconds: 0,
+            faults: Vec::new(),
+            observer: None,
         }
     }
 }
@@ -92,6 +108,24 @@ impl Builder {
         self
     }
 
+    /// A fault that waits for its calls from the start.
+    pub fn fault(mut self, planned: PlannedFault) -> Self {
+        self.faults.push(planned);
+        self
+    }
+
+    /// The server's clocks run this many seconds ahead of the machine's (behind, where negative).
+    pub fn skew(mut self, seconds: i64) -> Self {
+        self.skew_seconds = seconds;
+        self
+    }
+
+    /// Tells `observer` of every call as soon as it is decided, on the sandbox's own thread: `rolecall sandbox --explain`.
+    pub fn observe(mut self, observer: impl Fn(&Call) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -111,11 +145,15 @@ impl Builder {
             clock: clock::Clock::default(),
             state: Mutex::new(self.world.build(&recorder)?),
             recorder,
-            log: calls::Log::default(),
+            log: calls::Log::new(self.observer),
             faults: faults::Faults::default(),
             session_seconds: self.session_seconds,
             endpoint: endpoint.clone(),
         });
+        shared.clock.set_skew(self.skew_seconds);
+        for planned in self.faults {
+            shared.faults.plan(planned);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -298,33 +336,19 @@ impl Sandbox {
 
     /// The next `times` calls of `operation` (`*` is any) meet `fault`.
     pub fn inject(&self, fault: Fault, operation: &str, times: usize) {
-        self.shared.faults.inject(fault, operation, times);
+        if times > 0 {
+            self.shared.faults.plan(PlannedFault {
+                fault,
+                operation: operation.to_owned(),
+                times: Some(times),
+            });
+        }
     }
 
     /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an
     /// inline policy on `aws:TokenIssueTime`. Whether there is such a role.
     pub fn revoke_sessions(&self, role_arn: &str) -> bool {
-        let before = clock::iso8601(self.now() + Duration::from_secs(1));
-        let text = format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "RevokeOlderSessions", "Effect": "Deny",
-                "Action": "*", "Resource": "*",
-                "Condition": {{"DateLessThan": {{"aws:TokenIssueTime": "{before}"}}}}}}]}}"#
-        );
-        let Ok(policy) = state::Policy::parse(&text) else {
-            return false;
-        };
-        let mut state = self.shared.state();
-        for (id, account) in &mut state.accounts {
-            for role in account.roles.values_mut() {
-                if role.named.arn(*id, "role") == role_arn {
-                    role.named
-                        .inline
-                        .insert("AWSRevokeOlderSessions".to_owned(), policy);
-                    return true;
-                }
-            }
-        }
-        false
+        self.shared.state().revoke_sessions(role_arn, self.now())
     }
 }
 

@@ -8,9 +8,10 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use rolecall::AccountId;
 use rolecall::policy::{PolicySource, Principal};
+use rolecall::{AccountId, RoleArn};
 
 use crate::clock;
 use crate::ids;
@@ -231,5 +232,31 @@ impl State {
         });
         let attached = named.attached.iter();
         inline.chain(attached.filter_map(move |arn| self.managed_source(account, arn)))
+    }
+
+    /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an
+    /// inline policy on `aws:TokenIssueTime` ("Revoke IAM role temporary security credentials"). Whether there is such a
+    /// role.
+    pub(crate) fn revoke_sessions(&mut self, role_arn: &str, now: SystemTime) -> bool {
+        let before = clock::iso8601(now + Duration::from_secs(1));
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Sid": "RevokeOlderSessions", "Effect": "Deny",
+                "Action": "*", "Resource": "*",
+                "Condition": {{"DateLessThan": {{"aws:TokenIssueTime": "{before}"}}}}}}]}}"#
+        );
+        let (Ok(policy), Ok(arn)) = (Policy::identity(&text), role_arn.parse::<RoleArn>()) else {
+            return false;
+        };
+        let role = self
+            .accounts
+            .get_mut(&arn.account())
+            .and_then(|account| account.roles.get_mut(arn.name()))
+            .filter(|role| role.named.arn(arn.account(), "role") == role_arn);
+        let revoked = role.map(|role| {
+            role.named
+                .inline
+                .insert("AWSRevokeOlderSessions".to_owned(), policy)
+        });
+        revoked.is_some()
     }
 }

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod common;
+mod control;
 mod decisions;
 mod logs;
 mod setup;
