@@ -1,12 +1,14 @@
 //! The arguments. No flag ever takes a secret.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use rolecall::export::shell::{Format, Shell};
 use rolecall::parameters::{ExternalId, SessionDuration, SessionName, SessionPolicy};
 use rolecall::{Error, Host, Invalid, PolicyArn, Region, Request};
+use rolecall_sandbox::PlannedFault;
 
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
 ///
@@ -181,6 +183,23 @@ pub(crate) struct SandboxArgs {
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=43_200))]
     pub(crate) session_seconds: Option<u64>,
+    /// Say of every request who decided and by which statement, on stderr or in a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub(crate) explain: Option<Option<PathBuf>>,
+    /// Let calls go wrong: OPERATION:FAULT[:TIMES], as in AssumeRole:throttle:3 (may be repeated)
+    #[arg(
+        long,
+        value_name = "FAULT",
+        long_help = "Let calls go wrong, as OPERATION:FAULT[:TIMES]; may be repeated.\n\nOPERATION is as AWS calls it, or `*`; \
+                     TIMES is a number or `always` [default: 1].\nFAULT is throttle, server-error, unavailable, hang, reset, \
+                     truncated-xml, garbage, other-role, other-account, other-session-name, already-expired, \
+                     expires-too-late, or delay=TIME (250ms, 2s)."
+    )]
+    pub(crate) fault: Vec<PlannedFault>,
+    /// Run the sandbox's clocks ahead of this machine's by so many seconds (behind, where negative)
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-315_360_000..=315_360_000))]
+    pub(crate) skew: i64,
     /// The port on 127.0.0.1 [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub(crate) port: u16,

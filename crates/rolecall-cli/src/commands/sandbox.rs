@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use rolecall::{Error, ErrorKind, Host};
-use rolecall_sandbox::{Sandbox, World};
+use rolecall_sandbox::{Builder, Sandbox, World};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::child::{self, Signals};
@@ -24,7 +24,13 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
     if let Some(seconds) = args.session_seconds {
         builder = builder.session_seconds(seconds);
     }
-    let sandbox = builder.start().map_err(|error| {
+    if let Some(to) = &args.explain {
+        builder = explained(builder, to.as_deref())?;
+    }
+    for planned in &args.fault {
+        builder = builder.fault(planned.clone());
+    }
+    let sandbox = builder.skew(args.skew).start().map_err(|error| {
         Error::config(format!("the sandbox cannot start: {error}"))
             .with_hint("The port may be in use: --port 0 takes any free one.")
     })?;
@@ -38,6 +44,24 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
     };
     super::block_on(until_ended(&ready))?;
     Ok(Ended::WELL)
+}
+
+/// Lets the sandbox say of every request who decided it: on stderr, or in a file that is added to.
+fn explained(builder: Builder, to: Option<&Path>) -> Result<Builder, Error> {
+    let Some(path) = to else {
+        return Ok(builder.observe(|call| {
+            let _ = std::io::stderr().lock().write_all(call.explain().as_bytes());
+        }));
+    };
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| Error::config(format!("cannot write to `{}`: {error}", path.display())))?;
+    Ok(builder.observe(move |call| {
+        // One write a call, so that a reader never sees half of one.
+        let _ = (&file).write_all(call.explain().as_bytes());
+    }))
 }
 
 fn how_to_reach(sandbox: &Sandbox) -> String {
