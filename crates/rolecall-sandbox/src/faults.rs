@@ -32,7 +32,8 @@ pub enum Fault {
     Reset,
     /// 500 `InternalFailure`.
     ServerError,
-    /// 400 `Throttling`, as AWS sends it (S3: 503 `SlowDown`).
+    /// As each service sends it: 400 `Throttling` (S3: 503 `SlowDown`, SNS: 429 `Throttled`, Identity Center and
+    /// Organizations: `TooManyRequestsException`).
     Throttle,
     /// A good answer, cut in half.
     TruncatedXml,
@@ -46,6 +47,18 @@ impl Fault {
         match (self, service) {
             (Self::Throttle, Service::S3) => {
                 Some(Refusal::new(503, "SlowDown", "Please reduce your request rate."))
+            }
+            (Self::Throttle, Service::Sns) => Some(Refusal::new(429, "Throttled", "Rate exceeded")),
+            (Self::Throttle, Service::Oidc) => Some(
+                Refusal::new(400, "SlowDownException", "Rate exceeded")
+                    .with("error", "slow_down")
+                    .with("error_description", "Rate exceeded"),
+            ),
+            (Self::Throttle, Service::Sso) => {
+                Some(Refusal::new(429, "TooManyRequestsException", "Rate exceeded"))
+            }
+            (Self::Throttle, Service::Organizations) => {
+                Some(Refusal::new(400, "TooManyRequestsException", "Rate exceeded"))
             }
             (Self::Throttle, _) => Some(Refusal::new(400, "Throttling", "Rate exceeded")),
             (Self::ServerError, Service::S3) => Some(Refusal::new(
