@@ -6,11 +6,12 @@
 //! elements reference"); where a rule is not obvious, its place says which page has it.
 
 mod condition;
+mod context;
 mod document;
 mod evaluate;
 mod matching;
 
-pub use condition::Context;
+pub use context::Context;
 pub use document::{Document, Effect, PrincipalClause, Statement, Version};
 pub use evaluate::{
     Decision, Matched, Policies, PolicyKind, PolicySource, Principal, Request, Verdict, evaluate,

@@ -4,7 +4,7 @@
 //! from the identity's policies, from the resource's policy, or across accounts from both ("Policy evaluation logic",
 //! "Cross-account policy evaluation logic").
 
-use super::condition::Context;
+use super::context::Context;
 use super::document::{Document, Effect, PrincipalClause, Set, Statement};
 use super::matching::{action_matches, resource_matches_in};
 use crate::arn::AccountId;
