@@ -162,7 +162,7 @@ const AWS_MANAGED: [(&str, &str); 2] = [
     (
         "arn:aws:iam::aws:policy/ReadOnlyAccess",
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"*","Action":[
-            "iam:Get*","iam:List*","s3:Get*","s3:List*","sns:Get*","sns:List*","sts:Get*","*:Describe*"]}]}"#,
+            "iam:Get*","iam:List*","s3:Get*","s3:List*","sns:Get*","sns:List*","sts:Get*","organizations:Describe*"]}]}"#,
     ),
 ];
 
