@@ -86,6 +86,7 @@ pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &
                     .map(|(name, document)| PolicySource { name, document })
                     .collect()
             }),
+        service_control: None,
         resource: None,
         trust: wish.trust.map(|policy| PolicySource {
             name: "AssumeRolePolicyDocument",
