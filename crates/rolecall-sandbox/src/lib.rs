@@ -34,6 +34,7 @@ mod sigv4;
 mod sns;
 mod state;
 mod sts;
+mod validate;
 mod world;
 
 use std::convert::Infallible;
