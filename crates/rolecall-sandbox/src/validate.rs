@@ -21,11 +21,11 @@ pub(crate) const NAME: Pattern = (|c| is_word(c) || "+=,.@-".contains(c), r"[\w+
 pub(crate) const EXTERNAL_ID: Pattern = (|c| is_word(c) || "+=,.@:/-".contains(c), r"[\w+=,.@:\/-]*");
 const SERIAL: Pattern = (|c| is_word(c) || "+=/:,.@-".contains(c), r"[\w+=/:,.@-]*");
 const CODE: Pattern = (|c| c.is_ascii_digit(), r"[\d]*");
-const DOCUMENT: Pattern = (
+pub(crate) const DOCUMENT: Pattern = (
     |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'),
     r"[\u0009\u000A\u000D\u0020-\u00FF]+",
 );
-const ANY: Pattern = (
+pub(crate) const ANY: Pattern = (
     |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}'),
     r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
 );
@@ -57,7 +57,15 @@ impl<'a> Checks<'a> {
         Some(value)
     }
 
-    fn check(&mut self, value: &str, member: &str, shortest: usize, longest: usize, pattern: Pattern) {
+    /// Holds a value to its limits, whatever parameter it came from.
+    pub(crate) fn check(
+        &mut self,
+        value: &str,
+        member: &str,
+        shortest: usize,
+        longest: usize,
+        pattern: Pattern,
+    ) {
         let length = value.chars().count();
         if length < shortest {
             let constraint = format!("Member must have length greater than or equal to {shortest}");
@@ -82,10 +90,7 @@ impl<'a> Checks<'a> {
         pattern: Pattern,
     ) -> &'a str {
         self.text(name, shortest, longest, pattern).unwrap_or_else(|| {
-            self.wrong.push(format!(
-                "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                lower_first(name)
-            ));
+            self.missing(&lower_first(name));
             ""
         })
     }
@@ -119,6 +124,28 @@ impl<'a> Checks<'a> {
     pub(crate) fn mfa(&mut self) {
         self.text("SerialNumber", 9, 256, SERIAL);
         self.text("TokenCode", 6, 6, CODE);
+    }
+
+    /// One of the values of an enumeration.
+    pub(crate) fn choice(&mut self, name: &str, choices: &[&str]) -> Option<&'a str> {
+        let value = self.params.find(name)?;
+        self.choose(value, &lower_first(name), choices);
+        Some(value)
+    }
+
+    /// Holds a value to an enumeration, whatever parameter it came from.
+    pub(crate) fn choose(&mut self, value: &str, member: &str, choices: &[&str]) {
+        if !choices.contains(&value) {
+            let constraint = format!("Member must satisfy enum value set: [{}]", choices.join(", "));
+            self.fail(value, member, &constraint);
+        }
+    }
+
+    /// A parameter that must be there and is not.
+    pub(crate) fn missing(&mut self, member: &str) {
+        self.wrong.push(format!(
+            "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ));
     }
 
     /// At most `most` members of a list.
