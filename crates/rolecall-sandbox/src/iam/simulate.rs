@@ -7,8 +7,6 @@ mod template;
 mod weigh;
 mod world;
 
-use rolecall::policy::Document;
-
 use super::{Answered, Iam, Input, page::Page};
 use crate::api::Refusal;
 use crate::state::State;
@@ -78,13 +76,11 @@ impl Asked<'_> {
 
     /// Only what is on the page is weighed.
     fn results(&self, world: &World) -> Answered {
-        const EVERYTHING: &str = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-        let everything: Document = EVERYTHING.parse().map_err(|error| invalid(format!("{error}")))?;
         let numbered = self.actions.iter().enumerate();
         self.page.list(
             "EvaluationResults",
             numbered.map(|(number, action)| (format!("{number:04}"), *action)),
-            |action| weigh::result(world, action, &self.resources, &everything),
+            |action| weigh::result(world, action, &self.resources),
         )
     }
 }

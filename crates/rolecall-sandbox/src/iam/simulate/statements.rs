@@ -1,29 +1,18 @@
-//! A policy taken apart into its statements, so that each can be asked alone whether it matches, and shown where it stands.
+//! The policies of a simulation, and where their statements stand.
 
-use std::collections::BTreeSet;
-
-use rolecall::policy::{Document, Version};
-use serde_json::Value;
+use rolecall::policy::Document;
 
 /// A policy of a simulation.
 pub(super) struct Source {
+    /// What it is called between the evaluator and here, unlike any other.
+    pub(super) key: String,
     /// What answers call it.
     pub(super) id: String,
     /// `SourcePolicyType`.
     pub(super) kind: &'static str,
     pub(super) document: Document,
-    pub(super) statements: Vec<Part>,
-}
-
-/// One statement, alone in a policy of its own.
-pub(super) struct Part {
-    pub(super) alone: Document,
-    /// The same without conditions and with `*` for its variables: whether it is about a request at all.
-    pub(super) bare: Document,
-    /// The condition keys it needs, in conditions and in variables.
-    pub(super) keys: BTreeSet<String>,
-    pub(super) start: Position,
-    pub(super) end: Position,
+    /// Where each statement begins and ends.
+    pub(super) spans: Vec<(Position, Position)>,
 }
 
 /// Where something stands, from 1.
@@ -35,95 +24,20 @@ pub(super) struct Position {
 
 impl Source {
     pub(super) fn new(id: String, kind: &'static str, text: &str, document: Document) -> Self {
+        let offsets = offsets(text).into_iter();
+        let spans = offsets.map(|(start, end)| (position(text, start), position(text, end)));
         Self {
+            key: String::new(),
             id,
             kind,
-            statements: parts(text, &document),
+            spans: spans.collect(),
             document,
         }
     }
 }
 
-fn parts(text: &str, document: &Document) -> Vec<Part> {
-    let spans = spans(text);
-    spans
-        .into_iter()
-        .filter_map(|(start, end)| {
-            let value: Value = serde_json::from_str(text.get(start..end)?).ok()?;
-            let alone = alone(document.version(), &value)?;
-            let mut keys: BTreeSet<String> = alone
-                .statements()
-                .iter()
-                .flat_map(|statement| statement.condition_keys().map(str::to_owned))
-                .collect();
-            if document.version() == Version::V2012 {
-                keys.extend(variables(&value.to_string()));
-            }
-            Some(Part {
-                // Where the more general words are none that IAM takes, the statement's own have to do.
-                bare: bare(document.version(), value).unwrap_or_else(|| alone.clone()),
-                alone,
-                keys,
-                start: position(text, start),
-                end: position(text, end),
-            })
-        })
-        .collect()
-}
-
-fn alone(version: Version, statement: &Value) -> Option<Document> {
-    let version = match version {
-        Version::V2008 => "2008-10-17",
-        Version::V2012 => "2012-10-17",
-    };
-    serde_json::json!({"Version": version, "Statement": statement})
-        .to_string()
-        .parse()
-        .ok()
-}
-
-fn bare(version: Version, mut statement: Value) -> Option<Document> {
-    let object = statement.as_object_mut()?;
-    object.remove("Condition");
-    for element in ["Resource", "NotResource"] {
-        match object.get_mut(element).filter(|_| version == Version::V2012) {
-            Some(Value::Array(list)) => list.iter_mut().for_each(generalise),
-            Some(single) => generalise(single),
-            None => {}
-        }
-    }
-    alone(version, &statement)
-}
-
-/// `arn:aws:s3:::bucket/${aws:username}` as `arn:aws:s3:::bucket/*`.
-fn generalise(resource: &mut Value) {
-    let Some(text) = resource.as_str() else { return };
-    let mut general = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        general.push_str(before);
-        let Some((_, after)) = after.split_once('}') else {
-            rest = after;
-            break;
-        };
-        general.push('*');
-        rest = after;
-    }
-    general.push_str(rest);
-    *resource = Value::String(general);
-}
-
-/// The keys of the variables in a text. One with a default value is not missed.
-fn variables(text: &str) -> impl Iterator<Item = String> {
-    text.split("${").skip(1).filter_map(|rest| {
-        let name = rest.split_once('}')?.0.trim();
-        let special = matches!(name, "*" | "?" | "$") || name.contains(',');
-        (!special && !name.is_empty()).then(|| name.to_owned())
-    })
-}
-
 /// From just behind what comes before each statement to just behind its own end. The text is JSON that was read before.
-fn spans(text: &str) -> Vec<(usize, usize)> {
+fn offsets(text: &str) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
     let mut depth = 0_usize;
     let mut key = None;
@@ -197,9 +111,8 @@ mod tests {
         let text = "{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Effect\": \"Allow\",\n            \
                     \"Action\": \"codecommit:ListRepositories\",\n            \"Resource\": \"*\",\n            \"Sid\": \"a\"\n        }\n    ]\n}";
         let source = source(text);
-        let part = &source.statements[0];
-        assert_eq!((part.start.line, part.start.column), (3, 19));
-        assert_eq!((part.end.line, part.end.column), (9, 10));
+        let place = |line, column| Position { line, column };
+        assert_eq!(source.spans, [(place(3, 19), place(9, 10))]);
     }
 
     #[test]
@@ -219,20 +132,7 @@ mod tests {
             (format!(r#"{{"St\u0061tement":[{one}]}}"#), 1),
             (r#"{"Statement":[],"Version":"2012-10-17"}"#.to_owned(), 0),
         ] {
-            assert_eq!(source(&text).statements.len(), count, "{text}");
+            assert_eq!(source(&text).spans.len(), count, "{text}");
         }
-    }
-
-    #[test]
-    fn keys_come_from_conditions_and_variables() {
-        let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}/${*}",
-            "Condition":{"StringEquals":{"aws:SourceIp":"${aws:userid, 'x'}"}}}}"#;
-        let source = source(text);
-        let part = &source.statements[0];
-        assert_eq!(Vec::from_iter(&part.keys), ["aws:SourceIp", "aws:username"]);
-        assert_eq!(
-            part.bare.statements()[0].resources().unwrap(),
-            ["arn:aws:s3:::b/*/*"]
-        );
     }
 }

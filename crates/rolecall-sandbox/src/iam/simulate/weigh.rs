@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall::AccountId;
-use rolecall::policy::{Context, Document, Effect, Policies, PolicySource, Request, Verdict, evaluate};
+use rolecall::policy::{
+    Layer, Matched, Outcome, Policies, PolicyKind, Request, Verdict, evaluate, layers, missing_keys,
+};
 
 use super::super::page::members;
-use super::statements::{Part, Source};
+use super::statements::{Position, Source};
 use super::world::World;
 use crate::api::escaped;
 
-/// The outcomes, from the least to the most restrictive.
+/// The decisions, from the least to the most restrictive.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Outcome {
+enum Ruling {
     Allowed,
     ImplicitDeny,
     ExplicitDeny,
 }
 
-impl Outcome {
+impl Ruling {
     fn word(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -34,223 +35,133 @@ impl Outcome {
             Verdict::ImplicitDeny(_) => Self::ImplicitDeny,
         }
     }
+
+    /// What one kind of policy alone comes to.
+    fn said(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Allowed(_) => Self::Allowed,
+            Outcome::Denied(_) => Self::ExplicitDeny,
+            _ => Self::ImplicitDeny,
+        }
+    }
 }
+
+/// A statement, by its policy and its place in it.
+type Place<'w> = (&'w Source, usize);
 
 /// What one action on one resource comes to.
 struct Weighed<'w> {
-    outcome: Outcome,
-    matched: Vec<(&'w Source, &'w Part)>,
-    missing: BTreeSet<&'w str>,
+    ruling: Ruling,
+    matched: Vec<Place<'w>>,
+    missing: BTreeSet<String>,
     by_organizations: Option<bool>,
     by_boundary: Option<bool>,
     /// What each kind of policy says, across accounts.
-    details: Option<BTreeMap<&'static str, Outcome>>,
+    details: Option<BTreeMap<&'static str, Ruling>>,
 }
 
-struct Case<'w> {
-    world: &'w World,
-    action: &'w str,
-    resource: &'w str,
-    owner: AccountId,
-    context: Context,
-}
-
-fn source_of(source: &Source) -> PolicySource<'_> {
-    PolicySource {
-        name: &source.id,
-        document: &source.document,
+fn weigh<'w>(world: &'w World, action: &str, resource: &str) -> Weighed<'w> {
+    let owner = resource
+        .split(':')
+        .nth(4)
+        .and_then(|account| account.parse().ok());
+    let owner = owner.unwrap_or(world.owner);
+    let mut context = world.context.clone();
+    if context.values("aws:ResourceAccount").is_none() && resource != "*" {
+        context.set("aws:ResourceAccount", owner.as_str());
     }
-}
-
-impl<'w> Case<'w> {
-    fn new(world: &'w World, action: &'w str, resource: &'w str) -> Self {
-        let owner = resource
-            .split(':')
-            .nth(4)
-            .and_then(|account| account.parse().ok());
-        let mut context = world.context.clone();
-        let owner = owner.unwrap_or(world.owner);
-        if context.values("aws:ResourceAccount").is_none() && resource != "*" {
-            context.set("aws:ResourceAccount", owner.as_str());
-        }
-        Self {
-            world,
-            action,
-            resource,
-            owner,
-            context,
-        }
-    }
-
-    fn verdict(&self, owner: AccountId, policies: &Policies<'_>) -> Verdict {
-        let request = Request {
-            principal: &self.world.principal,
-            action: self.action,
-            resource: self.resource,
-            resource_account: owner,
-            context: &self.context,
-        };
-        evaluate(&request, policies).verdict().clone()
-    }
-
-    /// What these alone say, as if they were the caller's own.
-    fn by_identity(&self, documents: &[&Document]) -> Outcome {
-        let identity = documents
-            .iter()
-            .map(|document| PolicySource { name: "", document });
-        Outcome::of(&self.verdict(
-            self.world.principal.account(),
-            &Policies {
-                identity: identity.collect(),
-                ..Policies::default()
-            },
-        ))
-    }
-
-    /// What a resource's policy alone says to the caller. Asked as if from abroad, where it has to speak, and with a
-    /// caller who lacks nothing else.
-    fn by_resource(&self, document: &Document, everything: &Document) -> Outcome {
-        let abroad = ["000000000000", "999999999999"]
-            .into_iter()
-            .filter_map(|account| account.parse().ok())
-            .find(|account| *account != self.world.principal.account());
-        Outcome::of(&self.verdict(
-            abroad.unwrap_or(self.owner),
-            &Policies {
-                identity: vec![PolicySource {
-                    name: "",
-                    document: everything,
-                }],
-                resource: Some(PolicySource { name: "", document }),
-                ..Policies::default()
-            },
-        ))
-    }
-
-    /// Every level has to allow ("How SCPs work"); the most restrictive level is what they come to.
-    fn by_organizations(&self) -> Option<Outcome> {
-        let levels = self.world.service_control.as_ref()?;
-        let level = |level: &Vec<Document>| self.by_identity(&level.iter().collect::<Vec<_>>());
-        Some(levels.iter().map(level).max().unwrap_or(Outcome::Allowed))
-    }
-
-    /// The statements that say so, each with the policy it stands in; and the keys that relevant ones miss.
-    fn statements(&self, everything: &Document) -> (Vec<(&'w Source, &'w Part, Effect)>, BTreeSet<&'w str>) {
-        let (mut matched, mut missing) = (Vec::new(), BTreeSet::new());
-        let identity = self.world.identity.iter().map(|source| (source, false));
-        let resource = self.world.resource.iter().map(|source| (source, true));
-        for (source, of_resource) in identity.chain(resource) {
-            for part in &source.statements {
-                let says = |document: &Document| {
-                    if of_resource {
-                        self.by_resource(document, everything)
-                    } else {
-                        self.by_identity(&[document])
-                    }
-                };
-                if says(&part.bare) == Outcome::ImplicitDeny {
-                    continue;
-                }
-                let unknown = |key: &&String| self.context.values(key).is_none();
-                missing.extend(part.keys.iter().filter(unknown).map(String::as_str));
-                match says(&part.alone) {
-                    Outcome::Allowed => matched.push((source, part, Effect::Allow)),
-                    Outcome::ExplicitDeny => matched.push((source, part, Effect::Deny)),
-                    Outcome::ImplicitDeny => {}
-                }
-            }
-        }
-        (matched, missing)
-    }
-
-    fn weigh(&self, everything: &Document) -> Weighed<'w> {
-        let world = self.world;
+    let request = Request {
+        principal: &world.principal,
+        action,
+        resource,
         // The simulator does not look up what a resource's own policy says: where none is given, the caller's decide.
-        let owner = match world.resource {
-            Some(_) => self.owner,
-            None => world.principal.account(),
-        };
-        let mut outcome = Outcome::of(&self.verdict(
-            owner,
-            &Policies {
-                identity: world.identity.iter().map(source_of).collect(),
-                boundary: world.boundary.as_ref().map(source_of),
-                resource: world.resource.as_ref().map(source_of),
-                ..Policies::default()
-            },
-        ));
-        let organizations = self.by_organizations();
-        outcome = outcome.max(organizations.unwrap_or(Outcome::Allowed));
-        let boundary = world
-            .boundary
-            .as_ref()
-            .map(|source| self.by_identity(&[&source.document]));
-        let (matched, missing) = self.statements(everything);
-        let effect = match outcome {
-            Outcome::Allowed => Some(Effect::Allow),
-            Outcome::ExplicitDeny => Some(Effect::Deny),
-            Outcome::ImplicitDeny => None,
-        };
-        let abroad =
-            owner != world.principal.account() && organizations.is_none_or(|it| it == Outcome::Allowed);
-        Weighed {
-            outcome,
-            matched: matched
-                .into_iter()
-                .filter(|(_, _, says)| Some(*says) == effect)
-                .map(|(source, part, _)| (source, part))
-                .collect(),
-            missing,
-            by_organizations: organizations.map(|outcome| outcome == Outcome::Allowed),
-            by_boundary: boundary.map(|outcome| outcome == Outcome::Allowed),
-            details: abroad.then(|| self.details(boundary, everything)),
-        }
+        resource_account: match world.resource {
+            Some(_) => owner,
+            None => world.account,
+        },
+        context: &context,
+    };
+    let policies = world.policies();
+    let ruling = Ruling::of(evaluate(&request, &policies).verdict());
+    let said = layers(&request, &policies);
+    let of_kind = |kind: PolicyKind| said.iter().filter(move |layer| layer.kind == kind);
+    let alone = |kind: PolicyKind| of_kind(kind).map(|layer| Ruling::said(&layer.outcome)).max();
+    let by_organizations = world.service_control.as_ref();
+    let by_organizations = by_organizations
+        .map(|_| alone(PolicyKind::ServiceControl).is_none_or(|ruling| ruling == Ruling::Allowed));
+    let abroad = request.resource_account != world.account && by_organizations != Some(false);
+    let details = abroad.then(|| {
+        let kinds = [
+            ("IAM Policy", PolicyKind::Identity),
+            ("Permissions Boundary Policy", PolicyKind::Boundary),
+            ("Resource Policy", PolicyKind::Resource),
+        ];
+        let said = kinds
+            .into_iter()
+            .filter_map(|(word, kind)| Some((word, alone(kind)?)));
+        said.collect()
+    });
+    // The keys of boundaries and of service control policies are not among those that are told.
+    let told = Policies {
+        identity: policies.identity.clone(),
+        resource: policies.resource,
+        ..Policies::default()
+    };
+    Weighed {
+        ruling,
+        matched: matched(world, &said, ruling),
+        missing: missing_keys(&request, &told).into_iter().collect(),
+        by_organizations,
+        by_boundary: alone(PolicyKind::Boundary).map(|ruling| ruling == Ruling::Allowed),
+        details,
     }
+}
 
-    fn details(&self, boundary: Option<Outcome>, everything: &Document) -> BTreeMap<&'static str, Outcome> {
-        let identity: Vec<&Document> = self
-            .world
-            .identity
-            .iter()
-            .map(|source| &source.document)
-            .collect();
-        let mut details = BTreeMap::from([("IAM Policy", self.by_identity(&identity))]);
-        if let Some(source) = &self.world.resource {
-            details.insert("Resource Policy", self.by_resource(&source.document, everything));
-        }
-        if let Some(boundary) = boundary {
-            details.insert("Permissions Boundary Policy", boundary);
-        }
-        details
-    }
+/// The statements of identity and resource policies that made the ruling; "this field doesn't include statements from
+/// service control policies", nor from boundaries.
+fn matched<'w>(world: &'w World, said: &[Layer], ruling: Ruling) -> Vec<Place<'w>> {
+    let told = |layer: &&Layer| matches!(layer.kind, PolicyKind::Identity | PolicyKind::Resource);
+    let statements = said
+        .iter()
+        .filter(told)
+        .flat_map(|layer| match (&layer.outcome, ruling) {
+            (Outcome::Allowed(by), Ruling::Allowed) | (Outcome::Denied(by), Ruling::ExplicitDeny) => {
+                by.as_slice()
+            }
+            _ => &[],
+        });
+    let place = |matched: &Matched| Some((world.source(&matched.policy)?, matched.statement));
+    statements.filter_map(place).collect()
 }
 
 /// The result of one action: all resources together, and each by itself where they were named.
-pub(super) fn result(world: &World, action: &str, resources: &[&str], everything: &Document) -> String {
-    let cases: Vec<Case<'_>> = resources
+pub(super) fn result(world: &World, action: &str, resources: &[&str]) -> String {
+    let weighed: Vec<Weighed<'_>> = resources
         .iter()
-        .map(|resource| Case::new(world, action, resource))
+        .map(|resource| weigh(world, action, resource))
         .collect();
-    let weighed: Vec<Weighed<'_>> = cases.iter().map(|case| case.weigh(everything)).collect();
-    let outcome = weighed
+    let ruling = weighed
         .iter()
-        .map(|one| one.outcome)
+        .map(|one| one.ruling)
         .max()
-        .unwrap_or(Outcome::ImplicitDeny);
+        .unwrap_or(Ruling::ImplicitDeny);
     // "Only statements that contributed to the reported decision are included", each once.
-    let mut matched: Vec<(&Source, &Part)> = Vec::new();
-    for (source, part) in weighed
+    let mut matched: Vec<Place<'_>> = Vec::new();
+    let contributed = weighed
         .iter()
-        .filter(|one| one.outcome == outcome)
-        .flat_map(|one| &one.matched)
-    {
-        if !matched.iter().any(|(_, other)| std::ptr::eq(*other, *part)) {
-            matched.push((source, part));
+        .filter(|one| one.ruling == ruling)
+        .flat_map(|one| &one.matched);
+    for (source, number) in contributed {
+        if !matched
+            .iter()
+            .any(|(other, known)| std::ptr::eq(*other, *source) && known == number)
+        {
+            matched.push((source, *number));
         }
     }
-    let missing: BTreeSet<&str> = weighed
+    let missing: BTreeSet<String> = weighed
         .iter()
-        .flat_map(|one| one.missing.iter().copied())
+        .flat_map(|one| one.missing.iter().cloned())
         .collect();
     let all = |one: fn(&Weighed<'_>) -> Option<bool>| {
         let mut said = weighed.iter().filter_map(one).peekable();
@@ -270,7 +181,7 @@ pub(super) fn result(world: &World, action: &str, resources: &[&str], everything
          <EvalDecision>{}</EvalDecision>{}{}",
         escaped(action),
         super::template::of(action),
-        outcome.word(),
+        ruling.word(),
         matched_statements(&matched),
         missing_values(&missing),
     );
@@ -287,7 +198,7 @@ pub(super) fn result(world: &World, action: &str, resources: &[&str], everything
             format!(
                 "<EvalResourceName>{}</EvalResourceName><EvalResourceDecision>{}</EvalResourceDecision>{}{}{}{}",
                 escaped(resource),
-                one.outcome.word(),
+                one.ruling.word(),
                 matched_statements(&one.matched),
                 missing_values(&one.missing),
                 decision_details(one.details.as_ref(), true),
@@ -302,24 +213,35 @@ pub(super) fn result(world: &World, action: &str, resources: &[&str], everything
     text
 }
 
-fn matched_statements(matched: &[(&Source, &Part)]) -> String {
-    let matched = matched.iter().map(|(source, part)| {
+fn matched_statements(matched: &[Place<'_>]) -> String {
+    let matched = matched.iter().map(|(source, number)| {
+        let span = source
+            .spans
+            .get(*number)
+            .map_or_else(String::new, |(start, end)| {
+                format!(
+                    "{}{}",
+                    position("StartPosition", *start),
+                    position("EndPosition", *end)
+                )
+            });
         format!(
-            "<SourcePolicyId>{}</SourcePolicyId><SourcePolicyType>{}</SourcePolicyType>\
-             <StartPosition><Line>{}</Line><Column>{}</Column></StartPosition>\
-             <EndPosition><Line>{}</Line><Column>{}</Column></EndPosition>",
+            "<SourcePolicyId>{}</SourcePolicyId><SourcePolicyType>{}</SourcePolicyType>{span}",
             escaped(&source.id),
             source.kind,
-            part.start.line,
-            part.start.column,
-            part.end.line,
-            part.end.column
         )
     });
     format!("<MatchedStatements>{}</MatchedStatements>", members(matched))
 }
 
-fn missing_values(missing: &BTreeSet<&str>) -> String {
+fn position(element: &str, at: Position) -> String {
+    format!(
+        "<{element}><Line>{}</Line><Column>{}</Column></{element}>",
+        at.line, at.column
+    )
+}
+
+fn missing_values(missing: &BTreeSet<String>) -> String {
     let missing = missing.iter().map(|key| escaped(key));
     format!(
         "<MissingContextValues>{}</MissingContextValues>",
@@ -338,7 +260,7 @@ fn boundary_detail(allowed: Option<bool>) -> String {
 
 /// "If the simulation evaluates policies within the same account and includes a resource ARN, then the parameter is
 /// present but the response is empty."
-fn decision_details(details: Option<&BTreeMap<&'static str, Outcome>>, named: bool) -> String {
+fn decision_details(details: Option<&BTreeMap<&'static str, Ruling>>, named: bool) -> String {
     match details {
         Some(details) => {
             let entries: String = details

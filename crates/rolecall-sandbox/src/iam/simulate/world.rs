@@ -1,7 +1,7 @@
 //! What a simulation weighs: whose call it is, under which policies, with which condition keys.
 
 use rolecall::AccountId;
-use rolecall::policy::{Context, Document, PolicySource, Principal};
+use rolecall::policy::{Context, Document, Policies, PolicySource, Principal};
 
 use super::super::{Iam, Input, Kind, no_such};
 use super::exclusions::Exclusions;
@@ -11,6 +11,7 @@ use crate::state::{Named, Policy, State};
 
 /// Everything but the actions and resources.
 pub(super) struct World {
+    pub(super) account: AccountId,
     pub(super) principal: Principal,
     pub(super) identity: Vec<Source>,
     pub(super) boundary: Option<Source>,
@@ -20,6 +21,40 @@ pub(super) struct World {
     /// Service control policies from the root down; `None` outside of organizations.
     pub(super) service_control: Option<Vec<Vec<Document>>>,
     pub(super) context: Context,
+}
+
+impl World {
+    /// All of them, as the evaluator takes them.
+    pub(super) fn policies(&self) -> Policies<'_> {
+        fn source(source: &Source) -> PolicySource<'_> {
+            PolicySource {
+                name: &source.key,
+                document: &source.document,
+            }
+        }
+        fn level(level: &Vec<Document>) -> Vec<PolicySource<'_>> {
+            let unnamed = |document| PolicySource { name: "", document };
+            level.iter().map(unnamed).collect()
+        }
+        Policies {
+            identity: self.identity.iter().map(source).collect(),
+            boundary: self.boundary.as_ref().map(source),
+            resource: self.resource.as_ref().map(source),
+            service_control: self
+                .service_control
+                .as_ref()
+                .map(|levels| levels.iter().map(level).collect()),
+            ..Policies::default()
+        }
+    }
+
+    /// The policy that the evaluator calls so.
+    pub(super) fn source(&self, key: &str) -> Option<&Source> {
+        self.identity
+            .iter()
+            .chain(&self.resource)
+            .find(|source| source.key == key)
+    }
 }
 
 pub(super) fn invalid(message: impl Into<String>) -> Refusal {
@@ -218,12 +253,11 @@ impl Given<'_> {
         let document: Document = text
             .parse()
             .map_err(|error| invalid(format!("ResourcePolicy: {error}")))?;
-        Ok(Some(Source::new(
-            "ResourcePolicy".to_owned(),
-            "resource",
-            text,
-            document,
-        )))
+        let id = "ResourcePolicy".to_owned();
+        Ok(Some(Source {
+            key: id.clone(),
+            ..Source::new(id, "resource", text, document)
+        }))
     }
 
     /// The world of SimulatePrincipalPolicy, where an entity is given, or of SimulateCustomPolicy.
@@ -258,6 +292,9 @@ impl Given<'_> {
                 ));
             }
         };
+        for (number, source) in identity.iter_mut().enumerate() {
+            source.key = number.to_string();
+        }
         let account = caller.map_or(iam.account, |caller| caller.account);
         let mut context = Context::new();
         if let Some(caller) = caller {
@@ -267,6 +304,7 @@ impl Given<'_> {
             context.set_all(key, values.iter().cloned());
         }
         Ok(World {
+            account,
             principal: caller.map_or_else(
                 || Principal::user("aws", account, format!("arn:aws:iam::{account}:user/simulation")),
                 Entity::principal,
