@@ -35,6 +35,7 @@ mod sigv4;
 mod sns;
 mod state;
 mod sts;
+mod validate;
 mod world;
 
 use std::convert::Infallible;

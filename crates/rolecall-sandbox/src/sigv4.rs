@@ -41,6 +41,7 @@ struct Authorization {
 /// A request whose signature is good.
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
+    pub(crate) access_key_id: String,
     pub(crate) region: String,
 }
 
@@ -126,6 +127,7 @@ pub(crate) fn verify(
         .ok_or_else(|| unknown_key(s3))?;
     Ok(Verified {
         caller,
+        access_key_id: authorization.access_key_id,
         region: authorization.region,
     })
 }

@@ -1,7 +1,6 @@
 //! The Security Token Service ("AWS Security Token Service API Reference").
 
 mod assume;
-mod validate;
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::call::Call;
 use crate::clock;
 use crate::service::Service;
 use crate::state::{Actor, Session, State};
-use validate::Checks;
+use crate::validate::Checks;
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let result = match operation {

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use rolecall::policy::{Context, Document};
 use rolecall::{RoleArn, Tag, Tags};
 
-use super::validate::{Checks, EXTERNAL_ID, NAME};
 use super::{credentials, new_session, refuse_mfa};
 use crate::api::{Params, Refusal, escaped};
 use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::faults::Fault;
 use crate::state::{Actor, Caller, Session, State};
+use crate::validate::{Checks, EXTERNAL_ID, NAME};
 
 /// The most that a session signed for by temporary credentials may last ("Role chaining").
 const CHAINED_SECONDS: u32 = 3600;

@@ -1,37 +1,37 @@
-//! The parameter limits of STS, in the words of its own validation.
+//! The parameter limits of the query services, in the words of their own validation.
 //!
 //! The limits are those of the service model the SDKs are generated from; the wording is what the service answers.
 
 use crate::api::{Params, Refusal, lower_first};
 
 /// Collects what is wrong, because STS reports everything at once.
-pub(super) struct Checks<'a> {
+pub(crate) struct Checks<'a> {
     params: &'a Params,
     wrong: Vec<String>,
 }
 
 /// A set of characters and how STS writes it.
-pub(super) type Pattern = (fn(char) -> bool, &'static str);
+pub(crate) type Pattern = (fn(char) -> bool, &'static str);
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-pub(super) const NAME: Pattern = (|c| is_word(c) || "+=,.@-".contains(c), r"[\w+=,.@-]*");
-pub(super) const EXTERNAL_ID: Pattern = (|c| is_word(c) || "+=,.@:/-".contains(c), r"[\w+=,.@:\/-]*");
+pub(crate) const NAME: Pattern = (|c| is_word(c) || "+=,.@-".contains(c), r"[\w+=,.@-]*");
+pub(crate) const EXTERNAL_ID: Pattern = (|c| is_word(c) || "+=,.@:/-".contains(c), r"[\w+=,.@:\/-]*");
 const SERIAL: Pattern = (|c| is_word(c) || "+=/:,.@-".contains(c), r"[\w+=/:,.@-]*");
 const CODE: Pattern = (|c| c.is_ascii_digit(), r"[\d]*");
-const DOCUMENT: Pattern = (
+pub(crate) const DOCUMENT: Pattern = (
     |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'),
     r"[\u0009\u000A\u000D\u0020-\u00FF]+",
 );
-const ANY: Pattern = (
+pub(crate) const ANY: Pattern = (
     |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}'),
     r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
 );
 
 impl<'a> Checks<'a> {
-    pub(super) fn new(params: &'a Params) -> Self {
+    pub(crate) fn new(params: &'a Params) -> Self {
         Self {
             params,
             wrong: Vec::new(),
@@ -45,7 +45,7 @@ impl<'a> Checks<'a> {
     }
 
     /// An optional text.
-    pub(super) fn text(
+    pub(crate) fn text(
         &mut self,
         name: &str,
         shortest: usize,
@@ -57,7 +57,15 @@ impl<'a> Checks<'a> {
         Some(value)
     }
 
-    fn check(&mut self, value: &str, member: &str, shortest: usize, longest: usize, pattern: Pattern) {
+    /// Holds a value to its limits, whatever parameter it came from.
+    pub(crate) fn check(
+        &mut self,
+        value: &str,
+        member: &str,
+        shortest: usize,
+        longest: usize,
+        pattern: Pattern,
+    ) {
         let length = value.chars().count();
         if length < shortest {
             let constraint = format!("Member must have length greater than or equal to {shortest}");
@@ -74,7 +82,7 @@ impl<'a> Checks<'a> {
     }
 
     /// A text that must be there.
-    pub(super) fn required(
+    pub(crate) fn required(
         &mut self,
         name: &str,
         shortest: usize,
@@ -82,23 +90,20 @@ impl<'a> Checks<'a> {
         pattern: Pattern,
     ) -> &'a str {
         self.text(name, shortest, longest, pattern).unwrap_or_else(|| {
-            self.wrong.push(format!(
-                "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                lower_first(name)
-            ));
+            self.missing(&lower_first(name));
             ""
         })
     }
 
-    pub(super) fn role_arn(&mut self) -> &'a str {
+    pub(crate) fn role_arn(&mut self) -> &'a str {
         self.required("RoleArn", 20, 2048, ANY)
     }
 
-    pub(super) fn policy(&mut self) -> Option<&'a str> {
+    pub(crate) fn policy(&mut self) -> Option<&'a str> {
         self.text("Policy", 1, 2048, DOCUMENT)
     }
 
-    pub(super) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
+    pub(crate) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
         let value = self.params.find(name)?;
         let member = lower_first(name);
         match value.parse::<i64>() {
@@ -116,13 +121,35 @@ impl<'a> Checks<'a> {
         None
     }
 
-    pub(super) fn mfa(&mut self) {
+    pub(crate) fn mfa(&mut self) {
         self.text("SerialNumber", 9, 256, SERIAL);
         self.text("TokenCode", 6, 6, CODE);
     }
 
+    /// One of the values of an enumeration.
+    pub(crate) fn choice(&mut self, name: &str, choices: &[&str]) -> Option<&'a str> {
+        let value = self.params.find(name)?;
+        self.choose(value, &lower_first(name), choices);
+        Some(value)
+    }
+
+    /// Holds a value to an enumeration, whatever parameter it came from.
+    pub(crate) fn choose(&mut self, value: &str, member: &str, choices: &[&str]) {
+        if !choices.contains(&value) {
+            let constraint = format!("Member must satisfy enum value set: [{}]", choices.join(", "));
+            self.fail(value, member, &constraint);
+        }
+    }
+
+    /// A parameter that must be there and is not.
+    pub(crate) fn missing(&mut self, member: &str) {
+        self.wrong.push(format!(
+            "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ));
+    }
+
     /// At most `most` members of a list.
-    pub(super) fn at_most<T>(&mut self, list: &[T], member: &str, most: usize) {
+    pub(crate) fn at_most<T>(&mut self, list: &[T], member: &str, most: usize) {
         if list.len() > most {
             self.wrong.push(format!(
                 "Value at '{member}' failed to satisfy constraint: \
@@ -131,7 +158,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(crate) fn finish(self) -> Result<(), Refusal> {
         if self.wrong.is_empty() {
             return Ok(());
         }
