@@ -4,5 +4,6 @@ mod clocks;
 mod common;
 mod decisions;
 mod logs;
+mod presigned;
 mod setup;
 mod signatures;
