@@ -8,6 +8,7 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rolecall::AccountId;
 use rolecall::policy::{PolicySource, Principal};
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) keys: HashMap<String, AccessKey>,
     pub(crate) sessions: HashMap<String, Arc<Session>>,
+    /// How many sessions there may be before those that are long over are dropped.
+    sweep_at: usize,
     pub(crate) organization: Option<Organization>,
     pub(crate) identity_center: Option<IdentityCenter>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
@@ -36,6 +39,11 @@ pub(crate) struct State {
     pub(crate) aws_managed: BTreeMap<String, ManagedPolicy>,
     pub(crate) recorder: Recorder,
 }
+
+/// How long a session that is over is still known to be one, so that it is refused as expired and not as unknown.
+const REMEMBERED_AFTER_THE_END: Duration = Duration::from_secs(24 * 3600);
+/// Fewer sessions than this are not worth a look.
+const SWEEP_AT: usize = 1024;
 
 /// AWS's own managed policies, as far as they are known here: path, name, document.
 const AWS_MANAGED: [(&str, &str, &str); 2] = [
@@ -59,6 +67,7 @@ impl State {
             accounts: BTreeMap::new(),
             keys: HashMap::new(),
             sessions: HashMap::new(),
+            sweep_at: SWEEP_AT,
             organization: None,
             identity_center: None,
             buckets: BTreeMap::new(),
@@ -117,7 +126,19 @@ impl State {
         self.recorder.token(&id, &session.token);
         let session = Arc::new(session);
         self.sessions.insert(id.clone(), Arc::clone(&session));
+        self.sweep(session.issued);
         (id, session)
+    }
+
+    /// Drops the sessions that ended long ago, each time there are twice as many as were left: what a sandbox holds stays
+    /// in proportion to what is alive, and one session costs no more than another.
+    fn sweep(&mut self, now: SystemTime) {
+        if self.sessions.len() < self.sweep_at {
+            return;
+        }
+        self.sessions
+            .retain(|_, session| session.expires + REMEMBERED_AFTER_THE_END > now);
+        self.sweep_at = SWEEP_AT.max(self.sessions.len() * 2);
     }
 
     /// The keys of a user, the oldest first.
@@ -231,5 +252,45 @@ impl State {
         });
         let attached = named.attached.iter();
         inline.chain(attached.filter_map(move |arn| self.managed_source(account, arn)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_are_long_over_are_dropped() {
+        let mut state = State::new(Recorder::default());
+        let session = |issued: SystemTime| Session {
+            secret: String::new(),
+            token: String::new(),
+            account: "111111111111".parse().unwrap(),
+            actor: Actor::Root,
+            issued,
+            expires: issued + Duration::from_secs(900),
+            policies: None,
+            tags: BTreeMap::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            unique_id: String::new(),
+            mfa: None,
+            federated_provider: None,
+            chained: false,
+        };
+        let start = SystemTime::UNIX_EPOCH;
+        let (last, _) = (0..SWEEP_AT).map(|_| state.issue(session(start))).last().unwrap();
+        assert_eq!(state.sessions.len(), SWEEP_AT);
+        // Over, but not for long.
+        let later = start + Duration::from_secs(3600);
+        for _ in 0..SWEEP_AT {
+            state.issue(session(later));
+        }
+        assert!(state.sessions.contains_key(&last));
+        let much_later = later + Duration::from_secs(48 * 3600);
+        for _ in 0..2 * SWEEP_AT {
+            state.issue(session(much_later));
+        }
+        assert!(state.sessions.len() <= 2 * SWEEP_AT && !state.sessions.contains_key(&last));
     }
 }
