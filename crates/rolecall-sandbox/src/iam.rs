@@ -1,22 +1,87 @@
-//! Enough of IAM to set up a world ("AWS Identity and Access Management API Reference").
+//! Identity and Access Management ("AWS Identity and Access Management API Reference").
+//!
+//! Every operation goes the same way: its parameters are read and held to their limits, its caller is found to be allowed
+//! to do that to what it names, what it names is found to exist, and only then is anything looked at or changed.
 
+mod access_keys;
+mod account;
+mod attachments;
+mod details;
+mod entity;
+mod groups;
+mod inline;
+mod input;
+mod page;
 mod policies;
 mod render;
 mod roles;
+mod simulate;
+mod tags;
+mod trust;
 mod users;
+mod versions;
 
 use rolecall::AccountId;
+use rolecall::policy::Context;
 
 use crate::api::{Answer, Refusal, query_answer};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::service::Service;
-use crate::state::{Account, Actor, Named, State};
+use crate::state::{Account, Actor, State};
+use input::Input;
 
 /// A call and the account it is about.
 struct Iam<'a> {
     call: &'a Call<'a>,
+    operation: &'a str,
     account: AccountId,
+}
+
+/// What holds policies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Group,
+    Role,
+    User,
+}
+
+impl Kind {
+    /// The kind an operation is about, by its name: the groups' and the roles' say so, everything else is the users'.
+    fn of(operation: &str) -> Self {
+        if operation.contains("Role") {
+            Self::Role
+        } else if operation.contains("Group") && !operation.contains("User") {
+            Self::Group
+        } else {
+            Self::User
+        }
+    }
+
+    /// As messages and ARNs have it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Role => "role",
+            Self::User => "user",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Group => "Group",
+            Self::Role => "Role",
+            Self::User => "User",
+        }
+    }
+
+    fn parameter(self) -> &'static str {
+        match self {
+            Self::Group => "GroupName",
+            Self::Role => "RoleName",
+            Self::User => "UserName",
+        }
+    }
 }
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
@@ -36,11 +101,25 @@ pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Res
     }
     let iam = Iam {
         call,
+        operation,
         account: caller.account,
     };
-    let result = users::answer(operation, &iam, state)
-        .or_else(|| roles::answer(operation, &iam, state))
-        .or_else(|| policies::answer(operation, &iam, state))
+    let rooms: [fn(&Iam<'_>, &mut State) -> Option<Answered>; 11] = [
+        users::answer,
+        access_keys::answer,
+        groups::answer,
+        roles::answer,
+        policies::answer,
+        versions::answer,
+        attachments::answer,
+        inline::answer,
+        tags::answer,
+        account::answer,
+        simulate::answer,
+    ];
+    let result = rooms
+        .iter()
+        .find_map(|room| room(&iam, state))
         .unwrap_or_else(|| {
             Err(Refusal::new(
                 400,
@@ -54,29 +133,36 @@ pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Res
 /// What every operation answers: the inside of its result element.
 type Answered = Result<String, Refusal>;
 
-impl Iam<'_> {
-    fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.call.params.required(name)
-    }
-
-    fn find(&self, name: &str) -> Option<&str> {
-        self.call.params.find(name)
+impl<'a> Iam<'a> {
+    fn input(&self) -> Input<'a> {
+        Input::new(self.call.params)
     }
 
     fn arn(&self, kind: &str, path: &str, name: &str) -> String {
         format!("arn:aws:iam::{}:{kind}{path}{name}", self.account)
     }
 
-    fn check(&self, state: &State, operation: &str, resource: &str) -> Result<(), Refusal> {
-        let action = format!("iam:{operation}");
+    /// The condition keys of every call of IAM.
+    fn context(&self, state: &State) -> Context {
+        let mut context = self.call.context(state);
+        authz::set_owner(&mut context, state, self.account);
+        context
+    }
+
+    /// May the caller do this to that, without further keys?
+    fn check(&self, state: &State, resource: &str) -> Result<(), Refusal> {
+        self.check_with(state, resource, &self.context(state))
+    }
+
+    fn check_with(&self, state: &State, resource: &str, context: &Context) -> Result<(), Refusal> {
+        let action = format!("iam:{}", self.operation);
         let wish = Wish {
             action: &action,
             resource,
             owner: self.account,
             trust: None,
         };
-        let context = self.call.context(state);
-        self.call.authorize(state, &wish, &context)
+        self.call.authorize(state, &wish, context)
     }
 
     fn home<'s>(&self, state: &'s mut State) -> Result<&'s mut Account, Refusal> {
@@ -86,86 +172,12 @@ impl Iam<'_> {
             .ok_or_else(|| no_such("account", self.account.as_str()))
     }
 
-    /// The user or role a call names, after the caller was found to be allowed to do that to it.
-    fn named<'s>(&self, state: &'s mut State, operation: &str, user: bool) -> Result<&'s mut Named, Refusal> {
-        let (kind, parameter) = if user {
-            ("user", "UserName")
-        } else {
-            ("role", "RoleName")
-        };
-        let name = match self.find(parameter) {
-            Some(name) => name.to_owned(),
-            None => match &self.call.verified.caller.actor {
-                // "If you do not specify a user name, IAM determines it from the access key".
-                Actor::User(own) if user => own.clone(),
-                _ => self.required(parameter)?.to_owned(),
-            },
-        };
-        let path = state.accounts.get(&self.account).and_then(|account| {
-            if user {
-                account.users.get(&name).map(|user| user.named.path.clone())
-            } else {
-                account.roles.get(&name).map(|role| role.named.path.clone())
-            }
-        });
-        let arn = self.arn(kind, path.as_deref().unwrap_or("/"), &name);
-        self.check(state, operation, &arn)?;
-        let account = self.home(state)?;
-        let found = if user {
-            account.users.get_mut(&name).map(|user| &mut user.named)
-        } else {
-            account.roles.get_mut(&name).map(|role| &mut role.named)
-        };
-        found.ok_or_else(|| no_such(kind, &name))
-    }
-
-    /// Path and name of something new, by the rules of names and paths ("IAM and AWS STS quotas").
-    fn new_name(&self, parameter: &str) -> Result<(String, String), Refusal> {
-        let name = self.required(parameter)?;
-        let path = self.find("Path").unwrap_or("/");
-        let good_name = (1..=64).contains(&name.len())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c));
-        if !good_name {
-            return Err(Refusal::validation(format!(
-                "The specified value for {} is invalid. It must contain only alphanumeric characters and/or the \
-                 following: +=,.@_-",
-                crate::api::lower_first(parameter)
-            )));
-        }
-        let good_path = path.starts_with('/')
-            && path.ends_with('/')
-            && path.len() <= 512
-            && path.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-        if !good_path {
-            return Err(Refusal::validation(
-                "The specified value for path is invalid. It must begin and end with / and contain only \
-                 alphanumeric characters and/or / characters.",
-            ));
-        }
-        Ok((path.to_owned(), name.to_owned()))
-    }
-
-    fn tags(&self) -> Result<std::collections::BTreeMap<String, String>, Refusal> {
-        let keys = self.call.params.members("Tags", "Key");
-        let values = self.call.params.members("Tags", "Value");
-        keys.iter()
-            .zip(&values)
-            .map(|(key, value)| {
-                rolecall::Tag::new(key.unwrap_or_default(), value.unwrap_or_default())
-                    .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-                    .map_err(|error| Refusal::validation(error.to_string()))
-            })
-            .collect()
-    }
-
-    /// The boundary of something new, which must exist.
-    fn boundary(&self, state: &State) -> Result<Option<String>, Refusal> {
-        match self.find("PermissionsBoundary") {
-            Some(arn) if state.managed(self.account, arn).is_none() => Err(no_such_policy(arn)),
-            boundary => Ok(boundary.map(str::to_owned)),
-        }
+    /// The same, only to look at.
+    fn seen<'s>(&self, state: &'s State) -> Result<&'s Account, Refusal> {
+        state
+            .accounts
+            .get(&self.account)
+            .ok_or_else(|| no_such("account", self.account.as_str()))
     }
 }
 
@@ -177,11 +189,17 @@ fn no_such(kind: &str, name: &str) -> Refusal {
     )
 }
 
+/// A managed policy that is asked for itself.
 fn no_such_policy(arn: &str) -> Refusal {
+    Refusal::new(404, "NoSuchEntity", format!("Policy {arn} was not found."))
+}
+
+/// A managed policy, or a version of one, that something is to be done with.
+fn not_attachable(what: &str) -> Refusal {
     Refusal::new(
         404,
         "NoSuchEntity",
-        format!("Policy {arn} does not exist or is not attachable."),
+        format!("Policy {what} does not exist or is not attachable."),
     )
 }
 
@@ -197,13 +215,10 @@ fn conflict(why: &str) -> Refusal {
     )
 }
 
-/// What stands in the way of deleting a user or role.
-fn check_deletable(named: &Named) -> Result<(), Refusal> {
-    if !named.inline.is_empty() {
-        return Err(conflict("delete policies"));
-    }
-    if !named.attached.is_empty() {
-        return Err(conflict("detach all policies"));
-    }
-    Ok(())
+fn limit(quota: &str, most: usize) -> Refusal {
+    Refusal::new(
+        409,
+        "LimitExceeded",
+        format!("Cannot exceed quota for {quota}: {most}"),
+    )
 }

@@ -213,6 +213,7 @@ fn answer(
     let verified = if service.is_signed(&operation) {
         let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
         logged.principal = Some(verified.caller.principal.arn().to_owned());
+        state.used(&verified, service.name(), shared.clock.wall());
         Some(verified)
     } else {
         None

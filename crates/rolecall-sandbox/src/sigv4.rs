@@ -42,6 +42,7 @@ impl Algorithm {
 /// A request whose signature is good.
 pub(crate) struct Verified {
     pub(crate) caller: Caller,
+    pub(crate) access_key_id: String,
     pub(crate) region: String,
 }
 
@@ -93,7 +94,10 @@ pub(crate) fn verify(
             )
         });
     }
-    let region = authorization.region.to_owned();
+    let (access_key_id, region) = (
+        authorization.access_key_id.to_owned(),
+        authorization.region.to_owned(),
+    );
     if s3 {
         let chain = chunked::Chain {
             key,
@@ -106,7 +110,11 @@ pub(crate) fn verify(
     let caller = state
         .caller(account, actor, session)
         .ok_or_else(|| unknown_key(s3))?;
-    Ok(Verified { caller, region })
+    Ok(Verified {
+        caller,
+        access_key_id,
+        region,
+    })
 }
 
 /// Date, region and service of the credential scope.

@@ -2,9 +2,11 @@
 
 mod identity;
 mod identity_center;
+mod keys;
 mod organization;
 mod session;
 mod storage;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use std::time::{Duration, SystemTime};
 use rolecall::AccountId;
 use rolecall::policy::{PolicySource, Principal};
 
-use crate::clock;
 use crate::ids;
 use crate::secrets::Recorder;
 
@@ -24,10 +25,14 @@ pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet};
 pub(crate) use organization::{ControlPolicy, FULL_ACCESS, Member, Organization, Unit};
 pub(crate) use session::{AccessKey, Actor, Caller, Session};
 pub(crate) use storage::{Bucket, Object};
+pub(crate) use usage::Usage;
 
 pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
+    /// By access key id. [`State::insert_access_key`] and [`State::delete_access_key`] change it.
     pub(crate) keys: HashMap<String, AccessKey>,
+    key_owners: keys::Owners,
+    pub(crate) usage: Usage,
     pub(crate) sessions: HashMap<String, Arc<Session>>,
     /// How many sessions there may be before those that are long over are dropped.
     sweep_at: usize,
@@ -66,6 +71,8 @@ impl State {
         Self {
             accounts: BTreeMap::new(),
             keys: HashMap::new(),
+            key_owners: HashMap::new(),
+            usage: Usage::default(),
             sessions: HashMap::new(),
             sweep_at: SWEEP_AT,
             organization: None,
@@ -101,22 +108,6 @@ impl State {
         })
     }
 
-    pub(crate) fn create_access_key(&mut self, account: AccountId, actor: Actor) -> String {
-        let (id, secret) = (ids::long_term_key(), ids::secret());
-        self.recorder.secret(&id, &secret);
-        self.keys.insert(
-            id.clone(),
-            AccessKey {
-                account,
-                actor,
-                secret,
-                active: true,
-                created: clock::now(),
-            },
-        );
-        id
-    }
-
     /// Issues a session: gives it its key, secret and token, and remembers all three.
     pub(crate) fn issue(&mut self, mut session: Session) -> (String, Arc<Session>) {
         let id = ids::temporary_key();
@@ -141,23 +132,6 @@ impl State {
         self.sweep_at = SWEEP_AT.max(self.sessions.len() * 2);
     }
 
-    /// The keys of a user, the oldest first.
-    pub(crate) fn keys_of(&self, account: AccountId, user: &str) -> Vec<(&str, &AccessKey)> {
-        let mut keys: Vec<_> = self
-            .keys
-            .iter()
-            .filter(|(_, key)| key.is_of(account, user))
-            .map(|(id, key)| (id.as_str(), key))
-            .collect();
-        keys.sort_by_key(|(id, key)| (key.created, *id));
-        keys
-    }
-
-    /// The first key of a user.
-    pub(crate) fn key_of(&self, account: AccountId, user: &str) -> Option<(&str, &AccessKey)> {
-        self.keys_of(account, user).into_iter().next()
-    }
-
     /// The caller behind a key, as far as its user or role still exists.
     pub(crate) fn caller(
         &self,
@@ -166,16 +140,21 @@ impl State {
         session: Option<Arc<Session>>,
     ) -> Option<Caller> {
         let home = self.accounts.get(&account)?;
-        // Made anew under the old name, a user or role is another one.
+        // Made anew under the old name, a user or role is another one; a user that was renamed is the same.
         let same = |unique_id: &str| {
             session
                 .as_ref()
                 .is_none_or(|session| session.unique_id == unique_id)
         };
-        let (principal, user_id) = match actor {
+        let user_called = |name: &str| {
+            let user = home.users.get(name).filter(|user| same(&user.named.unique_id));
+            let renamed = || home.users.values().find(|user| same(&user.named.unique_id));
+            Some(&user.or_else(|| session.as_ref().and_then(|_| renamed()))?.named)
+        };
+        let mut actor = actor.clone();
+        let (principal, user_id) = match &mut actor {
             Actor::Federated { user, name } => {
-                let user = &home.users.get(user)?.named;
-                same(&user.unique_id).then_some(())?;
+                user_called(user)?.name.clone_into(user);
                 let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
                 (Principal::user("aws", account, arn), format!("{account}:{name}"))
             }
@@ -193,8 +172,8 @@ impl State {
                 (Principal::user("aws", account, arn), account.to_string())
             }
             Actor::User(name) => {
-                let user = &home.users.get(name)?.named;
-                same(&user.unique_id).then_some(())?;
+                let user = user_called(name)?;
+                user.name.clone_into(name);
                 (
                     Principal::user("aws", account, user.arn(account, "user")),
                     user.unique_id.clone(),
@@ -203,7 +182,7 @@ impl State {
         };
         Some(Caller {
             account,
-            actor: actor.clone(),
+            actor,
             principal,
             user_id,
             session,
@@ -227,6 +206,12 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
+        if caller.actor == Actor::Root {
+            // "The root user has complete access" whatever is attached to whom ("AWS account root user").
+            let everything =
+                self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");
+            return everything.into_iter().collect();
+        }
         let mut holders: Vec<&Named> = self.named(caller).into_iter().collect();
         if let Actor::Federated { user: name, .. } | Actor::User(name) = &caller.actor
             && let Some(user) = home.users.get(name)
