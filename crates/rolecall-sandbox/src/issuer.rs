@@ -66,6 +66,11 @@ impl<'a> Token<'a> {
     }
 }
 
+/// The issuer of the sandbox at this endpoint.
+pub(crate) fn url(endpoint: &str) -> String {
+    format!("{endpoint}{PATH}")
+}
+
 impl Issuer {
     pub(crate) fn new(endpoint: &str) -> io::Result<Self> {
         let broken = || io::Error::other("the operating system has no randomness");
@@ -78,7 +83,7 @@ impl Issuer {
         Ok(Self {
             key_id: URL_SAFE_NO_PAD.encode(digest),
             key,
-            url: format!("{endpoint}{PATH}"),
+            url: url(endpoint),
             revoked: Mutex::default(),
         })
     }

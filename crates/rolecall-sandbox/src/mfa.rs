@@ -135,14 +135,6 @@ pub(crate) fn devices_of<'a>(
         .map(|(serial, device)| (serial.as_str(), device))
 }
 
-/// Whether a user still has a device, which must be deactivated before the user is deleted.
-pub(crate) fn has_devices(state: &State, account: AccountId, user: &str) -> bool {
-    state
-        .accounts
-        .get(&account)
-        .is_some_and(|home| devices_of(home, user).next().is_some())
-}
-
 /// Whether a call of STS proves MFA: `SerialNumber` is a device of the user who calls, and `TokenCode` one of its codes.
 /// The code is used up whatever becomes of the call.
 pub(crate) fn prove(call: &Call<'_>, state: &mut State) -> Result<bool, Refusal> {
