@@ -154,9 +154,17 @@ impl State {
         let mut actor = actor.clone();
         let (principal, user_id) = match &mut actor {
             Actor::Federated { user, name } => {
-                user_called(user)?.name.clone_into(user);
+                let mut behind = format!("arn:aws:iam::{account}:root");
+                if !user.is_empty() {
+                    let found = user_called(user)?;
+                    found.name.clone_into(user);
+                    behind = found.arn(account, "user");
+                }
                 let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
-                (Principal::user("aws", account, arn), format!("{account}:{name}"))
+                (
+                    Principal::federated_user("aws", account, arn, behind),
+                    format!("{account}:{name}"),
+                )
             }
             Actor::Role { name, session_name } => {
                 let role = &home.roles.get(name)?.named;
@@ -167,10 +175,7 @@ impl State {
                     format!("{}:{session_name}", role.unique_id),
                 )
             }
-            Actor::Root => {
-                let arn = format!("arn:aws:iam::{account}:root");
-                (Principal::user("aws", account, arn), account.to_string())
-            }
+            Actor::Root => (Principal::root("aws", account), account.to_string()),
             Actor::User(name) => {
                 let user = user_called(name)?;
                 user.name.clone_into(name);
@@ -206,7 +211,7 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
-        if caller.actor == Actor::Root {
+        if caller.actor.has_root_permissions() {
             // "The root user has complete access" whatever is attached to whom ("AWS account root user").
             let everything =
                 self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");

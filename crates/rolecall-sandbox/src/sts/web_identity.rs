@@ -63,7 +63,7 @@ pub(super) fn assume_role(call: &Open<'_>, state: &mut State, issuer: &Issuer) -
         context.set("sts:SourceIdentity", identity);
     }
     let role = asked.find(state, &wanted).ok_or_else(|| denied(CALL))?;
-    let principal = Principal::user("aws", account, identity.provider_arn.as_str());
+    let principal = Principal::federated(identity.provider_arn.as_str());
     for action in actions(CALL, &tags, source_identity) {
         let decision = evaluate(
             &Request {
