@@ -48,7 +48,11 @@ fn main() {
     let requests = (0..REQUESTS).map(|n| assume_role(&sandbox, &joe, n)).collect();
     let sandboxed = Target { address, requests };
     let answer = ask(&mut TcpStream::connect(address).unwrap(), &sandboxed.requests[0]);
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     let bare = Target {
         address: start_bare(answer.len()),
         requests: sandboxed.requests.clone(),
@@ -60,7 +64,10 @@ fn main() {
         ours.push(rate(&sandboxed));
     }
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("AssumeRole: {ours:.0}/s, bare hyper {theirs:.0}/s, ratio {:.2}", ours / theirs);
+    println!(
+        "AssumeRole: {ours:.0}/s, bare hyper {theirs:.0}/s, ratio {:.2}",
+        ours / theirs
+    );
 }
 
 /// A signed call as bytes; the session name tells them apart.
@@ -81,9 +88,17 @@ fn assume_role(sandbox: &Sandbox, credentials: &Credentials, n: usize) -> Vec<u8
         .unwrap()
         .into();
     let uri = format!("{}/", sandbox.endpoint());
-    let headers = [("host", host), ("content-type", "application/x-www-form-urlencoded")];
-    let request =
-        SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes())).unwrap();
+    let headers = [
+        ("host", host),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let request = SignableRequest::new(
+        "POST",
+        &uri,
+        headers.into_iter(),
+        SignableBody::Bytes(body.as_bytes()),
+    )
+    .unwrap();
     let (instructions, _) = sign(request, &parameters).unwrap().into_parts();
     let mut text = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers.into_iter().chain(instructions.headers()) {
@@ -113,7 +128,9 @@ fn start_bare(length: usize) -> SocketAddr {
                     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                         let body = body.clone();
                         async move {
-                            http_body_util::BodyExt::collect(request.into_body()).await.unwrap();
+                            http_body_util::BodyExt::collect(request.into_body())
+                                .await
+                                .unwrap();
                             Ok::<_, Infallible>(http::Response::new(Full::new(body)))
                         }
                     });

@@ -146,6 +146,7 @@ pub(crate) fn authorize(
     if decision.is_allowed() {
         return Ok(());
     }
+    call.messages.refused(call, wish, &decision, context);
     tracing::debug!(verdict = ?decision.verdict(), action = wish.action, "refused");
     let message = denied(caller, wish, &decision);
     Err(match call.service {

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use rolecall::policy::Context;
 
 use crate::api::{Incoming, Params, Refusal};
+use crate::authorization_message::Messages;
 use crate::authz::{self, Wish};
 use crate::calls::Decided;
 use crate::clock::Clock;
@@ -28,6 +29,8 @@ pub(crate) struct Open<'a> {
     pub(crate) request_id: &'a str,
     /// Every decision that was made for it, in order.
     pub(crate) decided: &'a RefCell<Vec<Decided>>,
+    /// Why calls were refused, for those who may know.
+    pub(crate) messages: &'a Messages,
 }
 
 /// A call whose signature is good.

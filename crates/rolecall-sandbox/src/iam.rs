@@ -11,6 +11,8 @@ mod entity;
 mod groups;
 mod inline;
 mod input;
+mod mfa;
+mod oidc_providers;
 mod page;
 mod policies;
 mod render;
@@ -104,7 +106,7 @@ pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Res
         operation,
         account: caller.account,
     };
-    let rooms: [fn(&Iam<'_>, &mut State) -> Option<Answered>; 11] = [
+    let rooms: [fn(&Iam<'_>, &mut State) -> Option<Answered>; 13] = [
         users::answer,
         access_keys::answer,
         groups::answer,
@@ -116,6 +118,8 @@ pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Res
         tags::answer,
         account::answer,
         simulate::answer,
+        mfa::answer,
+        oidc_providers::answer,
     ];
     let result = rooms
         .iter()

@@ -37,6 +37,16 @@ pub(crate) fn token() -> String {
     format!("{TOKEN_PREFIX}{}==", random(TOKEN, 243))
 }
 
+/// The seed of a virtual MFA device, in base32 as authenticators take it.
+pub(crate) fn seed() -> String {
+    format!("{SECRET_PREFIX}{}", random(UPPER, 52))
+}
+
+/// What makes a web identity token a canary: inside of a token there are only characters that base64url leaves alone.
+pub(crate) fn token_id() -> String {
+    format!("{TOKEN_PREFIX}{}", random(ALNUM, 40))
+}
+
 /// A unique id of IAM: `AIDA` for users, `AROA` for roles, `ANPA` for managed policies.
 pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}CANARY{}", random(UPPER, 11))

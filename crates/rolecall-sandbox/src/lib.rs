@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod authorization_message;
 mod authz;
 mod call;
 mod calls;
@@ -27,6 +28,8 @@ mod explain;
 mod faults;
 mod iam;
 mod ids;
+mod issuer;
+mod mfa;
 mod s3;
 mod secrets;
 mod server;
@@ -149,6 +152,9 @@ impl Builder {
             log: calls::Log::new(self.observer),
             faults: faults::Faults::default(),
             session_seconds: self.session_seconds,
+            issuer: issuer::Issuer::new(&endpoint)?,
+            messages: authorization_message::Messages::new()
+                .ok_or_else(|| io::Error::other("the operating system has no randomness"))?,
             endpoint: endpoint.clone(),
         });
         shared.clock.set_skew(self.skew_seconds);
@@ -318,6 +324,26 @@ impl Sandbox {
     /// sees whose own clock is wrong.
     pub fn set_skew(&self, seconds: i64) {
         self.shared.clock.set_skew(seconds);
+    }
+
+    /// The code that answers a prompt for this MFA device now, `arn:aws:iam::ACCOUNT:mfa/NAME`: that of the present
+    /// step, or of the next one where that is used up. `None` where there is no such device.
+    pub fn mfa_code(&self, serial: &str) -> Option<String> {
+        let state = self.shared.state();
+        let device = mfa::find(&state, serial)?;
+        Some(device.present_code(self.shared.clock.wall()).0)
+    }
+
+    /// A token of the sandbox's own OpenID Connect issuer, `ENDPOINT/_sandbox/oidc`, for AssumeRoleWithWebIdentity.
+    /// `claims` is an object, as in `{"sub": "joe", "aud": "sts.amazonaws.com"}`; `iss`, `iat` and `exp` are filled in
+    /// unless they are given, as `null` to leave one out, and `lifetime_seconds` says when it ends.
+    pub fn web_identity_token(&self, claims: serde_json::Value) -> String {
+        let claims = match claims {
+            serde_json::Value::Object(claims) => claims,
+            _ => serde_json::Map::new(),
+        };
+        let (issuer, recorder) = (&self.shared.issuer, &self.shared.recorder);
+        issuer.mint(claims, self.now(), recorder)
     }
 
     /// Every secret access key and session token issued until now.

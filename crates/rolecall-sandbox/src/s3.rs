@@ -40,10 +40,14 @@ const PLAIN: [&str; 13] = [
 /// The operation a request means.
 pub(crate) fn operation(incoming: &Incoming) -> &'static str {
     let (bucket, key) = target(&incoming.path);
-    let other = incoming
-        .query
-        .iter()
-        .any(|(name, _)| !PLAIN.contains(&name.as_str()) && !name.starts_with("response-"));
+    // A presigned URL has its signature there too.
+    let signature = |name: &str| {
+        name.get(..6)
+            .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
+    };
+    let other = incoming.query.iter().any(|(name, _)| {
+        !PLAIN.contains(&name.as_str()) && !name.starts_with("response-") && !signature(name)
+    });
     if other || incoming.headers.contains_key("x-amz-copy-source") {
         return "Unsupported";
     }

@@ -28,6 +28,16 @@ impl Recorder {
         self.record("session token", access_key_id, token);
     }
 
+    /// What can be found of a web identity token wherever it stands: the id inside of it.
+    pub(crate) fn web_identity(&self, subject: &str, token_id: &str) {
+        self.record("web identity token", subject, token_id);
+    }
+
+    /// The seed of an MFA device.
+    pub(crate) fn seed(&self, serial: &str, seed: &str) {
+        self.record("MFA seed", serial, seed);
+    }
+
     fn record(&self, kind: &'static str, access_key_id: &str, text: &str) {
         let access_key_id = access_key_id.to_owned();
         self.0
@@ -57,11 +67,11 @@ impl fmt::Debug for IssuedSecrets {
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub struct Leak {
-    /// `secret access key` or `session token`.
+    /// `secret access key`, `session token`, `web identity token` or `MFA seed`.
     pub kind: &'static str,
     /// `raw`, `base64`, `percent-encoded`, `JSON-escaped` or `hex`.
     pub form: &'static str,
-    /// The access key id it belongs to.
+    /// The access key id it belongs to; the subject of a web identity token, the serial number of an MFA device.
     pub access_key_id: String,
 }
 

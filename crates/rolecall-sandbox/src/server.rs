@@ -18,10 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::api::{self, Answer, Incoming, Params, Refusal};
+use crate::authorization_message::Messages;
 use crate::call::{Call, Open};
 use crate::calls::{Call as Logged, Log};
 use crate::clock::{self, Clock};
 use crate::faults::{Fault, Faults};
+use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) session_seconds: Option<u64>,
     pub(crate) endpoint: String,
+    pub(crate) issuer: Issuer,
+    pub(crate) messages: Messages,
 }
 
 impl Shared {
@@ -229,6 +233,7 @@ fn answer(
         fault,
         request_id,
         decided: &decided,
+        messages: &shared.messages,
     };
     let answer = match &verified {
         Some(verified) => signed(
@@ -266,6 +271,7 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     match call.service {
         Service::Control => control::answer(call, state, shared),
+        Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
         _ => Err(unknown(operation)),
     }
 }

@@ -1,14 +1,14 @@
 //! Signature Version 4, verified: "Create a signed AWS API request" (IAM user guide) and "Authenticating Requests" (S3 API
 //! reference).
 
+mod authorization;
+mod canonical;
 mod chunked;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -16,26 +16,27 @@ use crate::api::{Incoming, Refusal};
 use crate::clock::{self, Clock};
 use crate::service::Service;
 use crate::state::{Actor, Caller, Session, State};
+use authorization::Authorization;
 
 /// How far a client's clock may be off.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// `A-Z a-z 0-9 - . _ ~` stay, everything else is escaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-const ESCAPED_PATH: &AsciiSet = &ESCAPED.remove(b'/');
+/// How a request says it is signed.
+enum Algorithm {
+    Hmac,
+    /// Signature Version 4A, for several regions at once.
+    Ecdsa,
+    Other,
+}
 
-/// The parts of the Authorization header.
-struct Authorization {
-    access_key_id: String,
-    date: String,
-    region: String,
-    service: String,
-    signed_headers: Vec<String>,
-    signature: String,
+impl Algorithm {
+    fn of(name: &str) -> Self {
+        match name {
+            "AWS4-HMAC-SHA256" => Self::Hmac,
+            "AWS4-ECDSA-P256-SHA256" => Self::Ecdsa,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A request whose signature is good.
@@ -47,8 +48,7 @@ pub(crate) struct Verified {
 
 /// The service a request is signed for, before anything is checked.
 pub(crate) fn claimed_service(incoming: &Incoming) -> Option<Service> {
-    let scope = incoming.header("authorization")?.split("Credential=").nth(1)?;
-    Service::from_name(scope.split(['/', ',']).nth(3)?)
+    Service::from_name(authorization::claimed_credential(incoming)?.split('/').nth(3)?)
 }
 
 /// Verifies who sent a request, and takes an `aws-chunked` body out of its chunks.
@@ -59,44 +59,25 @@ pub(crate) fn verify(
     clock: &Clock,
 ) -> Result<Verified, Refusal> {
     let s3 = service == Service::S3;
-    let authorization = authorization(incoming, s3)?;
-    let stated = incoming.header("x-amz-date").unwrap_or_default().to_owned();
-    let signed_at = match incoming.header("x-amz-date") {
-        Some(date) => clock::parse_basic(date),
-        None => incoming.header("date").and_then(clock::parse_http_date),
-    };
-    let Some(signed_at) = signed_at else {
-        return Err(if s3 {
-            Refusal::denied("AWS authentication requires a valid Date or x-amz-date header")
-        } else {
-            Refusal::new(
-                400,
-                "IncompleteSignature",
-                format!(
-                    "Date must be in ISO-8601 'basic format'. Got '{stated}'. See http://en.wikipedia.org/wiki/ISO_8601"
-                ),
-            )
-        });
-    };
-    check_scope(&authorization, service, signed_at)?;
+    let authorization = authorization::read(incoming, service)?;
+    check_scope(&authorization, service)?;
+    let (secret, session, account, actor) = find_key(&authorization, state, s3)?;
+    check_window(&authorization, clock.wall(), s3)?;
 
-    let (secret, session, account, actor) = find_key(incoming, &authorization.access_key_id, state, s3)?;
-    check_window(signed_at, clock.wall(), s3)?;
-
-    let payload = payload_hash(incoming, s3)?;
-    let key = signing_key(&secret, &authorization);
+    let payload = payload_hash(incoming, &authorization, s3)?;
+    let key = signing_key(secret, &authorization);
     let scope = format!(
         "{}/{}/{}/aws4_request",
         authorization.date, authorization.region, authorization.service
     );
-    let at = clock::basic(signed_at);
-    let canonical = canonical_request(incoming, &authorization, &payload, s3);
+    let at = clock::basic(authorization.signed_at);
+    let canonical = canonical::request(incoming, &authorization, &payload, s3);
     let to_sign = format!(
         "AWS4-HMAC-SHA256\n{at}\n{scope}\n{}",
         hex(&Sha256::digest(canonical.as_bytes()))
     );
     let expected = hex(&hmac(&key, to_sign.as_bytes()));
-    if !same(&expected, &authorization.signature) {
+    if !same(&expected, authorization.signature) {
         return Err(mismatch());
     }
 
@@ -113,6 +94,10 @@ pub(crate) fn verify(
             )
         });
     }
+    let (access_key_id, region) = (
+        authorization.access_key_id.to_owned(),
+        authorization.region.to_owned(),
+    );
     if s3 {
         let chain = chunked::Chain {
             key,
@@ -123,133 +108,61 @@ pub(crate) fn verify(
         check_body(incoming, &payload, chain)?;
     }
     let caller = state
-        .caller(account, &actor, session)
+        .caller(account, actor, session)
         .ok_or_else(|| unknown_key(s3))?;
     Ok(Verified {
         caller,
-        access_key_id: authorization.access_key_id,
-        region: authorization.region,
+        access_key_id,
+        region,
     })
-}
-
-fn authorization(incoming: &Incoming, s3: bool) -> Result<Authorization, Refusal> {
-    let Some(header) = incoming.header("authorization") else {
-        return Err(if s3 {
-            Refusal::denied("Access Denied")
-        } else {
-            Refusal::new(
-                403,
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token",
-            )
-        });
-    };
-    let malformed = |why: String| {
-        if s3 {
-            Refusal::new(
-                400,
-                "AuthorizationHeaderMalformed",
-                format!("The authorization header is malformed; {why}"),
-            )
-        } else {
-            Refusal::new(400, "IncompleteSignature", why)
-        }
-    };
-    let Some(rest) = header.strip_prefix("AWS4-HMAC-SHA256") else {
-        return Err(malformed("Unsupported AWS 'algorithm'.".to_owned()));
-    };
-    let parts: BTreeMap<&str, &str> = rest
-        .split(',')
-        .filter_map(|part| part.trim().split_once('='))
-        .collect();
-    let part = |name: &str| {
-        parts
-            .get(name)
-            .copied()
-            .ok_or_else(|| malformed(format!("Authorization header requires '{name}' parameter.")))
-    };
-    let credential: Vec<&str> = part("Credential")?.split('/').collect();
-    let [access_key_id, date, region, service, "aws4_request"] = credential[..] else {
-        return Err(malformed(
-            "Credential must have exactly 5 slash-delimited elements, e.g. \
-             keyid/date/region/service/term."
-                .to_owned(),
-        ));
-    };
-    let signed_headers: Vec<String> = part("SignedHeaders")?
-        .split(';')
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let signature = part("Signature")?.to_owned();
-    for must in ["host", "x-amz-date", "x-amz-security-token"] {
-        let present = must == "host" || incoming.headers.contains_key(must);
-        if present && !signed_headers.iter().any(|name| name == must) {
-            return Err(unsigned(must, s3));
-        }
-    }
-    if s3 {
-        for name in incoming.headers.keys().map(http::HeaderName::as_str) {
-            if name.starts_with("x-amz-") && !signed_headers.iter().any(|signed| signed == name) {
-                return Err(unsigned(name, s3));
-            }
-        }
-    }
-    Ok(Authorization {
-        access_key_id: access_key_id.to_owned(),
-        date: date.to_owned(),
-        region: region.to_owned(),
-        service: service.to_owned(),
-        signed_headers,
-        signature,
-    })
-}
-
-fn unsigned(header: &str, s3: bool) -> Refusal {
-    if s3 {
-        Refusal::denied("There were headers present in the request which were not signed")
-            .with("HeadersNotSigned", header)
-    } else {
-        Refusal::new(
-            403,
-            "SignatureDoesNotMatch",
-            format!("'{header}' must be a 'SignedHeader' in the AWS Authorization."),
-        )
-    }
 }
 
 /// Date, region and service of the credential scope.
-fn check_scope(
-    authorization: &Authorization,
-    service: Service,
-    signed_at: SystemTime,
-) -> Result<(), Refusal> {
+fn check_scope(authorization: &Authorization<'_>, service: Service) -> Result<(), Refusal> {
     let s3 = service == Service::S3;
+    let presigned = authorization.presigned.is_some();
     let refuse = |why: String| {
-        Err(if s3 {
-            Refusal::new(
+        Err(match (s3, presigned) {
+            (true, true) => Refusal::new(400, "AuthorizationQueryParametersError", why),
+            (true, false) => Refusal::new(
                 400,
                 "AuthorizationHeaderMalformed",
                 format!("The authorization header is malformed; {why}"),
-            )
-        } else {
-            Refusal::new(403, "SignatureDoesNotMatch", why)
+            ),
+            (false, _) => Refusal::new(403, "SignatureDoesNotMatch", why),
         })
     };
-    let day = clock::basic(signed_at)[..8].to_owned();
+    let at = clock::basic(authorization.signed_at);
+    let day = at.get(..8).unwrap_or_default();
     if authorization.date != day {
-        return refuse(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
-             '{}' != '{day}'.",
-            authorization.date
-        ));
+        return refuse(if s3 && presigned {
+            format!(
+                "Invalid credential date \"{}\". This date is not the same as X-Amz-Date: \"{day}\".",
+                authorization.date
+            )
+        } else {
+            format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
+                 '{}' != '{day}'.",
+                authorization.date
+            )
+        });
     }
     if authorization.service != service.name() {
-        return refuse(format!(
-            "Credential should be scoped to correct service: '{}'.",
-            service.name()
-        ));
+        return refuse(if s3 && presigned {
+            format!(
+                "Error parsing the X-Amz-Credential parameter; incorrect service \"{}\". This endpoint belongs to \
+                 \"s3\".",
+                authorization.service
+            )
+        } else {
+            format!(
+                "Credential should be scoped to correct service: '{}'.",
+                service.name()
+            )
+        });
     }
-    let region = &authorization.region;
+    let region = authorization.region;
     let known = match service {
         // Global, and signed for one region.
         Service::Iam | Service::Organizations => region == "us-east-1",
@@ -267,18 +180,18 @@ fn check_scope(
     Ok(())
 }
 
-type Key = (String, Option<Arc<Session>>, rolecall::AccountId, Actor);
+type Key<'a> = (&'a str, Option<Arc<Session>>, rolecall::AccountId, &'a Actor);
 
 /// The secret behind a key id, if the token that comes with it is the one it was issued with.
-fn find_key(incoming: &Incoming, id: &str, state: &State, s3: bool) -> Result<Key, Refusal> {
-    let token = incoming.header("x-amz-security-token");
+fn find_key<'a>(authorization: &Authorization<'_>, state: &'a State, s3: bool) -> Result<Key<'a>, Refusal> {
+    let (id, token) = (authorization.access_key_id, authorization.token);
     if let Some(session) = state.sessions.get(id) {
         return match token {
             Some(token) if same(token, &session.token) => Ok((
-                session.secret.clone(),
+                &session.secret,
                 Some(Arc::clone(session)),
                 session.account,
-                session.actor.clone(),
+                &session.actor,
             )),
             Some(_) => Err(bad_token(s3)),
             // Without its token, a temporary key is no key.
@@ -288,7 +201,7 @@ fn find_key(incoming: &Incoming, id: &str, state: &State, s3: bool) -> Result<Ke
     match state.keys.get(id) {
         Some(key) if key.active => match token {
             Some(_) => Err(bad_token(s3)),
-            None => Ok((key.secret.clone(), None, key.account, key.actor.clone())),
+            None => Ok((&key.secret, None, key.account, &key.actor)),
         },
         _ => Err(unknown_key(s3)),
     }
@@ -331,12 +244,30 @@ fn mismatch() -> Refusal {
     )
 }
 
-fn check_window(signed_at: SystemTime, now: SystemTime, s3: bool) -> Result<(), Refusal> {
+/// A signature is good for fifteen minutes, before and after. For a presigned URL of S3 it is what X-Amz-Expires says; STS
+/// and its like hold to the fifteen minutes whatever it says, which is what those who present GetCallerIdentity in lieu of
+/// a password rely on (aws-iam-authenticator, Vault).
+fn check_window(authorization: &Authorization<'_>, now: SystemTime, s3: bool) -> Result<(), Refusal> {
+    let signed_at = authorization.signed_at;
+    let (signed, server) = (clock::basic(signed_at), clock::basic(now));
+    if s3 && let Some(lasts) = authorization.presigned {
+        return if signed_at > now + WINDOW {
+            Err(Refusal::denied("Request is not valid yet")
+                .with("X-Amz-Date", signed)
+                .with("ServerTime", clock::iso8601(now)))
+        } else if signed_at + lasts < now {
+            Err(Refusal::denied("Request has expired")
+                .with("X-Amz-Expires", lasts.as_secs().to_string())
+                .with("Expires", clock::iso8601(signed_at + lasts))
+                .with("ServerTime", clock::iso8601(now)))
+        } else {
+            Ok(())
+        };
+    }
     let (early, late) = (signed_at + WINDOW < now, signed_at > now + WINDOW);
     if !early && !late {
         return Ok(());
     }
-    let (signed, server) = (clock::basic(signed_at), clock::basic(now));
     Err(if s3 {
         Refusal::new(
             403,
@@ -363,21 +294,24 @@ fn check_window(signed_at: SystemTime, now: SystemTime, s3: bool) -> Result<(), 
     })
 }
 
-/// What stands for the body in the signature. Only S3 lets the client say.
-fn payload_hash(incoming: &Incoming, s3: bool) -> Result<String, Refusal> {
+/// What stands for the body in the signature. Only S3 lets the client say, and takes none for granted in a presigned URL.
+fn payload_hash(incoming: &Incoming, authorization: &Authorization<'_>, s3: bool) -> Result<String, Refusal> {
     if !s3 {
         return Ok(hex(&Sha256::digest(&incoming.body)));
     }
-    incoming
-        .header("x-amz-content-sha256")
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            Refusal::new(
-                400,
-                "InvalidRequest",
-                "Missing required header for this request: x-amz-content-sha256",
-            )
-        })
+    let stated = incoming.header("x-amz-content-sha256");
+    match (stated, authorization.presigned) {
+        (Some(stated), _) => Ok(stated.to_owned()),
+        (None, Some(_)) => Ok(incoming
+            .query("X-Amz-Content-Sha256")
+            .unwrap_or("UNSIGNED-PAYLOAD")
+            .to_owned()),
+        (None, None) => Err(Refusal::new(
+            400,
+            "InvalidRequest",
+            "Missing required header for this request: x-amz-content-sha256",
+        )),
+    }
 }
 
 fn check_body(incoming: &mut Incoming, payload: &str, chain: chunked::Chain) -> Result<(), Refusal> {
@@ -419,50 +353,7 @@ fn check_body(incoming: &mut Incoming, payload: &str, chain: chunked::Chain) -> 
     Ok(())
 }
 
-fn canonical_request(incoming: &Incoming, authorization: &Authorization, payload: &str, s3: bool) -> String {
-    let decoded: Vec<u8> = percent_decode_str(&incoming.path).collect();
-    let mut path = percent_encode(&decoded, ESCAPED_PATH).to_string();
-    if !s3 {
-        // Every service but S3 signs the path as it was sent, escaped once more.
-        path = percent_encode(incoming.path.as_bytes(), ESCAPED_PATH).to_string();
-    }
-    let mut query: Vec<_> = incoming
-        .query
-        .iter()
-        .map(|(key, value)| {
-            (
-                percent_encode(key.as_bytes(), ESCAPED).to_string(),
-                percent_encode(value.as_bytes(), ESCAPED).to_string(),
-            )
-        })
-        .collect();
-    query.sort();
-    let query: Vec<_> = query
-        .into_iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let mut headers = String::new();
-    for name in &authorization.signed_headers {
-        let values: Vec<_> = incoming
-            .headers
-            .get_all(name.as_str())
-            .iter()
-            .map(|value| {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                text.split_whitespace().collect::<Vec<_>>().join(" ")
-            })
-            .collect();
-        headers.push_str(&format!("{name}:{}\n", values.join(",")));
-    }
-    format!(
-        "{}\n{path}\n{}\n{headers}\n{}\n{payload}",
-        incoming.method,
-        query.join("&"),
-        authorization.signed_headers.join(";")
-    )
-}
-
-fn signing_key(secret: &str, authorization: &Authorization) -> [u8; 32] {
+fn signing_key(secret: &str, authorization: &Authorization<'_>) -> [u8; 32] {
     let key = hmac(format!("AWS4{secret}").as_bytes(), authorization.date.as_bytes());
     let key = hmac(&key, authorization.region.as_bytes());
     let key = hmac(&key, authorization.service.as_bytes());
@@ -476,7 +367,12 @@ fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 fn same(one: &str, other: &str) -> bool {

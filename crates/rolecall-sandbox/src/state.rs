@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use rolecall::policy::{PolicySource, Principal};
 use rolecall::{AccountId, RoleArn};
 
+use crate::clock;
 use crate::ids;
 use crate::secrets::Recorder;
 
@@ -34,6 +35,8 @@ pub(crate) struct State {
     key_owners: keys::Owners,
     pub(crate) usage: Usage,
     pub(crate) sessions: HashMap<String, Arc<Session>>,
+    /// How many sessions there may be before those that are long over are dropped.
+    sweep_at: usize,
     pub(crate) organization: Option<Organization>,
     pub(crate) identity_center: Option<IdentityCenter>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
@@ -42,6 +45,11 @@ pub(crate) struct State {
     pub(crate) aws_managed: BTreeMap<String, ManagedPolicy>,
     pub(crate) recorder: Recorder,
 }
+
+/// How long a session that is over is still known to be one, so that it is refused as expired and not as unknown.
+const REMEMBERED_AFTER_THE_END: Duration = Duration::from_secs(24 * 3600);
+/// Fewer sessions than this are not worth a look.
+const SWEEP_AT: usize = 1024;
 
 /// AWS's own managed policies, as far as they are known here: path, name, document.
 const AWS_MANAGED: [(&str, &str, &str); 2] = [
@@ -67,6 +75,7 @@ impl State {
             key_owners: HashMap::new(),
             usage: Usage::default(),
             sessions: HashMap::new(),
+            sweep_at: SWEEP_AT,
             organization: None,
             identity_center: None,
             buckets: BTreeMap::new(),
@@ -109,7 +118,19 @@ impl State {
         self.recorder.token(&id, &session.token);
         let session = Arc::new(session);
         self.sessions.insert(id.clone(), Arc::clone(&session));
+        self.sweep(session.issued);
         (id, session)
+    }
+
+    /// Drops the sessions that ended long ago, each time there are twice as many as were left: what a sandbox holds stays
+    /// in proportion to what is alive, and one session costs no more than another.
+    fn sweep(&mut self, now: SystemTime) {
+        if self.sessions.len() < self.sweep_at {
+            return;
+        }
+        self.sessions
+            .retain(|_, session| session.expires + REMEMBERED_AFTER_THE_END > now);
+        self.sweep_at = SWEEP_AT.max(self.sessions.len() * 2);
     }
 
     /// The caller behind a key, as far as its user or role still exists.
@@ -134,9 +155,17 @@ impl State {
         let mut actor = actor.clone();
         let (principal, user_id) = match &mut actor {
             Actor::Federated { user, name } => {
-                user_called(user)?.name.clone_into(user);
+                let mut behind = format!("arn:aws:iam::{account}:root");
+                if !user.is_empty() {
+                    let found = user_called(user)?;
+                    found.name.clone_into(user);
+                    behind = found.arn(account, "user");
+                }
                 let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
-                (Principal::user("aws", account, arn), format!("{account}:{name}"))
+                (
+                    Principal::federated_user("aws", account, arn, behind),
+                    format!("{account}:{name}"),
+                )
             }
             Actor::Role { name, session_name } => {
                 let role = &home.roles.get(name)?.named;
@@ -183,6 +212,12 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
+        if caller.actor.has_root_permissions() {
+            // "The root user has complete access" whatever is attached to whom ("AWS account root user").
+            let everything =
+                self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");
+            return everything.into_iter().collect();
+        }
         let mut holders: Vec<&Named> = self.named(caller).into_iter().collect();
         if let Actor::Federated { user: name, .. } | Actor::User(name) = &caller.actor
             && let Some(user) = home.users.get(name)
@@ -234,5 +269,45 @@ impl State {
                 .insert("AWSRevokeOlderSessions".to_owned(), policy)
         });
         revoked.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_are_long_over_are_dropped() {
+        let mut state = State::new(Recorder::default());
+        let session = |issued: SystemTime| Session {
+            secret: String::new(),
+            token: String::new(),
+            account: "111111111111".parse().unwrap(),
+            actor: Actor::Root,
+            issued,
+            expires: issued + Duration::from_secs(900),
+            policies: None,
+            tags: BTreeMap::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            unique_id: String::new(),
+            mfa: None,
+            federated_provider: None,
+            chained: false,
+        };
+        let start = SystemTime::UNIX_EPOCH;
+        let (last, _) = (0..SWEEP_AT).map(|_| state.issue(session(start))).last().unwrap();
+        assert_eq!(state.sessions.len(), SWEEP_AT);
+        // Over, but not for long.
+        let later = start + Duration::from_secs(3600);
+        for _ in 0..SWEEP_AT {
+            state.issue(session(later));
+        }
+        assert!(state.sessions.contains_key(&last));
+        let much_later = later + Duration::from_secs(48 * 3600);
+        for _ in 0..2 * SWEEP_AT {
+            state.issue(session(much_later));
+        }
+        assert!(state.sessions.len() <= 2 * SWEEP_AT && !state.sessions.contains_key(&last));
     }
 }

@@ -1,30 +1,84 @@
 //! The Security Token Service ("AWS Security Token Service API Reference").
 
 mod assume;
+mod role;
+mod session_parameters;
+mod user_sessions;
+mod web_identity;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
-use crate::api::{Answer, Params, Refusal, escaped, query_answer};
-use crate::call::Call;
+use rolecall::AccountId;
+
+use crate::api::{Answer, Refusal, escaped, query_answer};
+use crate::authz::Wish;
+use crate::call::{Call, Open};
 use crate::clock;
+use crate::issuer::Issuer;
 use crate::service::Service;
-use crate::state::{Actor, Session, State};
-use crate::validate::Checks;
+use crate::state::{Actor, Caller, Session, State};
+use crate::validate::{Checks, Pattern};
+
+/// The model sets no pattern.
+const ANYTHING: Pattern = (|_| true, "");
+const KEY_ID: Pattern = (|c| c.is_ascii_alphanumeric() || c == '_', r"[\w]*");
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    check_credentials(operation, &call.verified.caller)?;
     let result = match operation {
         "AssumeRole" => assume::assume_role(call, state)?,
+        "DecodeAuthorizationMessage" => decode_authorization_message(call, state)?,
+        "GetAccessKeyInfo" => get_access_key_info(call, state)?,
         "GetCallerIdentity" => get_caller_identity(call),
-        "GetSessionToken" => get_session_token(call, state)?,
-        other => {
-            return Err(Refusal::new(
-                400,
-                "InvalidAction",
-                format!("Could not find operation {other} for version 2011-06-15"),
-            ));
-        }
+        "GetFederationToken" => user_sessions::get_federation_token(call, state)?,
+        "GetSessionToken" => user_sessions::get_session_token(call, state)?,
+        other => return Err(unknown(other)),
     };
     Ok(query_answer(Service::Sts, operation, call.request_id, &result))
+}
+
+/// The calls whose proof is a token of somebody else's.
+pub(crate) fn unsigned(
+    operation: &str,
+    call: &Open<'_>,
+    state: &mut State,
+    issuer: &Issuer,
+) -> Result<Answer, Refusal> {
+    let result = match operation {
+        "AssumeRoleWithWebIdentity" => web_identity::assume_role(call, state, issuer)?,
+        other => return Err(unknown(other)),
+    };
+    Ok(query_answer(Service::Sts, operation, call.request_id, &result))
+}
+
+fn unknown(operation: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "InvalidAction",
+        format!("Could not find operation {operation} for version 2011-06-15"),
+    )
+}
+
+/// Which credentials may call what ("Compare AWS STS credentials"): a federated user nothing but GetCallerIdentity, a
+/// session of GetSessionToken nothing but that and AssumeRole, and no session makes sessions of its user.
+fn check_credentials(operation: &str, caller: &Caller) -> Result<(), Refusal> {
+    let session = caller.session.is_some();
+    let may = match (operation, &caller.actor) {
+        ("GetCallerIdentity", _) => true,
+        (_, Actor::Federated { .. }) => false,
+        ("AssumeRole", _) => true,
+        ("GetSessionToken" | "GetFederationToken", _) => !session,
+        (_, Actor::Root | Actor::User(_)) => !session,
+        (_, Actor::Role { .. }) => true,
+    };
+    if may {
+        Ok(())
+    } else {
+        Err(Refusal::denied(format!(
+            "Cannot call {operation} with session credentials"
+        )))
+    }
 }
 
 /// Needs no permission, and cannot be denied.
@@ -38,70 +92,73 @@ fn get_caller_identity(call: &Call<'_>) -> String {
     )
 }
 
-/// 15 minutes to 36 hours, 12 hours unless asked; for long-term keys only; needs no permission.
-fn get_session_token(call: &Call<'_>, state: &mut State) -> Result<String, Refusal> {
-    let caller = &call.verified.caller;
+/// Whose a key is: any key of this world. AWS reads the account out of the id itself; ids here do not hold it.
+fn get_access_key_info(call: &Call<'_>, state: &State) -> Result<String, Refusal> {
     let mut checks = Checks::new(call.params);
-    let seconds = checks.number("DurationSeconds", 900, 129_600);
-    checks.mfa();
+    let id = checks.required("AccessKeyId", 16, 128, KEY_ID);
     checks.finish()?;
-    if caller.session.is_some() {
-        return Err(Refusal::denied(
-            "Cannot call GetSessionToken with session credentials",
-        ));
-    }
-    refuse_mfa(call.params)?;
-    let Actor::User(_) = caller.actor else {
-        return Err(Refusal::denied(
-            "Cannot call GetSessionToken with session credentials",
-        ));
+    authorize(call, state, "sts:GetAccessKeyInfo")?;
+    let account = state
+        .keys
+        .get(id)
+        .map(|key| key.account)
+        .or_else(|| state.sessions.get(id).map(|session| session.account))
+        .ok_or_else(|| Refusal::validation(format!("Invalid Access Key ID: {id}")))?;
+    Ok(format!("<Account>{account}</Account>"))
+}
+
+fn decode_authorization_message(call: &Call<'_>, state: &State) -> Result<String, Refusal> {
+    let mut checks = Checks::new(call.params);
+    let encoded = checks.required("EncodedMessage", 1, 10_240, ANYTHING);
+    checks.finish()?;
+    authorize(call, state, "sts:DecodeAuthorizationMessage")?;
+    let decoded = call
+        .messages
+        .decode(encoded, call.verified.caller.account)
+        .ok_or_else(|| {
+            Refusal::new(
+                400,
+                "InvalidAuthorizationMessageException",
+                "The specified message could not be decoded.",
+            )
+        })?;
+    Ok(format!("<DecodedMessage>{}</DecodedMessage>", escaped(&decoded)))
+}
+
+/// For the operations that are about no resource.
+fn authorize(call: &Call<'_>, state: &State, action: &str) -> Result<(), Refusal> {
+    let wish = Wish {
+        action,
+        resource: "*",
+        owner: call.verified.caller.account,
+        trust: None,
     };
-    let session = new_session(
-        call,
-        seconds.unwrap_or(43_200),
-        caller.actor.clone(),
-        &caller.user_id,
-    );
-    let (id, session) = state.issue(session);
-    Ok(credentials(&id, &session, session.expires))
+    call.authorize(state, &wish, &call.context(state))
 }
 
-/// Devices are not here yet, so no code can be right.
-fn refuse_mfa(params: &Params) -> Result<(), Refusal> {
-    match (params.find("SerialNumber"), params.find("TokenCode")) {
-        (None, None) => Ok(()),
-        (Some(_), Some(_)) => Err(Refusal::denied(
-            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
-        )),
-        _ => Err(Refusal::denied(
-            "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code. ",
-        )),
-    }
-}
-
-/// A session of `actor` in the caller's account that nothing holds back yet.
-fn new_session(call: &Call<'_>, seconds: u32, actor: Actor, unique_id: &str) -> Session {
+/// A session of `actor` that nothing holds back yet.
+fn new_session(call: &Open<'_>, account: AccountId, seconds: u32, actor: Actor, unique_id: &str) -> Session {
     let issued = call.clock.session();
     let seconds = call.session_seconds.unwrap_or(u64::from(seconds));
     Session {
         secret: String::new(),
         token: String::new(),
-        account: call.verified.caller.account,
+        account,
         actor,
         issued,
         expires: issued + Duration::from_secs(seconds),
         policies: None,
-        tags: std::collections::BTreeMap::new(),
+        tags: BTreeMap::new(),
         transitive: Vec::new(),
         source_identity: None,
         unique_id: unique_id.to_owned(),
         mfa: None,
         federated_provider: None,
-        chained: call.verified.caller.session.is_some(),
+        chained: false,
     }
 }
 
-fn credentials(id: &str, session: &Session, expires: std::time::SystemTime) -> String {
+fn credentials(id: &str, session: &Session, expires: SystemTime) -> String {
     format!(
         "<Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
          <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>",

@@ -17,10 +17,19 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// Letters, blanks and digits of any script, as the library knows them.
+fn is_tag_character(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || " _.:/=+-@".contains(c)
+        || (!c.is_ascii() && rolecall::Tag::new(c.encode_utf8(&mut [0; 4]), "").is_ok())
+}
+
 pub(crate) const NAME: Pattern = (|c| is_word(c) || "+=,.@-".contains(c), r"[\w+=,.@-]*");
 pub(crate) const EXTERNAL_ID: Pattern = (|c| is_word(c) || "+=,.@:/-".contains(c), r"[\w+=,.@:\/-]*");
-const SERIAL: Pattern = (|c| is_word(c) || "+=/:,.@-".contains(c), r"[\w+=/:,.@-]*");
-const CODE: Pattern = (|c| c.is_ascii_digit(), r"[\d]*");
+pub(crate) const SERIAL: Pattern = (|c| is_word(c) || "+=/:,.@-".contains(c), r"[\w+=/:,.@-]*");
+pub(crate) const CODE: Pattern = (|c| c.is_ascii_digit(), r"[\d]*");
+const TAG_KEY: Pattern = (is_tag_character, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+");
+const TAG_VALUE: Pattern = (is_tag_character, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*");
 pub(crate) const DOCUMENT: Pattern = (
     |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}'),
     r"[\u0009\u000A\u000D\u0020-\u00FF]+",
@@ -156,6 +165,76 @@ impl<'a> Checks<'a> {
                  Member must have length less than or equal to {most}"
             ));
         }
+    }
+
+    /// The members of a list of tags, `PREFIX.member.N.Key` and `.Value`.
+    pub(crate) fn tags(&mut self, prefix: &str) -> Vec<(&'a str, &'a str)> {
+        let keys = self.params.members(prefix, "Key");
+        let values = self.params.members(prefix, "Value");
+        let list = lower_first(prefix);
+        self.at_most(&keys, &list, 50);
+        let mut tags = Vec::new();
+        for (at, (key, value)) in keys.into_iter().zip(values).enumerate() {
+            let member = format!("{list}.{}.member", at + 1);
+            match key {
+                Some(key) => self.check(key, &format!("{member}.key"), 1, 128, TAG_KEY),
+                None => self.missing(&format!("{member}.key")),
+            }
+            match value {
+                Some(value) => self.check(value, &format!("{member}.value"), 0, 256, TAG_VALUE),
+                None => self.missing(&format!("{member}.value")),
+            }
+            tags.push((key.unwrap_or_default(), value.unwrap_or_default()));
+        }
+        tags
+    }
+
+    /// The members of a list of tag keys.
+    pub(crate) fn tag_keys(&mut self, name: &str) -> Vec<&'a str> {
+        let keys: Vec<&str> = self.params.members(name, "").into_iter().flatten().collect();
+        let list = lower_first(name);
+        self.at_most(&keys, &list, 50);
+        for (at, key) in keys.iter().enumerate() {
+            self.check(key, &format!("{list}.{}.member", at + 1), 1, 128, TAG_KEY);
+        }
+        keys
+    }
+
+    /// The members of a list of ARNs, `PREFIX.member.N.FIELD`.
+    pub(crate) fn arns(&mut self, prefix: &str, field: &str, most: usize) -> Vec<&'a str> {
+        let found = self.params.members(prefix, field);
+        let list = lower_first(prefix);
+        self.at_most(&found, &list, most);
+        let mut arns = Vec::new();
+        for (at, arn) in found.into_iter().enumerate() {
+            let member = format!("{list}.{}.member.{}", at + 1, lower_first(field));
+            match arn {
+                Some(arn) => {
+                    self.check(arn, &member, 20, 2048, ANY);
+                    arns.push(arn);
+                }
+                None => self.missing(&member),
+            }
+        }
+        arns
+    }
+
+    /// A text that must be there and that no message may repeat.
+    pub(crate) fn secret(&mut self, name: &str, shortest: usize, longest: usize) -> &'a str {
+        let member = lower_first(name);
+        let Some(value) = self.params.find(name) else {
+            self.missing(&member);
+            return "";
+        };
+        let length = value.chars().count();
+        if length < shortest {
+            let constraint = format!("Member must have length greater than or equal to {shortest}");
+            self.fail("***", &member, &constraint);
+        } else if length > longest {
+            let constraint = format!("Member must have length less than or equal to {longest}");
+            self.fail("***", &member, &constraint);
+        }
+        value
     }
 
     pub(crate) fn finish(self) -> Result<(), Refusal> {

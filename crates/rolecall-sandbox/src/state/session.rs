@@ -26,7 +26,7 @@ impl AccessKey {
 /// Whom a key acts as.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Actor {
-    /// A session of GetFederationToken: `user` called it, and named the session `name`.
+    /// A session of GetFederationToken: `user` called it, and named the session `name`. A root user has no name.
     Federated {
         user: String,
         name: String,
@@ -37,6 +37,17 @@ pub(crate) enum Actor {
     },
     Root,
     User(String),
+}
+
+impl Actor {
+    /// A root user, or who got a session of GetFederationToken from one.
+    pub(crate) fn has_root_permissions(&self) -> bool {
+        match self {
+            Self::Federated { user, .. } => user.is_empty(),
+            Self::Root => true,
+            Self::Role { .. } | Self::User(_) => false,
+        }
+    }
 }
 
 /// Temporary credentials and everything that holds them to less than their role or user.

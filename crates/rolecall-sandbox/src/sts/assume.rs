@@ -1,106 +1,97 @@
 //! AssumeRole: who may become whom, for how long, and held to what.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use rolecall::policy::{Context, Document};
-use rolecall::{RoleArn, Tag, Tags};
+use rolecall::RoleArn;
+use rolecall::policy::Context;
 
-use super::{credentials, new_session, refuse_mfa};
+use super::role::{Asked, actions, set_tags};
+use super::session_parameters::{Policies, Tags, packed_size, packed_size_element};
+use super::{credentials, new_session};
 use crate::api::{Params, Refusal, escaped};
-use crate::authz::{self, Wish};
+use crate::authz::Wish;
 use crate::call::Call;
 use crate::faults::Fault;
+use crate::mfa;
 use crate::state::{Actor, Caller, Session, State};
-use crate::validate::{Checks, EXTERNAL_ID, NAME};
+use crate::validate::{ANY, Checks, EXTERNAL_ID, NAME, Pattern};
 
 /// The most that a session signed for by temporary credentials may last ("Role chaining").
 const CHAINED_SECONDS: u32 = 3600;
+/// The model sets no pattern.
+const ASSERTION: Pattern = (|_| true, "");
 
-struct Asked<'a> {
-    role_arn: &'a str,
-    session_name: &'a str,
-    seconds: Option<u32>,
+/// What is asked for beyond role, name and duration.
+struct Options<'a> {
     external_id: Option<&'a str>,
     source_identity: Option<&'a str>,
-    policies: Option<Vec<(String, Document)>>,
-    tags: BTreeMap<String, String>,
-    transitive: Vec<String>,
-    packed_percent: Option<usize>,
+    policies: Policies<'a>,
+    tags: Tags,
 }
 
 pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, Refusal> {
     let caller = &call.verified.caller;
-    let asked = read(call.params)?;
-    refuse_mfa(call.params)?;
-    let wanted: RoleArn = asked
-        .role_arn
-        .parse()
-        .map_err(|_| Refusal::validation(format!("{} is invalid", asked.role_arn)))?;
-    let tags = inherited_tags(caller, &asked)?;
-    let source_identity = source_identity(caller, &asked)?;
+    let (asked, options) = read(call.params)?;
+    if caller.actor == Actor::Root {
+        return Err(Refusal::denied("Roles may not be assumed by root accounts."));
+    }
+    let wanted = asked.wanted()?;
+    let tags = inherited_tags(caller, options.tags)?;
+    let source_identity = source_identity(caller, options.source_identity, asked.arn)?;
+    let packed = packed_size(&options.policies, &tags.set)?;
+    let proved = mfa::prove(call, state)?;
 
-    let context = context(call, state, &asked, &tags, source_identity.as_deref());
+    let mut context = call.context(state);
+    asked.set_context(&mut context, state, &wanted);
+    set_tags(&mut context, &tags);
+    set_keys(
+        &mut context,
+        options.external_id,
+        source_identity.as_deref(),
+        proved,
+    );
     let refused = || {
         Refusal::denied(format!(
             "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
             caller.principal.arn(),
-            asked.role_arn
+            asked.arn
         ))
     };
-    // A role that is not there is refused in the same words as one that does not trust the caller. Names are
-    // case-sensitive here, and the path is part of the name ("IAM identifiers").
-    let role = state
-        .accounts
-        .get(&wanted.account())
-        .and_then(|account| account.roles.get(wanted.name()))
-        .filter(|role| role.named.arn(wanted.account(), "role") == asked.role_arn)
-        .ok_or_else(refused)?;
-    let mut actions = vec!["sts:AssumeRole"];
-    if !tags.is_empty() {
-        actions.push("sts:TagSession");
-    }
-    if source_identity.is_some() {
-        actions.push("sts:SetSourceIdentity");
-    }
-    for action in actions {
+    // A role that is not there is refused in the same words as one that does not trust the caller.
+    let role = asked.find(state, &wanted).ok_or_else(refused)?;
+    for action in actions("sts:AssumeRole", &tags, source_identity.as_deref()) {
         let wish = Wish {
             action,
-            resource: asked.role_arn,
+            resource: asked.arn,
             owner: wanted.account(),
             trust: Some(&role.trust),
         };
         call.authorize(state, &wish, &context)?;
     }
 
-    let seconds = asked.seconds.unwrap_or(3600);
-    if caller.session.is_some() && seconds > CHAINED_SECONDS {
+    if caller.session.is_some() && asked.seconds() > CHAINED_SECONDS {
         return Err(Refusal::validation(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         ));
     }
-    if seconds > role.max_session_seconds {
-        return Err(Refusal::validation(
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-        ));
-    }
-    let policies = managed_policies(call.params, state, &wanted, asked.policies)?;
+    asked.check_duration(role)?;
+    let policies = options.policies.resolve(state, wanted.account())?;
     let unique_id = role.named.unique_id.clone();
     let actor = Actor::Role {
         name: wanted.name().to_owned(),
         session_name: asked.session_name.to_owned(),
     };
-    let mut transitive = asked.transitive;
+    let mut transitive = tags.transitive;
     if let Some(session) = &caller.session {
         transitive.extend(session.transitive.iter().cloned());
     }
     let session = Session {
-        account: wanted.account(),
         policies,
-        tags,
+        tags: tags.set,
         transitive,
         source_identity: source_identity.clone(),
-        ..new_session(call, seconds, actor, &unique_id)
+        chained: caller.session.is_some(),
+        ..new_session(call, wanted.account(), asked.seconds(), actor, &unique_id)
     };
     let (id, session) = state.issue(session);
 
@@ -110,9 +101,7 @@ pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, 
         "<AssumedRoleUser><AssumedRoleId>{unique_id}:{name}</AssumedRoleId>\
          <Arn>arn:aws:sts::{account}:assumed-role/{role}/{name}</Arn></AssumedRoleUser>"
     ));
-    if let Some(percent) = asked.packed_percent {
-        result.push_str(&format!("<PackedPolicySize>{percent}</PackedPolicySize>"));
-    }
+    result.push_str(&packed_size_element(packed));
     if let Some(identity) = source_identity {
         result.push_str(&format!(
             "<SourceIdentity>{}</SourceIdentity>",
@@ -122,175 +111,109 @@ pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, 
     Ok(result)
 }
 
-fn read(params: &Params) -> Result<Asked<'_>, Refusal> {
+fn read(params: &Params) -> Result<(Asked<'_>, Options<'_>), Refusal> {
     let mut checks = Checks::new(params);
-    let role_arn = checks.role_arn();
-    let session_name = checks.required("RoleSessionName", 2, 64, NAME);
-    let seconds = checks.number("DurationSeconds", 900, 43_200);
+    let asked = Asked::read(&mut checks);
     let external_id = checks.text("ExternalId", 2, 1224, EXTERNAL_ID);
     let source_identity = checks.text("SourceIdentity", 2, 64, NAME);
-    let policy = checks.policy();
     checks.mfa();
-    let keys = params.members("Tags", "Key");
-    let values = params.members("Tags", "Value");
-    let transitive = params.members("TransitiveTagKeys", "");
-    let policy_arns = params.members("PolicyArns", "arn");
-    checks.at_most(&keys, "tags", 50);
-    checks.at_most(&transitive, "transitiveTagKeys", 50);
-    checks.at_most(&policy_arns, "policyArns", 10);
+    let policies = Policies::read(&mut checks);
+    let tags = checks.tags("Tags");
+    let transitive = checks.tag_keys("TransitiveTagKeys");
+    let contexts = provided_contexts(&mut checks, params);
     checks.finish()?;
-
-    if source_identity.is_some_and(|identity| identity.to_ascii_lowercase().starts_with("aws:")) {
+    if contexts > 0 {
+        // Who vouches for them is IAM Identity Center, and here it vouches for nobody.
         return Err(Refusal::validation(
-            "SourceIdentity must not begin with the reserved prefix aws:",
+            "The provided context assertion is not valid: no context provider issued it.",
         ));
     }
-    // The library's own types know the limits of tags; what they refuse, STS refuses.
-    let invalid = |error: rolecall::Invalid| Refusal::validation(error.to_string());
-    let tags = keys
-        .iter()
-        .zip(&values)
-        .map(|(key, value)| Tag::new(key.unwrap_or_default(), value.unwrap_or_default()).map_err(invalid))
-        .collect::<Result<Vec<_>, _>>()?;
-    let transitive: Vec<String> = transitive.into_iter().flatten().map(str::to_owned).collect();
-    let tags = Tags::new(tags, transitive.clone()).map_err(invalid)?;
-    let policies = match policy {
-        Some(text) => {
-            let document = text
-                .parse::<Document>()
-                .and_then(|document| document.check_identity().map(|()| document))
-                .map_err(|error| Refusal::malformed_policy(error.to_string()))?;
-            Some(vec![("session policy".to_owned(), document)])
-        }
-        None => None,
-    };
-    let arns: usize = policy_arns.iter().flatten().map(|arn| arn.len()).sum();
-    let size = policy.map_or(0, str::len)
-        + tags
-            .iter()
-            .map(|tag| tag.key().len() + tag.value().len())
-            .sum::<usize>();
-    let packed_percent = (size + arns > 0).then(|| (size + arns).div_ceil(PACKED_BYTES_OF_A_PERCENT));
-    // What AWS packs and how is not documented; a plain sum of bytes errs on the side of letting through.
-    if packed_percent.is_some_and(|percent| percent > 100) {
-        return Err(Refusal::new(
-            400,
-            "PackedPolicyTooLarge",
-            format!(
-                "Packed size consumes {}% of allotted space, must be less than 100%",
-                packed_percent.unwrap_or_default()
-            ),
-        ));
-    }
-    Ok(Asked {
-        role_arn,
-        session_name,
-        seconds,
+    let tags = Tags::new(&tags, &transitive)?;
+    let options = Options {
         external_id,
         source_identity,
         policies,
-        tags: tags
-            .iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-            .collect(),
-        transitive,
-        packed_percent,
-    })
+        tags,
+    };
+    Ok((asked, options))
 }
 
-const PACKED_BYTES_OF_A_PERCENT: usize = 41;
+/// How many contexts were provided, each held to its limits.
+fn provided_contexts(checks: &mut Checks<'_>, params: &Params) -> usize {
+    let providers = params.members("ProvidedContexts", "ProviderArn");
+    let assertions = params.members("ProvidedContexts", "ContextAssertion");
+    checks.at_most(&providers, "providedContexts", 5);
+    for (at, (provider, assertion)) in providers.iter().zip(&assertions).enumerate() {
+        let member = format!("providedContexts.{}.member", at + 1);
+        if let Some(provider) = provider {
+            checks.check(provider, &format!("{member}.providerArn"), 20, 2048, ANY);
+        }
+        if let Some(assertion) = assertion {
+            checks.check(
+                assertion,
+                &format!("{member}.contextAssertion"),
+                4,
+                2048,
+                ASSERTION,
+            );
+        }
+    }
+    providers.len()
+}
 
 /// The tags of the call and those that a chain hands on, which must not be set again ("Passing session tags", "Chaining
 /// roles with session tags").
-fn inherited_tags(caller: &Caller, asked: &Asked<'_>) -> Result<BTreeMap<String, String>, Refusal> {
-    let mut tags = asked.tags.clone();
+fn inherited_tags(caller: &Caller, mut tags: Tags) -> Result<Tags, Refusal> {
     let Some(session) = &caller.session else {
         return Ok(tags);
     };
     for key in &session.transitive {
-        if tags.keys().any(|set| set.eq_ignore_ascii_case(key)) {
+        if tags
+            .set
+            .keys()
+            .any(|set| set.to_lowercase() == key.to_lowercase())
+        {
             return Err(Refusal::new(
                 400,
                 "InvalidParameterValue",
-                format!(
-                    "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: {key}"
-                ),
+                "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key \
+                 from the calling session.",
             ));
         }
         if let Some(value) = session.tags.get(key) {
-            tags.insert(key.clone(), value.clone());
+            tags.set.insert(key.clone(), value.clone());
         }
     }
     Ok(tags)
 }
 
 /// Once set, it stays for the whole chain ("Monitor and control actions taken with assumed roles").
-fn source_identity(caller: &Caller, asked: &Asked<'_>) -> Result<Option<String>, Refusal> {
+fn source_identity(caller: &Caller, asked: Option<&str>, role_arn: &str) -> Result<Option<String>, Refusal> {
     let before = caller
         .session
         .as_ref()
         .and_then(|session| session.source_identity.clone());
-    match (before, asked.source_identity) {
+    match (before, asked) {
         (Some(before), Some(now)) if before != now => Err(Refusal::denied(format!(
-            "User: {} is not authorized to perform: sts:SetSourceIdentity on resource: {}",
+            "User: {} is not authorized to perform: sts:SetSourceIdentity on resource: {role_arn}",
             caller.principal.arn(),
-            asked.role_arn
         ))),
         (before, now) => Ok(before.or(now.map(str::to_owned))),
     }
 }
 
-/// The keys that gate AssumeRole ("IAM and AWS STS condition context keys").
-fn context(
-    call: &Call<'_>,
-    state: &State,
-    asked: &Asked<'_>,
-    tags: &BTreeMap<String, String>,
-    source_identity: Option<&str>,
-) -> Context {
-    let mut context = call.context(state);
-    context.set("sts:RoleSessionName", asked.session_name);
-    if let Some(external_id) = asked.external_id {
+fn set_keys(context: &mut Context, external_id: Option<&str>, source_identity: Option<&str>, proved: bool) {
+    if let Some(external_id) = external_id {
         context.set("sts:ExternalId", external_id);
-    }
-    if let Some(seconds) = asked.seconds {
-        context.set("sts:DurationSeconds", seconds.to_string());
     }
     if let Some(identity) = source_identity {
         context.set("sts:SourceIdentity", identity);
     }
-    for (key, value) in tags {
-        context.set(&format!("aws:RequestTag/{key}"), value.as_str());
+    if proved {
+        // For this call alone: the session it makes does not carry it on ("Configuring MFA-protected API access").
+        context.set("aws:MultiFactorAuthPresent", "true");
+        context.set("aws:MultiFactorAuthAge", "0");
     }
-    if !tags.is_empty() {
-        context.set_all("aws:TagKeys", tags.keys().cloned());
-    }
-    if !asked.transitive.is_empty() {
-        context.set_all("sts:TransitiveTagKeys", asked.transitive.iter().cloned());
-    }
-    if let Some(Ok(owner)) = asked.role_arn.split(':').nth(4).map(str::parse) {
-        authz::set_owner(&mut context, state, owner);
-    }
-    context
-}
-
-/// Adds the managed session policies, which must be the role's account's own or AWS's.
-fn managed_policies(
-    params: &Params,
-    state: &State,
-    role: &RoleArn,
-    inline: Option<Vec<(String, Document)>>,
-) -> Result<Option<Vec<(String, Document)>>, Refusal> {
-    let mut policies = inline;
-    for arn in params.members("PolicyArns", "arn").into_iter().flatten() {
-        let policy = state
-            .managed_source(role.account(), arn)
-            .ok_or_else(|| Refusal::validation(format!("ARN {arn} is not valid.")))?;
-        policies
-            .get_or_insert_default()
-            .push((arn.to_owned(), policy.document.clone()));
-    }
-    Ok(policies)
 }
 
 /// Account, role and session name of the answer, as the faults have them.

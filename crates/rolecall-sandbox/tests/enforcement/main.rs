@@ -5,5 +5,6 @@ mod common;
 mod control;
 mod decisions;
 mod logs;
+mod presigned;
 mod setup;
 mod signatures;
