@@ -51,7 +51,7 @@ pub use calls::{Call, Decided};
 pub use faults::Fault;
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
-pub use world::{Account, Role, User, World};
+pub use world::{Account, IdentityCenter, Organization, PermissionSet, Role, Unit, User, World};
 
 /// How a sandbox is to be.
 #[derive(Clone, Debug)]

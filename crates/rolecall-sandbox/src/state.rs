@@ -19,7 +19,7 @@ use crate::secrets::Recorder;
 pub(crate) use identity::{
     Account, Group, ManagedPolicy, MfaDevice, Named, OidcProvider, Policy, PolicyVersion, Role, User,
 };
-pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet};
+pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet, SignedIn};
 pub(crate) use organization::{ControlPolicy, FULL_ACCESS, Member, Organization, Unit};
 pub(crate) use session::{AccessKey, Actor, Caller, Session};
 pub(crate) use storage::{Bucket, Object};

@@ -1,4 +1,4 @@
-//! IAM Identity Center: who may enter which account under which permission set. What is signed in now is `sso`'s.
+//! IAM Identity Center: who may enter which account under which permission set, and who is signed in now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,12 @@ pub(crate) struct IdentityCenter {
     /// By name.
     pub(crate) permission_sets: BTreeMap<String, PermissionSet>,
     pub(crate) assignments: Vec<Assignment>,
+    pub(crate) signed_in: SignedIn,
 }
+
+/// Who is signed in now, and who is about to be.
+#[derive(Default)]
+pub(crate) struct SignedIn {}
 
 /// What an assignment becomes in an account: a role `AWSReservedSSO_NAME_…`.
 pub(crate) struct PermissionSet {

@@ -53,9 +53,40 @@ pub(crate) struct ControlPolicy {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) policy: Policy,
+    /// Whether it is AWS's own, which nobody may change.
+    pub(crate) aws_managed: bool,
+}
+
+impl ControlPolicy {
+    pub(crate) fn new(name: &str, description: &str, policy: Policy) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            policy,
+            aws_managed: false,
+        }
+    }
+
+    /// AWS's own `FullAWSAccess`.
+    pub(crate) fn full_access() -> Result<Self, String> {
+        let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        let policy = Policy::identity(text).map_err(|error| error.to_string())?;
+        Ok(Self {
+            aws_managed: true,
+            ..Self::new("FullAWSAccess", "Allows access to every operation", policy)
+        })
+    }
 }
 
 impl Organization {
+    /// The id of a policy; names are given once in an organization.
+    pub(crate) fn policy_named(&self, name: &str) -> Option<&str> {
+        self.policies
+            .iter()
+            .find(|(_, policy)| policy.name == name)
+            .map(|(id, _)| id.as_str())
+    }
+
     /// The ids of what an account is under, from the root down to its own unit; empty for accounts of others.
     pub(crate) fn parents(&self, account: AccountId) -> Vec<&str> {
         let mut parents = Vec::new();
