@@ -42,6 +42,11 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}CANARY{}", random(UPPER, 11))
 }
 
+/// An id of AWS Organizations: a prefix and eight lower-case letters and digits.
+pub(crate) fn directory(prefix: &str) -> String {
+    format!("{prefix}{}", random(UPPER, 8).to_ascii_lowercase())
+}
+
 /// A request or message id, in the shape of a UUID.
 pub(crate) fn request() -> String {
     let hex = random(HEX, 32);

@@ -26,6 +26,7 @@ mod control;
 mod faults;
 mod iam;
 mod ids;
+mod organizations;
 mod s3;
 mod secrets;
 mod server;

@@ -25,7 +25,7 @@ use crate::faults::{Fault, Faults};
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
-use crate::{control, iam, ids, s3, sigv4, sns, sts};
+use crate::{control, iam, ids, organizations, s3, sigv4, sns, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -249,6 +249,7 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
     }
     match call.service {
         Service::Iam => iam::answer(operation, call, state),
+        Service::Organizations => organizations::answer(operation, call, state),
         Service::S3 => s3::answer(operation, call, state),
         Service::Sns => sns::answer(operation, call, state),
         Service::Sts => sts::answer(operation, call, state),
