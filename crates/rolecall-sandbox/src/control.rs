@@ -8,10 +8,13 @@ use crate::call::Open;
 use crate::server::Shared;
 use crate::state::State;
 
-pub(crate) fn answer(call: &Open<'_>, _state: &mut State, _shared: &Shared) -> Result<Answer, Refusal> {
+pub(crate) fn answer(call: &Open<'_>, state: &mut State, _shared: &Shared) -> Result<Answer, Refusal> {
     let path = call.incoming.path.strip_prefix("/_sandbox/").unwrap_or_default();
     match (&call.incoming.method, path) {
         (&Method::GET, "health") => Ok(Answer::json(&json!({"ok": true}))),
+        (&Method::GET, "console") => Ok(crate::signin::console(call, state)),
+        (_, "authorize") => Ok(crate::oidc::authorize::confirmed(call, state)),
+        (_, "device") => crate::oidc::device::verification(call, state),
         _ => Err(Refusal::new(
             404,
             "NotFound",

@@ -26,13 +26,16 @@ mod control;
 mod faults;
 mod iam;
 mod ids;
+mod oidc;
 mod organizations;
 mod s3;
 mod secrets;
 mod server;
 mod service;
+mod signin;
 mod sigv4;
 mod sns;
+mod sso;
 mod state;
 mod sts;
 mod world;
@@ -300,6 +303,15 @@ impl Sandbox {
     /// The next `times` calls of `operation` (`*` is any) meet `fault`.
     pub fn inject(&self, fault: Fault, operation: &str, times: usize) {
         self.shared.faults.inject(fault, operation, times);
+    }
+
+    /// Lets a user of the Identity Center's directory approve the device that shows `user_code`. Whether one waited and
+    /// there is such a user.
+    pub fn approve_device(&self, user_code: &str, user: &str) -> bool {
+        let now = self.now();
+        let mut state = self.shared.state();
+        let center = state.identity_center.as_mut();
+        center.is_some_and(|center| center.approve(user_code, user, now))
     }
 
     /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an

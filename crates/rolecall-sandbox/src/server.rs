@@ -25,7 +25,7 @@ use crate::faults::{Fault, Faults};
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
-use crate::{control, iam, ids, organizations, s3, sigv4, sns, sts};
+use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -261,6 +261,9 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     match call.service {
         Service::Control => control::answer(call, state, shared),
+        Service::Oidc => oidc::answer(operation, call, state),
+        Service::SignIn => signin::answer(operation, call, state),
+        Service::Sso => sso::answer(operation, call, state),
         _ => Err(unknown(operation)),
     }
 }

@@ -4,6 +4,7 @@ mod identity;
 mod identity_center;
 mod organization;
 mod session;
+mod signin;
 mod storage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,9 +20,12 @@ use crate::secrets::Recorder;
 pub(crate) use identity::{
     Account, Group, ManagedPolicy, MfaDevice, Named, OidcProvider, Policy, PolicyVersion, Role, User,
 };
-pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet, SignedIn};
+pub(crate) use identity_center::{
+    Assignment, Client, Code, Device, Grant, IdentityCenter, PermissionSet, SignedIn, Verdict,
+};
 pub(crate) use organization::{ControlPolicy, FULL_ACCESS, Member, Organization, Unit};
 pub(crate) use session::{AccessKey, Actor, Caller, Session};
+pub(crate) use signin::{Console, SignInToken, SignIns};
 pub(crate) use storage::{Bucket, Object};
 
 pub(crate) struct State {
@@ -30,6 +34,7 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<String, Arc<Session>>,
     pub(crate) organization: Option<Organization>,
     pub(crate) identity_center: Option<IdentityCenter>,
+    pub(crate) sign_ins: SignIns,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// ARNs.
     pub(crate) topics: BTreeSet<String>,
@@ -61,6 +66,7 @@ impl State {
             sessions: HashMap::new(),
             organization: None,
             identity_center: None,
+            sign_ins: SignIns::default(),
             buckets: BTreeMap::new(),
             topics: BTreeSet::new(),
             aws_managed: AWS_MANAGED

@@ -26,6 +26,7 @@ use crate::state::{self, Assignment, Named, Policy, SignedIn, State};
 pub struct IdentityCenter {
     start_url: String,
     region: String,
+    token_seconds: u32,
     users: Vec<String>,
     permission_sets: Vec<PermissionSet>,
     assignments: Vec<(String, String, String)>,
@@ -79,10 +80,19 @@ impl IdentityCenter {
         Self {
             start_url: start_url.to_owned(),
             region: region.to_owned(),
+            token_seconds: 28_800,
             users: Vec::new(),
             permission_sets: Vec::new(),
             assignments: Vec::new(),
         }
+    }
+
+    /// The same instance with access tokens of so many seconds, at most 43200; 8 hours unless told. SDKs renew a token
+    /// in its last minutes, so that shorter ones let that be seen.
+    #[must_use]
+    pub fn token_seconds(mut self, seconds: u32) -> Self {
+        self.token_seconds = seconds;
+        self
     }
 
     /// The same instance with a user in its directory. The name becomes the session name.
@@ -120,6 +130,9 @@ impl IdentityCenter {
                 self.region
             ));
         }
+        if !(2..=43_200).contains(&self.token_seconds) {
+            return Err("the Identity Center's access tokens last 2 to 43200 seconds".to_owned());
+        }
         let mut users = BTreeSet::new();
         for user in &self.users {
             if !is_name(user, 2, 64) {
@@ -141,6 +154,7 @@ impl IdentityCenter {
         let mut center = state::IdentityCenter {
             start_url: self.start_url.clone(),
             region: self.region.clone(),
+            token_seconds: self.token_seconds,
             users,
             permission_sets,
             assignments: Vec::new(),
@@ -190,6 +204,10 @@ impl IdentityCenter {
             }
         }
         let role = role_name(&self.start_url, id, permission_set);
+        let provider = format!(
+            "arn:aws:iam::{id}:saml-provider/AWSSSO_{}_DO_NOT_DELETE",
+            derived(&self.start_url)
+        );
         // Where Identity Center is in us-east-1, the path holds no region ("Referencing permission sets").
         let path = match self.region.as_str() {
             "us-east-1" => "/aws-reserved/sso.amazonaws.com/".to_owned(),
@@ -209,7 +227,7 @@ impl IdentityCenter {
                     attached: set.attached.clone(),
                     ..Named::new("AROA", &path, &role)
                 },
-                trust: trust(&self.start_url, id)?,
+                trust: trust(&provider)?,
                 // As Identity Center makes them, whatever the permission set says.
                 max_session_seconds: 43_200,
                 description: None,
@@ -221,6 +239,7 @@ impl IdentityCenter {
             account: id,
             permission_set: permission_set.to_owned(),
             role,
+            provider,
         })
     }
 }
@@ -261,11 +280,7 @@ fn role_name(start_url: &str, account: AccountId, permission_set: &str) -> Strin
 }
 
 /// What Identity Center's roles trust: its own SAML provider in the account.
-fn trust(start_url: &str, account: AccountId) -> Result<Policy, String> {
-    let provider = format!(
-        "arn:aws:iam::{account}:saml-provider/AWSSSO_{}_DO_NOT_DELETE",
-        derived(start_url)
-    );
+fn trust(provider: &str) -> Result<Policy, String> {
     let document = serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{
