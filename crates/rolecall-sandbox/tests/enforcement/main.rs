@@ -3,6 +3,10 @@
 mod clocks;
 mod common;
 mod decisions;
+mod identity_center;
 mod logs;
+mod organizations;
+mod rest;
 mod setup;
 mod signatures;
+mod signin;
