@@ -107,6 +107,7 @@ pub(crate) fn policies<'a>(state: &'a State, caller: &'a Caller, wish: &Wish<'a>
                     .map(|(name, document)| PolicySource { name, document })
                     .collect()
             }),
+        service_control: None,
         resource: None,
         trust: wish.trust.map(|policy| PolicySource {
             name: "AssumeRolePolicyDocument",

@@ -2,17 +2,20 @@
 //!
 //! The order of the parts is the order of the work: a [`Document`] is parsed, its patterns are matched against a
 //! [`Request`], its conditions against the request's [`Context`], and [`evaluate`] weighs every policy that applies and
-//! says which statement decided. The rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy
-//! elements reference"); where a rule is not obvious, its place says which page has it.
+//! says which statement decided; [`layers`] tells what each of them said, and [`missing_keys`] what was not known. The
+//! rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference"); where a rule
+//! is not obvious, its place says which page has it.
 
 mod condition;
+mod context;
 mod document;
 mod evaluate;
 mod matching;
 
-pub use condition::Context;
+pub use context::Context;
 pub use document::{Document, Effect, PrincipalClause, Statement, Version};
 pub use evaluate::{
-    Decision, Matched, Policies, PolicyKind, PolicySource, Principal, Request, Verdict, evaluate,
+    Decision, Layer, Matched, Outcome, Policies, PolicyKind, PolicySource, Principal, Request, Verdict,
+    evaluate, layers, missing_keys,
 };
 pub use matching::{action_matches, resource_matches, wildcard_matches};

@@ -1,48 +1,15 @@
-//! Conditions: what a request is measured by, and the operators that measure.
+//! Conditions: the operators, and what they hold against.
 //!
-//! The operators and the rules for missing keys are those of "IAM JSON policy elements: Condition operators" and
-//! "Set operators for multivalued context keys".
+//! The operators and the rules for missing keys are those of "IAM JSON policy elements: Condition operators" and "Set
+//! operators for multivalued context keys".
+
+mod compare;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 
+use super::context::Context;
 use super::document::Version;
-use super::matching::{arn_matches, value_matches, value_text};
-
-/// The condition keys of a request and their values. Keys do not differ by case.
-#[derive(Clone, Debug, Default)]
-pub struct Context(BTreeMap<String, Vec<String>>);
-
-impl Context {
-    /// Nothing known.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets a key with one value.
-    pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.set_all(key, [value.into()]);
-    }
-
-    /// Sets a key with several values (`aws:TagKeys`).
-    pub fn set_all(&mut self, key: &str, values: impl IntoIterator<Item = String>) {
-        self.0
-            .insert(key.to_ascii_lowercase(), values.into_iter().collect());
-    }
-
-    /// The values of a key; `None` where the request does not carry it.
-    pub fn values(&self, key: &str) -> Option<&[String]> {
-        self.0.get(&key.to_ascii_lowercase()).map(Vec::as_slice)
-    }
-
-    /// Every key with its values, in the order of the keys' lower-case names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0
-            .iter()
-            .map(|(key, values)| (key.as_str(), values.as_slice()))
-    }
-}
+use super::matching::{arn_matches, value_matches, value_text, variables};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Quantifier {
@@ -62,6 +29,16 @@ enum Test {
     StringEquals,
     StringEqualsIgnoreCase,
     StringLike,
+}
+
+impl Test {
+    /// "Policy variables can only be used with String and ARN operators" ("IAM policy validation check reference").
+    fn takes_variables(self) -> bool {
+        matches!(
+            self,
+            Self::Arn | Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -102,6 +79,8 @@ enum Operator {
 pub(super) struct Condition {
     operator: Operator,
     key: String,
+    /// The key as a [`Context`] is asked for it.
+    lower_case_key: String,
     values: Vec<String>,
 }
 
@@ -111,6 +90,7 @@ impl Condition {
             operator: parse_operator(operator)
                 .ok_or_else(|| format!("`{operator}` is not a condition operator"))?,
             key: key.to_owned(),
+            lower_case_key: key.to_ascii_lowercase(),
             values,
         })
     }
@@ -119,16 +99,24 @@ impl Condition {
         &self.key
     }
 
-    /// Whether it holds. A variable without a value lets no condition hold, and so no statement match.
+    /// The keys whose values it needs to be decided: its own, and those of its variables.
+    pub(super) fn needs(&self, version: Version) -> impl Iterator<Item = &str> {
+        let takes_variables = matches!(self.operator, Operator::Test { test, .. } if test.takes_variables());
+        let values = if takes_variables {
+            self.values.as_slice()
+        } else {
+            &[]
+        };
+        std::iter::once(self.key()).chain(values.iter().flat_map(move |value| variables(value, version)))
+    }
+
+    /// Whether it holds.
     pub(super) fn holds(&self, version: Version, context: &Context) -> bool {
-        let present = context.values(&self.key);
+        let present = context.lower_case(&self.lower_case_key).unwrap_or_default();
         let (test, negated, if_exists, quantifier) = match self.operator {
             Operator::Null => {
-                let missing = present.is_none_or(<[String]>::is_empty);
-                return self
-                    .values
-                    .iter()
-                    .any(|value| value.eq_ignore_ascii_case(if missing { "true" } else { "false" }));
+                let wanted = if present.is_empty() { "true" } else { "false" };
+                return self.values.iter().any(|value| value.eq_ignore_ascii_case(wanted));
             }
             Operator::Test {
                 test,
@@ -137,34 +125,31 @@ impl Condition {
                 quantifier,
             } => (test, negated, if_exists, quantifier),
         };
-        let Some(present) = present.filter(|values| !values.is_empty()) else {
-            return match quantifier {
-                // "ForAllValues returns true if there are no keys in the request" and ForAnyValue false.
-                Quantifier::All => true,
-                Quantifier::Any => if_exists,
-                Quantifier::Single => if_exists || negated,
-            };
-        };
-        let mut resolved = true;
-        let mut fits = |value: &String| {
-            let mut any = false;
-            for wanted in &self.values {
-                match test_one(test, wanted, value, version, context) {
-                    Some(fits) => any |= fits,
-                    None => resolved = false,
-                }
-            }
+        let fits = |value: &String| {
+            let any = self
+                .values
+                .iter()
+                .any(|wanted| test_one(test, wanted, value, version, context));
             any != negated
         };
-        let holds = match quantifier {
-            Quantifier::All => present.iter().all(&mut fits),
-            Quantifier::Any => present.iter().any(&mut fits),
+        match quantifier {
+            // "It also returns true if there are no context keys in the request, or if the context key value resolves to
+            // a null dataset, such as an empty string"; an empty string beside others is a value like any.
+            Quantifier::All => is_null(present) || present.iter().all(fits),
+            // "For no matching key or a null dataset, the condition returns false": `IfExists` asks about one value of
+            // the request at a time, and without any there is nothing to ask about.
+            Quantifier::Any => !is_null(present) && present.iter().any(fits),
+            Quantifier::Single if present.is_empty() => if_exists || negated,
             // Several values without a quantifier: any may fit, and for the negated operators none may.
-            Quantifier::Single if negated => present.iter().all(&mut fits),
-            Quantifier::Single => present.iter().any(&mut fits),
-        };
-        holds && resolved
+            Quantifier::Single if negated => present.iter().all(fits),
+            Quantifier::Single => present.iter().any(fits),
+        }
     }
+}
+
+/// What the set operators take for no values at all.
+fn is_null(values: &[String]) -> bool {
+    values.iter().all(String::is_empty)
 }
 
 fn parse_operator(text: &str) -> Option<Operator> {
@@ -227,172 +212,26 @@ fn parse_operator(text: &str) -> Option<Operator> {
     })
 }
 
-/// Whether one value of the request fits one of the policy; `None` where a variable has no value.
-fn test_one(test: Test, wanted: &str, value: &str, version: Version, context: &Context) -> Option<bool> {
+/// Whether one value of the request fits one of the policy. Nothing fits a value that is not of the operator's type, nor
+/// a variable that has no value ("Policy variables with no value"); so the negated operators hold against both.
+fn test_one(test: Test, wanted: &str, value: &str, version: Version, context: &Context) -> bool {
+    let text = || value_text(wanted, version, context);
     match test {
-        Test::StringLike => return value_matches(wanted, value, version, context),
-        Test::Arn => return arn_matches(wanted, value, version, context),
-        _ => {}
-    }
-    let wanted = value_text(wanted, version, context)?;
-    Some(match test {
-        Test::StringEquals | Test::Binary => wanted == value,
-        Test::StringEqualsIgnoreCase => wanted.to_lowercase() == value.to_lowercase(),
-        Test::Bool => wanted.eq_ignore_ascii_case(value),
-        Test::Numeric(compare) => match (value.parse::<f64>(), wanted.parse::<f64>()) {
-            (Ok(value), Ok(wanted)) => value
-                .partial_cmp(&wanted)
-                .is_some_and(|ordering| compare.holds(ordering)),
-            _ => false,
-        },
-        Test::Date(compare) => match (seconds(value), seconds(&wanted)) {
-            (Some(value), Some(wanted)) => compare.holds(value.cmp(&wanted)),
-            _ => false,
-        },
-        Test::Ip => in_network(value, &wanted),
-        Test::Arn | Test::StringLike => false,
-    })
-}
-
-/// A date as ISO 8601 or as seconds since the epoch, in milliseconds.
-fn seconds(text: &str) -> Option<i64> {
-    if let Ok(epoch) = text.parse::<i64>() {
-        return epoch.checked_mul(1000);
-    }
-    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
-        return Some(timestamp.as_millisecond());
-    }
-    // The W3C profile of ISO 8601 that IAM takes also has dates alone.
-    format!("{text}T00:00:00Z")
-        .parse::<jiff::Timestamp>()
-        .ok()
-        .map(jiff::Timestamp::as_millisecond)
-}
-
-fn in_network(address: &str, network: &str) -> bool {
-    let (base, length) = match network.split_once('/') {
-        Some((base, length)) => (base, length.parse::<u32>().ok()),
-        None => (network, Some(128)),
-    };
-    let (Ok(address), Ok(base), Some(length)) = (address.parse::<IpAddr>(), base.parse::<IpAddr>(), length)
-    else {
-        return false;
-    };
-    match (address, base) {
-        (IpAddr::V4(address), IpAddr::V4(base)) => {
-            let shift = 32 - length.min(32);
-            (u64::from(u32::from(address)) >> shift) == (u64::from(u32::from(base)) >> shift)
+        Test::StringLike => value_matches(wanted, value, version, context),
+        Test::Arn => arn_matches(wanted, value, version, context),
+        Test::StringEquals => text().is_some_and(|wanted| wanted == value),
+        Test::StringEqualsIgnoreCase => text().is_some_and(|wanted| {
+            wanted.eq_ignore_ascii_case(value) || wanted.to_lowercase() == value.to_lowercase()
+        }),
+        Test::Binary => wanted == value,
+        Test::Bool => compare::flag(wanted).is_some_and(|wanted| compare::flag(value) == Some(wanted)),
+        Test::Numeric(compare) => {
+            compare::numbers(value, wanted).is_some_and(|ordering| compare.holds(ordering))
         }
-        (IpAddr::V6(address), IpAddr::V6(base)) => {
-            let shift = 128 - length.min(128);
-            shift == 128 || (u128::from(address) >> shift) == (u128::from(base) >> shift)
-        }
-        _ => false,
+        Test::Date(compare) => compare::dates(value, wanted).is_some_and(|ordering| compare.holds(ordering)),
+        Test::Ip => compare::in_network(value, wanted),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(operator: &str, key: &str, values: &[&str]) -> bool {
-        let mut context = Context::new();
-        context.set("s:one", "Blue");
-        context.set("s:n", "7");
-        context.set("s:date", "2026-05-01T12:00:00Z");
-        context.set("s:epoch", "1777636800");
-        context.set("s:ip", "10.1.2.3");
-        context.set("s:ip6", "2001:db8::1");
-        context.set("s:true", "true");
-        context.set("s:arn", "arn:aws:iam::666666666666:role/team/Deploy");
-        context.set("aws:username", "joe");
-        context.set_all("s:many", ["red".to_owned(), "green".to_owned()]);
-        context.set_all("s:empty", []);
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
-        Condition::new(operator, key, values)
-            .unwrap()
-            .holds(Version::V2012, &context)
-    }
-
-    #[test]
-    fn every_operator() {
-        for (operator, key, values, wanted) in [
-            ("StringEquals", "s:one", &["Blue"][..], true),
-            ("StringEquals", "S:ONE", &["Blue"], true),
-            ("StringEquals", "s:one", &["blue"], false),
-            ("StringEquals", "s:one", &["x", "Blue"], true),
-            ("StringEquals", "s:one", &["Bl*"], false),
-            ("StringEquals", "s:none", &["Blue"], false),
-            ("StringEqualsIfExists", "s:none", &["Blue"], true),
-            ("StringEqualsIfExists", "s:one", &["Red"], false),
-            ("StringEquals", "s:none", &["${aws:none}"], false),
-            ("StringNotEquals", "s:one", &["${aws:none}"], false),
-            ("StringNotEquals", "s:one", &["Blue", "Red"], false),
-            ("StringNotEquals", "s:one", &["Red"], true),
-            ("StringNotEquals", "s:none", &["Red"], true),
-            ("StringEqualsIgnoreCase", "s:one", &["BLUE"], true),
-            ("StringNotEqualsIgnoreCase", "s:one", &["BLUE"], false),
-            ("StringLike", "s:one", &["B*e"], true),
-            ("StringLike", "s:one", &["b*e"], false),
-            ("StringNotLike", "s:one", &["B?ue"], false),
-            ("NumericEquals", "s:n", &["7.0"], true),
-            ("NumericNotEquals", "s:n", &["7"], false),
-            ("NumericLessThan", "s:n", &["8"], true),
-            ("NumericLessThan", "s:n", &["7"], false),
-            ("NumericLessThanEquals", "s:n", &["7"], true),
-            ("NumericGreaterThan", "s:n", &["6"], true),
-            ("NumericGreaterThanEquals", "s:n", &["8"], false),
-            ("NumericLessThan", "s:one", &["8"], false),
-            ("DateLessThan", "s:date", &["2026-05-01T12:00:01Z"], true),
-            ("DateGreaterThan", "s:date", &["2026-05-01"], true),
-            ("DateGreaterThan", "s:date", &["2026-05-02"], false),
-            ("DateEquals", "s:epoch", &["2026-05-01T12:00:00Z"], true),
-            ("DateNotEquals", "s:date", &["2026-05-01T12:00:00Z"], false),
-            ("Bool", "s:true", &["TRUE"], true),
-            ("Bool", "s:true", &["false"], false),
-            ("Bool", "s:none", &["false"], false),
-            ("BoolIfExists", "s:none", &["false"], true),
-            ("Null", "s:none", &["true"], true),
-            ("Null", "s:one", &["true"], false),
-            ("Null", "s:one", &["false"], true),
-            ("Null", "s:empty", &["true"], true),
-            ("IpAddress", "s:ip", &["10.0.0.0/8"], true),
-            ("IpAddress", "s:ip", &["10.1.2.3"], true),
-            ("IpAddress", "s:ip", &["0.0.0.0/0"], true),
-            ("IpAddress", "s:ip", &["10.1.2.4/32"], false),
-            ("IpAddress", "s:ip6", &["2001:db8::/32"], true),
-            ("IpAddress", "s:ip6", &["0.0.0.0/0"], false),
-            ("NotIpAddress", "s:ip", &["10.0.0.0/8"], false),
-            ("ArnLike", "s:arn", &["arn:aws:iam::*:role/*"], true),
-            ("ArnEquals", "s:arn", &["arn:aws:iam::*:role/team/Deploy"], true),
-            ("ArnLike", "s:arn", &["arn:aws:iam:*"], false),
-            ("ArnLike", "s:one", &["*"], false),
-            ("ArnNotLike", "s:arn", &["arn:aws:iam::*:user/*"], true),
-            ("ArnNotEquals", "s:arn", &["arn:aws:iam::*:role/*"], false),
-            ("ForAnyValue:StringEquals", "s:many", &["red"], true),
-            ("ForAnyValue:StringEquals", "s:many", &["blue"], false),
-            ("ForAnyValue:StringEquals", "s:none", &["red"], false),
-            ("ForAllValues:StringEquals", "s:many", &["red"], false),
-            (
-                "ForAllValues:StringEquals",
-                "s:many",
-                &["red", "green", "x"],
-                true,
-            ),
-            ("ForAllValues:StringEquals", "s:none", &["red"], true),
-            ("ForAllValues:StringNotEquals", "s:many", &["blue"], true),
-            ("ForAllValues:StringNotEquals", "s:many", &["red"], false),
-            ("ForAnyValue:StringNotEquals", "s:many", &["red"], true),
-            ("ForAllValues:StringLike", "s:many", &["r*", "g*"], true),
-            ("StringEquals", "aws:username", &["${aws:username}"], true),
-        ] {
-            assert_eq!(
-                holds(operator, key, values),
-                wanted,
-                "{operator} {key} {values:?}"
-            );
-        }
-        assert!(Condition::new("ForSomeValues:Bool", "a", vec![]).is_err());
-        assert!(Condition::new("NumericSimilar", "a", vec![]).is_err());
-    }
-}
+mod tests;

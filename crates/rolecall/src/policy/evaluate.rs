@@ -1,64 +1,22 @@
 //! What all policies together decide about a request, and which statement did.
 //!
-//! An explicit Deny anywhere ends it. Then every ceiling (boundary, session policies) must allow, and a grant must come
-//! from the identity's policies, from the resource's policy, or across accounts from both ("Policy evaluation logic",
+//! An explicit Deny anywhere ends it. Then the service control policies of the principal's account must allow, every ceiling
+//! (boundary, session policies) must allow, and a grant must come from the identity's policies, from the resource's policy,
+//! or across accounts from both ("Policy evaluation logic", "Policy evaluation for requests within a single account",
 //! "Cross-account policy evaluation logic").
 
-use super::condition::Context;
-use super::document::{Document, Effect, PrincipalClause, Set, Statement};
-use super::matching::{action_matches, resource_matches_in};
+mod layers;
+mod principal;
+mod statement;
+
+pub use layers::{Layer, Outcome, layers, missing_keys};
+pub use principal::Principal;
+
+use self::principal::Named;
+use self::statement::{Applied, applied, matched, service_control};
+use super::context::Context;
+use super::document::{Document, Effect};
 use crate::arn::AccountId;
-
-/// Who asks, under all the names a policy may know them by.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    account: AccountId,
-    partition: String,
-    arn: String,
-    role: Option<String>,
-}
-
-impl Principal {
-    /// An IAM user, a root user, a federated user.
-    pub fn user(partition: &str, account: AccountId, arn: impl Into<String>) -> Self {
-        Self {
-            account,
-            partition: partition.to_owned(),
-            arn: arn.into(),
-            role: None,
-        }
-    }
-
-    /// A session of a role: `arn` is the session's (`…:assumed-role/…`), `role` the role's own, with its path.
-    pub fn role_session(
-        partition: &str,
-        account: AccountId,
-        arn: impl Into<String>,
-        role: impl Into<String>,
-    ) -> Self {
-        Self {
-            account,
-            partition: partition.to_owned(),
-            arn: arn.into(),
-            role: Some(role.into()),
-        }
-    }
-
-    /// The account it belongs to.
-    pub fn account(&self) -> AccountId {
-        self.account
-    }
-
-    /// Its ARN, a session's for a session.
-    pub fn arn(&self) -> &str {
-        &self.arn
-    }
-
-    /// The role behind a session.
-    pub fn role(&self) -> Option<&str> {
-        self.role.as_deref()
-    }
-}
 
 /// One call that somebody wants to make.
 #[derive(Clone, Debug)]
@@ -94,6 +52,8 @@ pub enum PolicyKind {
     Identity,
     /// A resource's policy.
     Resource,
+    /// A service control policy of the principal's organization.
+    ServiceControl,
     /// A session policy.
     Session,
     /// A role's trust policy.
@@ -107,6 +67,7 @@ impl PolicyKind {
             Self::Boundary => "permissions boundary",
             Self::Identity => "identity-based policy",
             Self::Resource => "resource-based policy",
+            Self::ServiceControl => "service control policy",
             Self::Session => "session policy",
             Self::Trust => "role trust policy",
         }
@@ -122,6 +83,10 @@ pub struct Policies<'a> {
     pub boundary: Option<PolicySource<'a>>,
     /// What the session was further held to when it was made; `None` where it was not. Several allow what any allows.
     pub session: Option<Vec<PolicySource<'a>>>,
+    /// The service control policies of the principal's account, a list for each level from the root of the organization
+    /// over its units to the account. Every level must allow. `None` for an account outside of an organization, for the
+    /// management account and for service-linked roles, which none of them binds.
+    pub service_control: Option<Vec<Vec<PolicySource<'a>>>>,
     /// The policy of the resource.
     pub resource: Option<PolicySource<'a>>,
     /// The trust policy of the role that is asked for. It must grant even inside of one account.
@@ -144,7 +109,7 @@ pub struct Matched {
 /// The outcome.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// Granted by these: the first grant of every policy that had to grant.
+    /// Granted by these: the first grant of every policy that had to grant. None for a root user at home, who needs none.
     Allowed(Vec<Matched>),
     /// Refused by this statement.
     ExplicitDeny(Matched),
@@ -173,174 +138,84 @@ impl Decision {
     }
 }
 
-/// How a statement's principal names the one who asks. The closer, the fewer other policies have a say ("Evaluating
-/// identity-based policies with resource-based policies", "Implicit denies in permissions boundaries and session
-/// policies").
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Named {
-    /// By their account: the account's own policies then decide.
-    Account,
-    /// By their role, or as anyone.
-    Role,
-    /// By their own ARN.
-    Itself,
-}
-
 /// Decides.
 pub fn evaluate(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
     Decision(verdict(request, policies))
 }
 
 fn verdict(request: &Request<'_>, policies: &Policies<'_>) -> Verdict {
-    let session = policies.session.as_deref();
-    let boundary = policies.boundary.as_slice();
-    let everywhere = [
-        (PolicyKind::Trust, policies.trust.as_slice()),
-        (PolicyKind::Resource, policies.resource.as_slice()),
-        (PolicyKind::Identity, policies.identity.as_slice()),
-        (PolicyKind::Boundary, boundary),
-        (PolicyKind::Session, session.unwrap_or_default()),
-    ];
-    for (kind, sources) in everywhere {
-        if let Some((_, matched)) = find(request, kind, sources, Effect::Deny) {
+    let first = |layer, effect| {
+        let mut found = matched(request, policies, layer, effect);
+        found.next().map(|(_, found)| found.keep())
+    };
+    for layer in applied(request, policies) {
+        if let Some(matched) = first(layer, Effect::Deny) {
             return Verdict::ExplicitDeny(matched);
         }
     }
 
-    let resource_kind = if policies.trust.is_some() {
-        PolicyKind::Trust
-    } else {
-        PolicyKind::Resource
+    let mut by_organization = Vec::new();
+    for level in service_control(request, policies) {
+        match first(level, Effect::Allow) {
+            Some(matched) => by_organization.push(matched),
+            None => return Verdict::ImplicitDeny(PolicyKind::ServiceControl),
+        }
+    }
+
+    let (resource_kind, resource_policy) = match &policies.trust {
+        Some(trust) => (PolicyKind::Trust, Some(trust)),
+        None => (PolicyKind::Resource, policies.resource.as_ref()),
     };
-    let resource_policy = policies.trust.or(policies.resource);
-    let by_resource = find(request, resource_kind, resource_policy.as_slice(), Effect::Allow);
-    let same_account = request.principal.account == request.resource_account;
+    let by_resource = closest(request, policies, (resource_kind, slice(resource_policy)));
+    let at_home = request.principal.account() == Some(request.resource_account);
     let named = by_resource.as_ref().map(|(named, _)| *named);
-    if named.is_none() && (policies.trust.is_some() || !same_account) {
+    // A role's trust policy must grant even at home, and abroad every resource's.
+    if named.is_none() && (policies.trust.is_some() || !at_home) {
         return Verdict::ImplicitDeny(resource_kind);
     }
 
     let mut grants: Vec<_> = by_resource.into_iter().map(|(_, matched)| matched).collect();
+    let by_itself = at_home && named == Some(Named::Itself);
+    let by_resource_alone = at_home && named == Some(Named::Behind);
     // Named by its own ARN in its own account, a principal needs nothing else.
-    if !(same_account && named == Some(Named::Itself)) {
-        if !(same_account && named == Some(Named::Role)) {
-            match find(request, PolicyKind::Identity, &policies.identity, Effect::Allow) {
-                Some((_, matched)) => grants.push(matched),
-                None => return Verdict::ImplicitDeny(PolicyKind::Identity),
-            }
-        }
-        for (kind, sources) in [
+    if request.principal.has_identity_policies() && !by_itself {
+        let ceilings = [
             (
                 PolicyKind::Boundary,
-                policies.boundary.is_some().then_some(boundary),
+                policies.boundary.as_ref().map(std::slice::from_ref),
             ),
-            (PolicyKind::Session, session),
-        ] {
-            let Some(sources) = sources else { continue };
-            match find(request, kind, sources, Effect::Allow) {
-                Some((_, matched)) => grants.push(matched),
-                None => return Verdict::ImplicitDeny(kind),
+            (PolicyKind::Session, policies.session.as_deref()),
+        ];
+        let identity = (PolicyKind::Identity, policies.identity.as_slice());
+        let needed = (!by_resource_alone).then_some(identity).into_iter();
+        for layer in needed.chain(
+            ceilings
+                .into_iter()
+                .filter_map(|(kind, sources)| Some((kind, sources?))),
+        ) {
+            match first(layer, Effect::Allow) {
+                Some(matched) => grants.push(matched),
+                None => return Verdict::ImplicitDeny(layer.0),
             }
         }
     }
+    grants.extend(by_organization);
     Verdict::Allowed(grants)
 }
 
-/// The first statement with `effect` that matches; among grants of a resource policy, the one that names the principal
-/// most closely.
-fn find(
-    request: &Request<'_>,
-    kind: PolicyKind,
-    sources: &[PolicySource<'_>],
-    effect: Effect,
-) -> Option<(Named, Matched)> {
-    let mut best: Option<(Named, Matched)> = None;
-    for source in sources {
-        for (index, statement) in source.document.statements().iter().enumerate() {
-            if statement.effect() != effect {
-                continue;
-            }
-            let Some(named) = matches(request, kind, source.document, statement) else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|(before, _)| named > *before) {
-                best = Some((
-                    named,
-                    Matched {
-                        kind,
-                        policy: source.name.to_owned(),
-                        statement: index,
-                        sid: statement.sid().map(str::to_owned),
-                    },
-                ));
-            }
+/// The grant of a resource's policy that names the principal most closely.
+fn closest(request: &Request<'_>, policies: &Policies<'_>, layer: Applied<'_>) -> Option<(Named, Matched)> {
+    let mut best = None;
+    for (named, found) in matched(request, policies, layer, Effect::Allow) {
+        if best.as_ref().is_none_or(|(before, _)| named > *before) {
+            best = Some((named, found));
         }
     }
-    best
+    best.map(|(named, found)| (named, found.keep()))
 }
 
-fn matches(
-    request: &Request<'_>,
-    kind: PolicyKind,
-    document: &Document,
-    statement: &Statement,
-) -> Option<Named> {
-    let (version, context) = (document.version(), request.context);
-    let named = match kind {
-        PolicyKind::Resource | PolicyKind::Trust => match statement.principal.as_ref()? {
-            Set::Only(clause) => names(clause, request.principal)?,
-            Set::AllBut(clause) if names(clause, request.principal).is_none() => Named::Role,
-            Set::AllBut(_) => return None,
-        },
-        _ => Named::Itself,
-    };
-    let action = match &statement.actions {
-        Set::Only(actions) => actions
-            .iter()
-            .any(|pattern| action_matches(pattern, request.action)),
-        Set::AllBut(actions) => !actions
-            .iter()
-            .any(|pattern| action_matches(pattern, request.action)),
-    };
-    let fits = |pattern: &String| resource_matches_in(pattern, request.resource, version, context);
-    let resource = match &statement.resources {
-        // A trust policy has no resource: it is the role's own.
-        None => kind == PolicyKind::Trust,
-        Some(Set::Only(resources)) => resources.iter().any(fits),
-        Some(Set::AllBut(resources)) => !resources.iter().any(fits),
-    };
-    let conditions = || {
-        statement
-            .conditions
-            .iter()
-            .all(|condition| condition.holds(version, context))
-    };
-    (action && resource && conditions()).then_some(named)
-}
-
-fn names(clause: &PrincipalClause, principal: &Principal) -> Option<Named> {
-    let named = match clause {
-        // A session that anyone's grant reaches is still held to its own ceilings; a user is reached as itself.
-        PrincipalClause::Anyone if principal.role.is_some() => return Some(Named::Role),
-        PrincipalClause::Anyone => return Some(Named::Itself),
-        PrincipalClause::Named(named) => named,
-    };
-    named
-        .iter()
-        .filter(|(kind, _)| kind == "AWS")
-        .filter_map(|(_, name)| {
-            let root = format!("arn:{}:iam::{}:root", principal.partition, principal.account);
-            if *name == principal.arn {
-                Some(Named::Itself)
-            } else if principal.role.as_ref() == Some(name) {
-                Some(Named::Role)
-            } else if *name == principal.account.as_str() || *name == root {
-                Some(Named::Account)
-            } else {
-                None
-            }
-        })
-        .max()
+fn slice<'a>(source: Option<&'a PolicySource<'a>>) -> &'a [PolicySource<'a>] {
+    source.map_or(&[], std::slice::from_ref)
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+mod layers;
+mod principals;
+
 use super::*;
 
 const JOE: &str = "arn:aws:iam::111111111111:user/joe";
@@ -71,6 +74,7 @@ fn decide(case: &Case<'_>) -> Verdict {
         identity: identity.iter().map(source).collect(),
         boundary: boundary.as_ref().map(source),
         session: session.as_ref().map(|s| s.iter().map(source).collect()),
+        service_control: None,
         resource: None,
         trust: trust.as_ref().map(source),
     };
@@ -291,7 +295,7 @@ fn the_not_forms() {
     for (name, wanted) in [(JOE, true), ("arn:aws:iam::111111111111:user/jane", false)] {
         let trust = format!(
             r#"{{"Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*"}},
-            {{"Effect":"Deny","Action":"sts:AssumeRole","NotPrincipal":{{"AWS":"{name}"}}}}]}}"#
+            {{"Effect":"Deny","Action":"sts:AssumeRole","NotPrincipal":{{"AWS":["{name}","111111111111"]}}}}]}}"#
         );
         let case = Case {
             identity: &[&grant],

@@ -1,0 +1,135 @@
+//! Whether a statement is about a request.
+
+use super::principal::{Named, names, spares};
+use super::{Matched, Policies, PolicyKind, PolicySource, Request};
+use crate::policy::document::{Document, Effect, Set, Statement};
+use crate::policy::matching::{action_matches, resource_matches_in};
+
+/// The policies of one kind, one level of an organization.
+pub(super) type Applied<'a> = (PolicyKind, &'a [PolicySource<'a>]);
+
+/// Every policy that has a say about whoever asks, in the order in which a Deny is looked for. Those that cannot apply to
+/// them are left out, however they got here.
+pub(super) fn applied<'a>(
+    request: &'a Request<'_>,
+    policies: &'a Policies<'a>,
+) -> impl Iterator<Item = Applied<'a>> {
+    let some = |source: &'a Option<PolicySource<'a>>| source.as_ref().map(std::slice::from_ref);
+    let own = request.principal.has_identity_policies();
+    let resource = [
+        (PolicyKind::Trust, some(&policies.trust)),
+        (PolicyKind::Resource, some(&policies.resource)),
+    ];
+    let identity = [
+        (PolicyKind::Identity, Some(policies.identity.as_slice())),
+        (PolicyKind::Boundary, some(&policies.boundary)),
+        (PolicyKind::Session, policies.session.as_deref()),
+    ];
+    service_control(request, policies)
+        .chain(resource.into_iter().filter_map(present))
+        .chain(identity.into_iter().filter(move |_| own).filter_map(present))
+}
+
+fn present<'a>((kind, sources): (PolicyKind, Option<&'a [PolicySource<'a>]>)) -> Option<Applied<'a>> {
+    Some((kind, sources?))
+}
+
+/// The levels of the organization. They bind whoever belongs to the account, its root user too, but no service and nobody
+/// an identity provider vouches for ("Service control policies", effects on permissions).
+pub(super) fn service_control<'a>(
+    request: &Request<'_>,
+    policies: &'a Policies<'a>,
+) -> impl Iterator<Item = Applied<'a>> {
+    let bound = request.principal.account().is_some();
+    policies
+        .service_control
+        .iter()
+        .flatten()
+        .filter(move |_| bound)
+        .map(|level| (PolicyKind::ServiceControl, level.as_slice()))
+}
+
+/// The statements with `effect` that are about the request, and how closely each names whoever asks.
+pub(super) fn matched<'a>(
+    request: &'a Request<'_>,
+    policies: &'a Policies<'_>,
+    (kind, sources): Applied<'a>,
+    effect: Effect,
+) -> impl Iterator<Item = (Named, Found<'a>)> {
+    let bounded = policies.boundary.is_some();
+    sources.iter().flat_map(move |source| {
+        let statements = source.document.statements().iter().enumerate();
+        statements
+            .filter(move |(_, statement)| statement.effect() == effect)
+            .filter_map(move |(index, statement)| {
+                let named = matches(request, bounded, kind, source.document, statement)?;
+                let found = Found {
+                    kind,
+                    source,
+                    index,
+                    statement,
+                };
+                Some((named, found))
+            })
+    })
+}
+
+/// A statement that matched, before anybody wants to keep it.
+pub(super) struct Found<'a> {
+    kind: PolicyKind,
+    source: &'a PolicySource<'a>,
+    index: usize,
+    statement: &'a Statement,
+}
+
+impl Found<'_> {
+    pub(super) fn keep(&self) -> Matched {
+        Matched {
+            kind: self.kind,
+            policy: self.source.name.to_owned(),
+            statement: self.index,
+            sid: self.statement.sid().map(str::to_owned),
+        }
+    }
+}
+
+pub(super) fn is_about_action(statement: &Statement, action: &str) -> bool {
+    let any = |patterns: &[String]| patterns.iter().any(|pattern| action_matches(pattern, action));
+    match &statement.actions {
+        Set::Only(actions) => any(actions),
+        Set::AllBut(actions) => !any(actions),
+    }
+}
+
+fn matches(
+    request: &Request<'_>,
+    bounded: bool,
+    kind: PolicyKind,
+    document: &Document,
+    statement: &Statement,
+) -> Option<Named> {
+    let (version, context) = (document.version(), request.context);
+    let named = match kind {
+        PolicyKind::Resource | PolicyKind::Trust => match statement.principal.as_ref()? {
+            Set::Only(clause) => names(clause, request.principal)?,
+            // "NotPrincipal … will always deny any IAM principal that has a permissions boundary policy attached".
+            Set::AllBut(clause) if bounded || !spares(clause, request.principal) => Named::Itself,
+            Set::AllBut(_) => return None,
+        },
+        _ => Named::Itself,
+    };
+    let fits = |pattern: &String| resource_matches_in(pattern, request.resource, version, context);
+    let resource = || match &statement.resources {
+        // A trust policy has no resource: it is the role's own.
+        None => kind == PolicyKind::Trust,
+        Some(Set::Only(resources)) => resources.iter().any(fits),
+        Some(Set::AllBut(resources)) => !resources.iter().any(fits),
+    };
+    let conditions = || {
+        statement
+            .conditions
+            .iter()
+            .all(|condition| condition.holds(version, context))
+    };
+    (is_about_action(statement, request.action) && resource() && conditions()).then_some(named)
+}
