@@ -207,6 +207,9 @@ pub(crate) fn query_answer(service: Service, operation: &str, request_id: &str, 
 
 /// A refusal as the service words it.
 pub(crate) fn refused(service: Service, refusal: &Refusal, request_id: &str, head: bool) -> Answer {
+    if service == Service::SignIn {
+        return crate::signin::refused(refusal);
+    }
     let (code, message) = (refusal.code, escaped(&refusal.message));
     let kind = if refusal.status.is_server_error() {
         "Receiver"

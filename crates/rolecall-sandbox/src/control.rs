@@ -38,6 +38,9 @@ pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Res
         (&Method::GET, "clock") => Ok(clocks(shared)),
         (&Method::POST, "clock") => set_clock(call, shared),
         (&Method::POST, "revoke") => revoke(call, state),
+        (&Method::GET, "console") => Ok(crate::signin::console(call, state)),
+        (_, "authorize") => Ok(crate::oidc::authorize::confirmed(call, state)),
+        (_, "device") => crate::oidc::device::verification(call, state),
         (method, _) => Err(Refusal::new(
             404,
             "NotFound",

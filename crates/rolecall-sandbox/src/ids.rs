@@ -52,6 +52,21 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}CANARY{}", random(UPPER, 11))
 }
 
+/// An id of AWS Organizations: a prefix and eight lower-case letters and digits.
+pub(crate) fn directory(prefix: &str) -> String {
+    format!("{prefix}{}", random(UPPER, 8).to_ascii_lowercase())
+}
+
+/// The id of a client of Identity Center; no secret.
+pub(crate) fn client() -> String {
+    format!("CANARYCLIENT{}", random(ALNUM, 20))
+}
+
+/// What a person compares or types, `ABCD-EFGH`.
+pub(crate) fn user_code() -> String {
+    format!("{}-{}", random(UPPER, 4), random(UPPER, 4))
+}
+
 /// A request or message id, in the shape of a UUID.
 pub(crate) fn request() -> String {
     let hex = random(HEX, 32);

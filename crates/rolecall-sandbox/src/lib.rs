@@ -30,12 +30,16 @@ mod iam;
 mod ids;
 mod issuer;
 mod mfa;
+mod oidc;
+mod organizations;
 mod s3;
 mod secrets;
 mod server;
 mod service;
+mod signin;
 mod sigv4;
 mod sns;
+mod sso;
 mod state;
 mod sts;
 mod validate;
@@ -56,7 +60,7 @@ pub use calls::{Call, Decided};
 pub use faults::{Fault, PlannedFault};
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
-pub use world::{Account, Role, User, World};
+pub use world::{Account, IdentityCenter, Organization, PermissionSet, Role, Unit, User, World};
 
 /// How a sandbox is to be.
 #[derive(Clone)]
@@ -370,6 +374,15 @@ impl Sandbox {
                 times: Some(times),
             });
         }
+    }
+
+    /// Lets a user of the Identity Center's directory approve the device that shows `user_code`. Whether one waited and
+    /// there is such a user.
+    pub fn approve_device(&self, user_code: &str, user: &str) -> bool {
+        let now = self.now();
+        let mut state = self.shared.state();
+        let center = state.identity_center.as_mut();
+        center.is_some_and(|center| center.approve(user_code, user, now))
     }
 
     /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an

@@ -27,7 +27,7 @@ use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
-use crate::{control, iam, ids, s3, sigv4, sns, sts};
+use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -260,6 +260,7 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
     }
     match call.service {
         Service::Iam => iam::answer(operation, call, state),
+        Service::Organizations => organizations::answer(operation, call, state),
         Service::S3 => s3::answer(operation, call, state),
         Service::Sns => sns::answer(operation, call, state),
         Service::Sts => sts::answer(operation, call, state),
@@ -272,6 +273,9 @@ fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared
     match call.service {
         Service::Control => control::answer(call, state, shared),
         Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
+        Service::Oidc => oidc::answer(operation, call, state),
+        Service::SignIn => signin::answer(operation, call, state),
+        Service::Sso => sso::answer(operation, call, state),
         _ => Err(unknown(operation)),
     }
 }

@@ -106,7 +106,8 @@ impl Service {
         }
         if claimed.is_none() {
             match (path, incoming.method == Method::POST) {
-                ("/federation", _) if params.find("Action").is_some() => return Self::SignIn,
+                ("/federation" | "/oauth", _) if params.find("Action").is_some() => return Self::SignIn,
+                ("/switchrole", false) => return Self::SignIn,
                 ("/client/register" | "/device_authorization" | "/token", true) | ("/authorize", false) => {
                     return Self::Oidc;
                 }
@@ -149,6 +150,7 @@ impl Service {
                 "/assignment/roles" => "ListAccountRoles",
                 _ => "Logout",
             },
+            Self::SignIn if incoming.path == "/switchrole" => "switchrole",
             Self::Iam | Self::SignIn | Self::Sns | Self::Sts => params.find("Action").unwrap_or_default(),
         };
         // What a client calls its operation goes into the log, so it is cut to something printable.

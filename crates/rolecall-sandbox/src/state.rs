@@ -5,6 +5,7 @@ mod identity_center;
 mod keys;
 mod organization;
 mod session;
+mod signin;
 mod storage;
 mod usage;
 
@@ -22,9 +23,12 @@ use crate::secrets::Recorder;
 pub(crate) use identity::{
     Account, Group, ManagedPolicy, MfaDevice, Named, OidcProvider, Policy, PolicyVersion, Role, User,
 };
-pub(crate) use identity_center::{Assignment, IdentityCenter, PermissionSet};
+pub(crate) use identity_center::{
+    Assignment, Client, Code, Device, Grant, IdentityCenter, PermissionSet, SignedIn, Verdict,
+};
 pub(crate) use organization::{ControlPolicy, FULL_ACCESS, Member, Organization, Unit};
 pub(crate) use session::{AccessKey, Actor, Caller, Session};
+pub(crate) use signin::{Console, SignInToken, SignIns};
 pub(crate) use storage::{Bucket, Object};
 pub(crate) use usage::Usage;
 
@@ -39,6 +43,7 @@ pub(crate) struct State {
     sweep_at: usize,
     pub(crate) organization: Option<Organization>,
     pub(crate) identity_center: Option<IdentityCenter>,
+    pub(crate) sign_ins: SignIns,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// ARNs.
     pub(crate) topics: BTreeSet<String>,
@@ -78,6 +83,7 @@ impl State {
             sweep_at: SWEEP_AT,
             organization: None,
             identity_center: None,
+            sign_ins: SignIns::default(),
             buckets: BTreeMap::new(),
             topics: BTreeSet::new(),
             aws_managed: AWS_MANAGED

@@ -2,6 +2,8 @@
 
 mod article;
 mod files;
+mod identity_center;
+mod organization;
 
 use std::io;
 
@@ -10,6 +12,9 @@ use rolecall::AccountId;
 use crate::clock;
 use crate::secrets::Recorder;
 use crate::state::{self, Named, Policy, State};
+
+pub use identity_center::{IdentityCenter, PermissionSet};
+pub use organization::{Organization, Unit};
 
 /// A world to start from. It is a description; nothing is checked before [`crate::Builder::start`].
 ///
@@ -27,6 +32,8 @@ use crate::state::{self, Named, Policy, State};
 pub struct World {
     accounts: Vec<Account>,
     profiles: Vec<Profile>,
+    organization: Option<Organization>,
+    identity_center: Option<IdentityCenter>,
 }
 
 /// A profile of the config files inside of `rolecall sandbox -- CMD`.
@@ -108,6 +115,20 @@ impl World {
         self
     }
 
+    /// The same world with an organization over its accounts.
+    #[must_use]
+    pub fn organization(mut self, organization: Organization) -> Self {
+        self.organization = Some(organization);
+        self
+    }
+
+    /// The same world with an IAM Identity Center for its accounts.
+    #[must_use]
+    pub fn identity_center(mut self, identity_center: IdentityCenter) -> Self {
+        self.identity_center = Some(identity_center);
+        self
+    }
+
     /// The same world with a profile that holds a user's access key.
     #[must_use]
     pub fn profile_for_user(mut self, name: &str, account: &str, user: &str) -> Self {
@@ -140,10 +161,15 @@ impl World {
     /// Checks the description and makes it real.
     pub(crate) fn build(&self, recorder: &Recorder) -> io::Result<State> {
         let mut state = State::new(recorder.clone());
+        let unsound = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
         for account in &self.accounts {
-            account
-                .build(&mut state)
-                .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
+            account.build(&mut state).map_err(unsound)?;
+        }
+        if let Some(organization) = &self.organization {
+            organization.build(&mut state).map_err(unsound)?;
+        }
+        if let Some(identity_center) = &self.identity_center {
+            identity_center.build(&mut state).map_err(unsound)?;
         }
         Ok(state)
     }

@@ -55,7 +55,36 @@ pub(crate) struct ControlPolicy {
     pub(crate) policy: Policy,
 }
 
+impl ControlPolicy {
+    pub(crate) fn new(name: &str, description: &str, policy: Policy) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            policy,
+        }
+    }
+
+    /// AWS's own `FullAWSAccess`.
+    pub(crate) fn full_access() -> Result<Self, String> {
+        let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        let policy = Policy::identity(text).map_err(|error| error.to_string())?;
+        Ok(Self::new(
+            "FullAWSAccess",
+            "Allows access to every operation",
+            policy,
+        ))
+    }
+}
+
 impl Organization {
+    /// The id of a policy; names are given once in an organization.
+    pub(crate) fn policy_named(&self, name: &str) -> Option<&str> {
+        self.policies
+            .iter()
+            .find(|(_, policy)| policy.name == name)
+            .map(|(id, _)| id.as_str())
+    }
+
     /// The ids of what an account is under, from the root down to its own unit; empty for accounts of others.
     pub(crate) fn parents(&self, account: AccountId) -> Vec<&str> {
         let mut parents = Vec::new();
@@ -74,6 +103,75 @@ impl Organization {
         self.members.get(&account)?;
         let parents = self.parents(account);
         Some(format!("{}/{}/", self.id, parents.join("/")))
+    }
+
+    /// `o-…/r-…/ou-…/`, where a unit is.
+    pub(crate) fn unit_path(&self, id: &str) -> String {
+        let mut above = vec![id];
+        let mut next = self.parent_of(id);
+        while let Some(parent) = next.filter(|_| above.len() <= self.units.len()) {
+            above.push(parent);
+            next = self.parent_of(parent);
+        }
+        above.push(&self.id);
+        above.reverse();
+        format!("{}/", above.join("/"))
+    }
+
+    /// How many units an account directly below `parent` is in.
+    pub(crate) fn depth(&self, parent: &str) -> usize {
+        self.unit_path(parent).matches("/ou-").count()
+    }
+
+    /// Whether accounts and units can stand below it.
+    pub(crate) fn is_parent(&self, id: &str) -> bool {
+        id == self.root_id || self.units.contains_key(id)
+    }
+
+    /// What an account or a unit stands directly below.
+    pub(crate) fn parent_of(&self, id: &str) -> Option<&str> {
+        let account: Option<AccountId> = id.parse().ok();
+        match account {
+            Some(account) => self.members.get(&account).map(|member| member.parent.as_str()),
+            None => self.units.get(id).map(|unit| unit.parent.as_str()),
+        }
+    }
+
+    /// The ids of the policies attached to the root, a unit or an account.
+    pub(crate) fn attached(&self, target: &str) -> Option<&Vec<String>> {
+        if target == self.root_id {
+            return Some(&self.root_policies);
+        }
+        match target.parse::<AccountId>() {
+            Ok(account) => self.members.get(&account).map(|member| &member.policies),
+            Err(_) => self.units.get(target).map(|unit| &unit.policies),
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn attached_mut(&mut self, target: &str) -> Option<&mut Vec<String>> {
+        if target == self.root_id {
+            return Some(&mut self.root_policies);
+        }
+        match target.parse::<AccountId>() {
+            Ok(account) => self.members.get_mut(&account).map(|member| &mut member.policies),
+            Err(_) => self.units.get_mut(target).map(|unit| &mut unit.policies),
+        }
+    }
+
+    /// The ids of everything a policy is attached to.
+    pub(crate) fn targets(&self, policy: &str) -> Vec<&str> {
+        let root = std::iter::once((self.root_id.as_str(), &self.root_policies));
+        let units = self.units.iter().map(|(id, unit)| (id.as_str(), &unit.policies));
+        let members = self
+            .members
+            .iter()
+            .map(|(id, member)| (id.as_str(), &member.policies));
+        root.chain(units)
+            .chain(members)
+            .filter(|(_, policies)| policies.iter().any(|id| id == policy))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// The policies that hold an account's principals to less, level by level from the root down. None hold the
