@@ -51,7 +51,10 @@ pub use calls::{Call, Decided};
 pub use faults::Fault;
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
-pub use world::{Account, IdentityCenter, Organization, PermissionSet, Role, Unit, User, World};
+pub use world::{
+    Account, Group, IdentityCenter, ManagedPolicy, Organization, PermissionSet, Role, Unit, User, World,
+    WorldError, WorldErrors,
+};
 
 /// How a sandbox is to be.
 #[derive(Clone, Debug)]
@@ -109,7 +112,7 @@ impl Builder {
         let recorder = secrets::Recorder::default();
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
-            state: Mutex::new(self.world.build(&recorder)?),
+            state: Mutex::new(self.world.build(&recorder, &endpoint)?),
             recorder,
             log: calls::Log::default(),
             faults: faults::Faults::default(),
@@ -242,7 +245,7 @@ impl Sandbox {
 
     /// The text of `~/.aws/config` inside of `rolecall sandbox -- CMD`.
     pub fn config_file(&self) -> String {
-        self.world.config_file()
+        self.world.config_file(&self.shared.state())
     }
 
     /// The text of `~/.aws/credentials` inside of `rolecall sandbox -- CMD`.
