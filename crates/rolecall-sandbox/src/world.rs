@@ -182,3 +182,18 @@ impl World {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ready_world_is_sound() {
+        for name in World::ready_names() {
+            let text = World::ready_toml(name).unwrap();
+            if let Err(errors) = World::from_toml(text, name) {
+                panic!("{errors}");
+            }
+        }
+    }
+}
