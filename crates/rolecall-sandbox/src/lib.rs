@@ -60,7 +60,10 @@ pub use calls::{Call, Decided};
 pub use faults::{Fault, PlannedFault};
 pub use secrets::{IssuedSecrets, Leak};
 use server::Shared;
-pub use world::{Account, IdentityCenter, Organization, PermissionSet, Role, Unit, User, World};
+pub use world::{
+    Account, Group, IdentityCenter, ManagedPolicy, Organization, PermissionSet, Role, Unit, User, World,
+    WorldError, WorldErrors,
+};
 
 /// How a sandbox is to be.
 #[derive(Clone)]
@@ -151,7 +154,7 @@ impl Builder {
         let recorder = secrets::Recorder::default();
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
-            state: Mutex::new(self.world.build(&recorder)?),
+            state: Mutex::new(self.world.build(&recorder, &endpoint)?),
             recorder,
             log: calls::Log::new(self.observer),
             faults: faults::Faults::default(),
@@ -291,7 +294,7 @@ impl Sandbox {
 
     /// The text of `~/.aws/config` inside of `rolecall sandbox -- CMD`.
     pub fn config_file(&self) -> String {
-        self.world.config_file()
+        self.world.config_file(&self.shared.state())
     }
 
     /// The text of `~/.aws/credentials` inside of `rolecall sandbox -- CMD`.

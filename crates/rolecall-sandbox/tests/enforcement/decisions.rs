@@ -485,7 +485,7 @@ fn worlds_that_cannot_be_are_refused() {
         ),
         (
             Account::new("111111111111").role(Role::new("a", "{}")),
-            "trust policy of a",
+            "trust policy of role a",
         ),
         (
             Account::new("111111111111").role(Role::new("a", trust).max_session_seconds(60)),

@@ -1,0 +1,227 @@
+//! A policy as it was written, and where its problems are.
+
+use std::sync::Arc;
+
+use rolecall::Invalid;
+use rolecall::policy::Document;
+
+use super::error::{Place, Problems, WorldError};
+use crate::state::Policy;
+
+/// The text of a policy and where it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyText {
+    pub(super) json: String,
+    /// Where its first line stands.
+    pub(super) at: Place,
+    pub(super) written: Written,
+}
+
+/// How a policy was written, which decides how places in it are found.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    /// As JSON in the world: a line of the policy is a line of the world.
+    Json,
+    /// As JSON in a file of its own.
+    File(Arc<str>),
+    /// As TOML: the lines of its statements, and of the texts in it.
+    Toml {
+        statements: Vec<Place>,
+        texts: Vec<(String, Place)>,
+    },
+}
+
+/// What a policy is for, which decides what must be in it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Purpose {
+    Identity,
+    Trust,
+}
+
+impl From<&str> for PolicyText {
+    fn from(json: &str) -> Self {
+        Self {
+            json: json.to_owned(),
+            at: Place::default(),
+            written: Written::Json,
+        }
+    }
+}
+
+impl PolicyText {
+    /// Parses it; what is wrong is told with its place in the policy.
+    pub(super) fn parse(&self, what: &str, purpose: Purpose, problems: &mut Problems) -> Option<Policy> {
+        let parsed = match purpose {
+            Purpose::Identity => Policy::identity(&self.json),
+            Purpose::Trust => Policy::trust(&self.json),
+        };
+        match parsed {
+            Ok(policy) => Some(policy),
+            Err(invalid) => {
+                self.explain(what, purpose, &invalid, problems);
+                None
+            }
+        }
+    }
+
+    fn explain(&self, what: &str, purpose: Purpose, invalid: &Invalid, problems: &mut Problems) {
+        // serde_json names lines from the start of the policy, which is not where the person looks.
+        if let Err(error) = serde_json::from_str::<serde_json::Value>(&self.json) {
+            let reason = error.to_string();
+            let reason = reason
+                .rsplit_once(" at line ")
+                .map_or(reason.as_str(), |(why, _)| why);
+            let at = self.at.down(error.line().saturating_sub(1));
+            let message = format!(
+                "{what} is not JSON: {reason}, at line {} column {} of the policy",
+                error.line(),
+                error.column()
+            );
+            let error = self.problem(at, message, problems);
+            problems.push(error);
+            return;
+        }
+        let message = match self.statement_at_fault(purpose) {
+            Some((number, total)) if total > 1 => format!("{what}: statement {number}: {invalid}"),
+            _ => format!("{what}: {invalid}"),
+        };
+        let at = match self.statement_at_fault(purpose) {
+            Some((number, _)) => self.statement(number),
+            None => self.at,
+        };
+        let mut error = self.problem(at, message, problems);
+        if let Some(hint) = hint(&invalid.to_string(), purpose) {
+            error = error.with_hint(hint);
+        }
+        problems.push(error);
+    }
+
+    /// The number of the first statement that is wrong by itself, from 1, and how many there are.
+    fn statement_at_fault(&self, purpose: Purpose) -> Option<(usize, usize)> {
+        let value: serde_json::Value = serde_json::from_str(&self.json).ok()?;
+        let statements = match value.get("Statement")? {
+            serde_json::Value::Array(list) => list.clone(),
+            single => vec![single.clone()],
+        };
+        let is_wrong = |statement: &serde_json::Value| {
+            let alone = serde_json::json!({ "Statement": statement }).to_string();
+            let checked = alone.parse::<Document>().and_then(|document| match purpose {
+                Purpose::Identity => document.check_identity(),
+                Purpose::Trust => document.check_trust(),
+            });
+            checked.is_err()
+        };
+        let number = statements.iter().position(is_wrong)? + 1;
+        Some((number, statements.len()))
+    }
+
+    /// Where the statement with this number, from 1, begins.
+    fn statement(&self, number: usize) -> Place {
+        match &self.written {
+            Written::Toml { statements, .. } => statements.get(number - 1).copied().unwrap_or(self.at),
+            _ => statement_offset(&self.json, number).map_or(self.at, |at| self.line_of(at)),
+        }
+    }
+
+    /// Where a text, such as a principal, stands in the policy.
+    pub(super) fn place_of(&self, text: &str) -> Place {
+        match &self.written {
+            Written::Toml { texts, .. } => texts
+                .iter()
+                .find(|(known, _)| known == text)
+                .map_or(self.at, |(_, at)| *at),
+            _ => {
+                let quoted = serde_json::Value::from(text).to_string();
+                self.json.find(&quoted).map_or(self.at, |at| self.line_of(at))
+            }
+        }
+    }
+
+    fn line_of(&self, offset: usize) -> Place {
+        let lines = self
+            .json
+            .bytes()
+            .take(offset)
+            .filter(|byte| *byte == b'\n')
+            .count();
+        self.at.down(lines)
+    }
+
+    /// A problem at a place that this policy gave.
+    pub(super) fn problem(&self, at: Place, message: impl Into<String>, problems: &Problems) -> WorldError {
+        let file = match &self.written {
+            Written::File(file) => file,
+            _ => problems.file(),
+        };
+        WorldError::new(file, at.line(), message)
+    }
+
+    /// Its size as quotas count it: without white space ("IAM and AWS STS quotas").
+    pub(super) fn size(&self) -> usize {
+        self.json.chars().filter(|c| !c.is_whitespace()).count()
+    }
+}
+
+/// Where the statement with this number begins in a policy that is JSON.
+fn statement_offset(json: &str, number: usize) -> Option<usize> {
+    let (mut nested, mut in_string, mut escaped, mut seen) = (Vec::new(), false, false, 0);
+    for (at, byte) in json.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                // A policy has no objects at these depths but its statements.
+                if byte == b'{' && matches!(nested.as_slice(), [b'{'] | [b'{', b'[']) {
+                    seen += 1;
+                    if seen == number {
+                        return Some(at);
+                    }
+                }
+                nested.push(byte);
+            }
+            b'}' | b']' => {
+                nested.pop();
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What to do about the mistakes that are made most.
+fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
+    let hints = [
+        (
+            "should not specify a principal",
+            "Who may assume a role stands in its `trust`; this policy says what its holder may do.",
+        ),
+        (
+            "must contain resources",
+            "Say `\"Resource\": \"*\"`, or the ARNs it is about.",
+        ),
+        (
+            "must contain principals",
+            "Say who may: `\"Principal\": {\"AWS\": \"arn:aws:iam::ACCOUNT:user/NAME\"}`.",
+        ),
+        (
+            "prohibited field Resource",
+            "The resource of a trust policy is its role: leave `Resource` out.",
+        ),
+        (
+            "must be unique",
+            "Give each statement a `Sid` of its own, or none.",
+        ),
+        (
+            "`Conditions` is not an element",
+            "The element is called `Condition`.",
+        ),
+        ("no `Effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
+    ];
+    let found = hints.iter().find(|(words, _)| message.contains(words));
+    found.map(|(_, hint)| *hint).or_else(|| {
+        (purpose == Purpose::Trust && message.contains("Invalid principal"))
+            .then_some("A principal is `*`, an account, or the whole ARN of a user or role.")
+    })
+}
