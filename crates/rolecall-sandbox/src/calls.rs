@@ -43,6 +43,8 @@ pub struct Decided {
     pub resource: String,
     /// The outcome and its grounds.
     pub verdict: rolecall::policy::Verdict,
+    /// Where no statement allowed it, those that nearly did.
+    pub near_misses: Vec<rolecall::policy::NearMiss>,
 }
 
 /// Who is told of every call as soon as it is answered.

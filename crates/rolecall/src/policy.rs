@@ -2,8 +2,8 @@
 //!
 //! The order of the parts is the order of the work: a [`Document`] is parsed, its patterns are matched against a
 //! [`Request`], its conditions against the request's [`Context`], and [`evaluate`] weighs every policy that applies and
-//! says which statement decided; [`layers`] tells what each of them said, and [`missing_keys`] what was not known. The
-//! rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference"); where a rule
+//! says which statement decided; [`layers`] tells what each of them said, [`missing_keys`] what was not known, and
+//! [`near_misses`] which grants were nearly there. The rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference"); where a rule
 //! is not obvious, its place says which page has it.
 
 mod condition;
@@ -15,7 +15,7 @@ mod matching;
 pub use context::Context;
 pub use document::{Document, Effect, PrincipalClause, Statement, Version};
 pub use evaluate::{
-    Decision, Layer, Matched, Outcome, Policies, PolicyKind, PolicySource, Principal, Request, Verdict,
-    evaluate, layers, missing_keys,
+    Decision, Layer, Matched, Mismatch, NearMiss, Outcome, Policies, PolicyKind, PolicySource, Principal,
+    Request, Verdict, evaluate, layers, missing_keys, near_misses,
 };
 pub use matching::{action_matches, resource_matches, wildcard_matches};

@@ -78,6 +78,8 @@ enum Operator {
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     operator: Operator,
+    /// The operator as it was written.
+    written: String,
     key: String,
     /// The key as a [`Context`] is asked for it.
     lower_case_key: String,
@@ -89,6 +91,7 @@ impl Condition {
         Ok(Self {
             operator: parse_operator(operator)
                 .ok_or_else(|| format!("`{operator}` is not a condition operator"))?,
+            written: operator.to_owned(),
             key: key.to_owned(),
             lower_case_key: key.to_ascii_lowercase(),
             values,
@@ -97,6 +100,14 @@ impl Condition {
 
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    pub(super) fn operator(&self) -> &str {
+        &self.written
+    }
+
+    pub(super) fn values(&self) -> &[String] {
+        &self.values
     }
 
     /// The keys whose values it needs to be decided: its own, and those of its variables.

@@ -6,10 +6,12 @@
 //! "Cross-account policy evaluation logic").
 
 mod layers;
+mod near;
 mod principal;
 mod statement;
 
 pub use layers::{Layer, Outcome, layers, missing_keys};
+pub use near::{Mismatch, NearMiss, near_misses};
 pub use principal::Principal;
 
 use self::principal::Named;

@@ -109,27 +109,49 @@ fn matches(
     statement: &Statement,
 ) -> Option<Named> {
     let (version, context) = (document.version(), request.context);
-    let named = match kind {
-        PolicyKind::Resource | PolicyKind::Trust => match statement.principal.as_ref()? {
-            Set::Only(clause) => names(clause, request.principal)?,
-            // "NotPrincipal … will always deny any IAM principal that has a permissions boundary policy attached".
-            Set::AllBut(clause) if bounded || !spares(clause, request.principal) => Named::Itself,
-            Set::AllBut(_) => return None,
-        },
-        _ => Named::Itself,
-    };
-    let fits = |pattern: &String| resource_matches_in(pattern, request.resource, version, context);
-    let resource = || match &statement.resources {
-        // A trust policy has no resource: it is the role's own.
-        None => kind == PolicyKind::Trust,
-        Some(Set::Only(resources)) => resources.iter().any(fits),
-        Some(Set::AllBut(resources)) => !resources.iter().any(fits),
-    };
+    let named = named(request, bounded, kind, statement)?;
     let conditions = || {
         statement
             .conditions
             .iter()
             .all(|condition| condition.holds(version, context))
     };
-    (is_about_action(statement, request.action) && resource() && conditions()).then_some(named)
+    (is_about_action(statement, request.action)
+        && is_about_resource(request, kind, document, statement)
+        && conditions())
+    .then_some(named)
+}
+
+/// How the statement names whoever asks; `None` where it does not.
+pub(super) fn named(
+    request: &Request<'_>,
+    bounded: bool,
+    kind: PolicyKind,
+    statement: &Statement,
+) -> Option<Named> {
+    match kind {
+        PolicyKind::Resource | PolicyKind::Trust => match statement.principal.as_ref()? {
+            Set::Only(clause) => names(clause, request.principal),
+            // "NotPrincipal … will always deny any IAM principal that has a permissions boundary policy attached".
+            Set::AllBut(clause) if bounded || !spares(clause, request.principal) => Some(Named::Itself),
+            Set::AllBut(_) => None,
+        },
+        _ => Some(Named::Itself),
+    }
+}
+
+pub(super) fn is_about_resource(
+    request: &Request<'_>,
+    kind: PolicyKind,
+    document: &Document,
+    statement: &Statement,
+) -> bool {
+    let (version, context) = (document.version(), request.context);
+    let fits = |pattern: &String| resource_matches_in(pattern, request.resource, version, context);
+    match &statement.resources {
+        // A trust policy has no resource: it is the role's own.
+        None => kind == PolicyKind::Trust,
+        Some(Set::Only(resources)) => resources.iter().any(fits),
+        Some(Set::AllBut(resources)) => !resources.iter().any(fits),
+    }
 }
