@@ -1,5 +1,7 @@
 //! AWS Organizations: who may read it, what it says, what may be changed.
 
+mod control;
+
 use rolecall_sandbox::{Account, Organization, Sandbox, Unit, User, World};
 use serde_json::{Value, json};
 

@@ -71,6 +71,11 @@ fn only_real_role_sessions_and_federated_users_get_a_token() {
         assert!(token.starts_with("CANARYTOKEN"));
         assert!(!sandbox.secrets().leaks_in(token.as_bytes()).is_empty());
     }
+    // As `quote_plus` of Python encodes it, which AWS's own example uses ("Example code using IAM query API operations").
+    let spaced = session_json(&blah).replace("\":\"", "\": \"");
+    let plus = form(&[("Action", "getSigninToken"), ("Session", &spaced)]).replace("%20", "+");
+    assert!(plus.contains('+'));
+    token_of(&rest(&sandbox, "GET", &format!("/federation?{plus}"), &[], ""));
     let of_user = query(&sandbox, &joe, "sts", "GetSessionToken", &[]).credentials();
     let part = |id: &str, key: &str, token: &str| {
         json!({"sessionId": id, "sessionKey": key, "sessionToken": token}).to_string()
