@@ -36,7 +36,10 @@ fn joe_as_blah(sandbox: &Sandbox) -> Credentials {
 
 fn token_of(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()["SigninToken"].as_str().unwrap().to_owned()
+    answer.json()["SigninToken"]
+        .as_str()
+        .expect("a test's own helper")
+        .to_owned()
 }
 
 fn login(sandbox: &Sandbox, token: &str, destination: &str) -> Answer {
@@ -52,11 +55,13 @@ fn login(sandbox: &Sandbox, token: &str, destination: &str) -> Answer {
 /// Follows a login to the console's page.
 fn console(sandbox: &Sandbox, login: &Answer) -> Answer {
     assert_eq!(login.status, 302, "{}", login.body);
-    let location = login.header("location").unwrap();
-    let path = location.strip_prefix(sandbox.endpoint()).unwrap();
-    let cookie = login.header("set-cookie").unwrap();
+    let location = login.header("location").expect("a test's own helper");
+    let path = location
+        .strip_prefix(sandbox.endpoint())
+        .expect("a test's own helper");
+    let cookie = login.header("set-cookie").expect("a test's own helper");
     assert!(cookie.contains("HttpOnly"));
-    let cookie = cookie.split(';').next().unwrap();
+    let cookie = cookie.split(';').next().expect("a test's own helper");
     rest(sandbox, "GET", path, &[("cookie", cookie)], "")
 }
 

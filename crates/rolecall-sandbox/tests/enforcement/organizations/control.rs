@@ -52,7 +52,10 @@ fn tree(change: impl FnOnce(Tree) -> Tree) -> Sandbox {
         .account(Account::new(AUDIT))
         .organization(organization)
         .identity_center(center);
-    Sandbox::builder().world(world).start().unwrap()
+    Sandbox::builder()
+        .world(world)
+        .start()
+        .expect("a test's own helper")
 }
 
 struct Tree {
