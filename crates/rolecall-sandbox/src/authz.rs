@@ -107,7 +107,10 @@ pub(crate) fn policies<'a>(state: &'a State, caller: &'a Caller, wish: &Wish<'a>
                     .map(|(name, document)| PolicySource { name, document })
                     .collect()
             }),
-        service_control: None,
+        service_control: state
+            .organization
+            .as_ref()
+            .and_then(|organization| organization.service_control(caller.account)),
         resource: None,
         trust: wish.trust.map(|policy| PolicySource {
             name: "AssumeRolePolicyDocument",

@@ -118,7 +118,10 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let mut incoming = Incoming {
         path: parts.uri.path().to_owned(),
-        query: api::pairs(parts.uri.query().unwrap_or_default(), false),
+        query: api::pairs(
+            parts.uri.query().unwrap_or_default(),
+            Service::is_for_browsers(parts.uri.path()),
+        ),
         method: parts.method,
         headers: parts.headers,
         body: Bytes::new(),

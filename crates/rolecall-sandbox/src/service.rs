@@ -128,6 +128,13 @@ impl Service {
         }
     }
 
+    /// Whether addresses with this path are made by browsers, and by programs for them: a plus sign is a blank there, as
+    /// in forms, and nothing is signed.
+    pub(crate) fn is_for_browsers(path: &str) -> bool {
+        ["/authorize", "/federation", "/oauth", "/switchrole"].contains(&path)
+            || path.starts_with("/_sandbox/")
+    }
+
     /// The operation a request means, as the API reference calls it; it goes into the record of calls.
     pub(crate) fn operation(self, incoming: &Incoming, params: &Params) -> String {
         let posted = incoming.method == Method::POST;

@@ -77,24 +77,15 @@ fn answer(call: &Open<'_>, state: &mut State, user: Option<&str>) -> Answer {
             );
         }
     };
+    if params.find("decision") == Some("deny") {
+        let denied = [
+            ("error", "access_denied"),
+            ("error_description", "The user said no"),
+        ];
+        return redirect(&asked.redirect_uri, params, &denied);
+    }
     match user {
-        None if params.find("decision") == Some("deny") => redirect(
-            &asked.redirect_uri,
-            params,
-            &[
-                ("error", "access_denied"),
-                ("error_description", "The user said no"),
-            ],
-        ),
         None => form(center, &asked, params),
-        Some(_) if params.find("decision") == Some("deny") => redirect(
-            &asked.redirect_uri,
-            params,
-            &[
-                ("error", "access_denied"),
-                ("error_description", "The user said no"),
-            ],
-        ),
         Some(user) if !center.users.contains(user) => {
             page(400, TITLE, &paragraph("The directory has no such user."))
         }

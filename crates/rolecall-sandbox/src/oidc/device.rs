@@ -141,7 +141,8 @@ fn show(call: &Open<'_>, state: &mut State) -> Answer {
         facts(&[
             ("Code", user_code.as_str()),
             ("Client", name),
-            ("Start URL", center.start_url.as_str())
+            ("Start URL", center.start_url.as_str()),
+            ("Region", center.region.as_str())
         ]),
         hidden([("user_code", user_code.as_str())]),
         users(&center.users),

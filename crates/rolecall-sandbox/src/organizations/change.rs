@@ -53,7 +53,7 @@ fn content(text: &str) -> Result<Policy, Refusal> {
             "You have exceeded the maximum policy size.",
         ));
     }
-    Policy::identity(text).map_err(|error| {
+    ControlPolicy::parse(text).map_err(|error| {
         refusal(
             "MalformedPolicyDocumentException",
             format!("The provided policy document does not meet the requirements of the specified policy type: {error}"),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use rolecall::AccountId;
 use rolecall::policy::PolicySource;
+use rolecall::{AccountId, Invalid};
 
 use super::Policy;
 
@@ -56,6 +56,12 @@ pub(crate) struct ControlPolicy {
 }
 
 impl ControlPolicy {
+    /// A document that can be a service control policy.
+    pub(crate) fn parse(text: &str) -> Result<Policy, Invalid> {
+        let policy = Policy::parse(text)?;
+        policy.document.check_service_control().map(|()| policy)
+    }
+
     pub(crate) fn new(name: &str, description: &str, policy: Policy) -> Self {
         Self {
             name: name.to_owned(),
@@ -67,7 +73,7 @@ impl ControlPolicy {
     /// AWS's own `FullAWSAccess`.
     pub(crate) fn full_access() -> Result<Self, String> {
         let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-        let policy = Policy::identity(text).map_err(|error| error.to_string())?;
+        let policy = Self::parse(text).map_err(|error| error.to_string())?;
         Ok(Self::new(
             "FullAWSAccess",
             "Allows access to every operation",
@@ -196,5 +202,53 @@ impl Organization {
                 .collect()
         };
         Some(levels.into_iter().map(sources).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rolecall::policy::{Context, Principal};
+
+    use crate::authz::{Wish, decide};
+    use crate::secrets::Recorder;
+    use crate::state::{Actor, Caller};
+    use crate::world::{Account, Organization, World};
+
+    /// "SCPs affect all users and roles in attached accounts, including the root user", but for the management account.
+    #[test]
+    fn root_users_are_bound_outside_of_the_management_account() {
+        let deny =
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"sns:*","Resource":"*"}}"#;
+        let organization = Organization::new("111111111111")
+            .account_at_root("222222222222")
+            .control_policy("NoTopics", deny)
+            .attach_root("NoTopics");
+        let world = World::new()
+            .account(Account::new("111111111111"))
+            .account(Account::new("222222222222"))
+            .organization(organization);
+        let state = world.build(&Recorder::default()).unwrap();
+        let allowed = |account: &str, action: &str| {
+            let account = account.parse().unwrap();
+            let caller = Caller {
+                account,
+                actor: Actor::Root,
+                principal: Principal::root("aws", account),
+                user_id: account.to_string(),
+                session: None::<Arc<_>>,
+            };
+            let wish = Wish {
+                action,
+                resource: "*",
+                owner: account,
+                trust: None,
+            };
+            decide(&state, &caller, &wish, &Context::new()).is_allowed()
+        };
+        assert!(allowed("111111111111", "sns:CreateTopic"));
+        assert!(!allowed("222222222222", "sns:CreateTopic"));
+        assert!(allowed("222222222222", "s3:ListAllMyBuckets"));
     }
 }

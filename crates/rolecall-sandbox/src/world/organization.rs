@@ -6,7 +6,7 @@ use rolecall::AccountId;
 use sha2::{Digest, Sha256};
 
 use crate::clock;
-use crate::state::{self, ControlPolicy, FULL_ACCESS, Member, Policy, State};
+use crate::state::{self, ControlPolicy, FULL_ACCESS, Member, State};
 
 /// The id of the root, whose four characters every unit's id repeats.
 const ROOT_ID: &str = "r-cnry";
@@ -235,7 +235,7 @@ impl Organization {
                     described.name
                 ));
             }
-            let policy = Policy::identity(&described.document)
+            let policy = ControlPolicy::parse(&described.document)
                 .map_err(|error| format!("service control policy {}: {error}", described.name))?;
             let built = ControlPolicy::new(&described.name, "", policy);
             let id = format!("p-{}", derived(&described.name));

@@ -46,19 +46,22 @@ pub(crate) fn world() -> World {
 }
 
 pub(crate) fn start() -> Sandbox {
-    Sandbox::builder().world(world()).start().unwrap()
+    Sandbox::builder()
+        .world(world())
+        .start()
+        .expect("a test's own helper")
 }
 
 /// A registered client: its id and secret.
 fn register(sandbox: &Sandbox, more: &Value) -> (String, String) {
     let mut input = json!({"clientName": "test", "clientType": "public", "scopes": ["sso:account:access"]});
-    for (name, value) in more.as_object().unwrap() {
+    for (name, value) in more.as_object().expect("a test's own helper") {
         input[name] = value.clone();
     }
     let answer = post_json(sandbox, "/client/register", &input);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let answer = answer.json();
-    let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+    let text = |name: &str| answer[name].as_str().expect("a test's own helper").to_owned();
     (text("clientId"), text("clientSecret"))
 }
 
@@ -72,7 +75,7 @@ fn start_device(sandbox: &Sandbox, client: &(String, String)) -> Value {
 /// CreateToken with these fields besides the client's.
 fn token(sandbox: &Sandbox, client: &(String, String), fields: &Value) -> Answer {
     let mut input = json!({"clientId": client.0, "clientSecret": client.1});
-    for (name, value) in fields.as_object().unwrap() {
+    for (name, value) in fields.as_object().expect("a test's own helper") {
         input[name] = value.clone();
     }
     post_json(sandbox, "/token", &input)
@@ -82,7 +85,7 @@ fn token(sandbox: &Sandbox, client: &(String, String), fields: &Value) -> Answer
 fn sign_in(sandbox: &Sandbox, user: &str) -> ((String, String), Value) {
     let client = register(sandbox, &json!({}));
     let device = start_device(sandbox, &client);
-    assert!(sandbox.approve_device(device["userCode"].as_str().unwrap(), user));
+    assert!(sandbox.approve_device(device["userCode"].as_str().expect("a test's own helper"), user));
     let answer = token(
         sandbox,
         &client,
@@ -95,7 +98,7 @@ fn sign_in(sandbox: &Sandbox, user: &str) -> ((String, String), Value) {
 pub(crate) fn access_token(sandbox: &Sandbox, user: &str) -> String {
     sign_in(sandbox, user).1["accessToken"]
         .as_str()
-        .unwrap()
+        .expect("a test's own helper")
         .to_owned()
 }
 

@@ -36,7 +36,10 @@ fn joe_as_blah(sandbox: &Sandbox) -> Credentials {
 
 fn token_of(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()["SigninToken"].as_str().unwrap().to_owned()
+    answer.json()["SigninToken"]
+        .as_str()
+        .expect("a test's own helper")
+        .to_owned()
 }
 
 fn login(sandbox: &Sandbox, token: &str, destination: &str) -> Answer {
@@ -52,11 +55,13 @@ fn login(sandbox: &Sandbox, token: &str, destination: &str) -> Answer {
 /// Follows a login to the console's page.
 fn console(sandbox: &Sandbox, login: &Answer) -> Answer {
     assert_eq!(login.status, 302, "{}", login.body);
-    let location = login.header("location").unwrap();
-    let path = location.strip_prefix(sandbox.endpoint()).unwrap();
-    let cookie = login.header("set-cookie").unwrap();
+    let location = login.header("location").expect("a test's own helper");
+    let path = location
+        .strip_prefix(sandbox.endpoint())
+        .expect("a test's own helper");
+    let cookie = login.header("set-cookie").expect("a test's own helper");
     assert!(cookie.contains("HttpOnly"));
-    let cookie = cookie.split(';').next().unwrap();
+    let cookie = cookie.split(';').next().expect("a test's own helper");
     rest(sandbox, "GET", path, &[("cookie", cookie)], "")
 }
 
@@ -71,6 +76,11 @@ fn only_real_role_sessions_and_federated_users_get_a_token() {
         assert!(token.starts_with("CANARYTOKEN"));
         assert!(!sandbox.secrets().leaks_in(token.as_bytes()).is_empty());
     }
+    // As `quote_plus` of Python encodes it, which AWS's own example uses ("Example code using IAM query API operations").
+    let spaced = session_json(&blah).replace("\":\"", "\": \"");
+    let plus = form(&[("Action", "getSigninToken"), ("Session", &spaced)]).replace("%20", "+");
+    assert!(plus.contains('+'));
+    token_of(&rest(&sandbox, "GET", &format!("/federation?{plus}"), &[], ""));
     let of_user = query(&sandbox, &joe, "sts", "GetSessionToken", &[]).credentials();
     let part = |id: &str, key: &str, token: &str| {
         json!({"sessionId": id, "sessionKey": key, "sessionToken": token}).to_string()

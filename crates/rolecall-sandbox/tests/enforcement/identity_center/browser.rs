@@ -53,15 +53,23 @@ fn brought(answer: &Answer, name: &str) -> Option<String> {
     assert_eq!(address, CALLBACK);
     query.split('&').find_map(|pair| {
         let (found, value) = pair.split_once('=')?;
-        (found == name).then(|| percent_decode_str(value).decode_utf8().unwrap().into_owned())
+        (found == name).then(|| {
+            percent_decode_str(value)
+                .decode_utf8()
+                .expect("a test's own helper")
+                .into_owned()
+        })
     })
 }
 
 fn code(sandbox: &Sandbox, client_id: &str, user: &str) -> String {
     let answer = authorize(sandbox, client_id, &[("user", user)]);
     assert_eq!(answer.status, 302, "{}", answer.body);
-    assert_eq!(brought(&answer, "state").unwrap(), "a state & more");
-    brought(&answer, "code").unwrap()
+    assert_eq!(
+        brought(&answer, "state").expect("a test's own helper"),
+        "a state & more"
+    );
+    brought(&answer, "code").expect("a test's own helper")
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) fn enter(sandbox: &Sandbox, token: &str, account: &str, role: &str) -
     );
     assert_eq!(answer.status, 200, "{}", answer.body);
     let given = answer.json()["roleCredentials"].clone();
-    let text = |name: &str| given[name].as_str().unwrap().to_owned();
+    let text = |name: &str| given[name].as_str().expect("a test's own helper").to_owned();
     let credentials = Credentials::new(
         text("accessKeyId"),
         text("secretAccessKey"),
@@ -33,7 +33,10 @@ pub(crate) fn enter(sandbox: &Sandbox, token: &str, account: &str, role: &str) -
         None,
         "test",
     );
-    (credentials, given["expiration"].as_u64().unwrap())
+    (
+        credentials,
+        given["expiration"].as_u64().expect("a test's own helper"),
+    )
 }
 
 #[test]
@@ -72,7 +75,8 @@ fn each_user_sees_what_is_assigned() {
     assert_eq!(page["roleList"][0]["roleName"], "Reader");
     assert!(page["nextToken"].is_null());
 
-    let table: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    type Parameters<'a> = &'a [(&'a str, &'a str)];
+    let table: &[(&str, &str, Parameters<'_>, &str)] = &[
         (
             &ann,
             ACCOUNTS,
