@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use rolecall::AccountId;
-use rolecall::policy::{Context, Decision, Verdict};
+use rolecall::policy::{Context, Verdict};
 use serde_json::{Value, json};
 
 use crate::authz::Wish;
@@ -45,12 +45,12 @@ impl Messages {
     }
 
     /// Remembers why a call was refused; of several decisions for one call, the one that refused.
-    pub(crate) fn refused(&self, call: &Call<'_>, wish: &Wish<'_>, decision: &Decision, context: &Context) {
+    pub(crate) fn refused(&self, call: &Call<'_>, wish: &Wish<'_>, verdict: &Verdict, context: &Context) {
         let caller = &call.verified.caller;
         let refused = Refused {
             request_id: call.request_id.to_owned(),
             account: caller.account,
-            message: message(caller, wish, decision, context).to_string(),
+            message: message(caller, wish, verdict, context).to_string(),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() == KEPT {
@@ -87,12 +87,12 @@ impl Messages {
 }
 
 /// The shape is that of the example in the STS API reference and of the re:Post article on decoding such messages.
-fn message(caller: &Caller, wish: &Wish<'_>, decision: &Decision, context: &Context) -> Value {
+fn message(caller: &Caller, wish: &Wish<'_>, verdict: &Verdict, context: &Context) -> Value {
     let values = |values: &[&str]| -> Value {
         let items: Vec<Value> = values.iter().map(|value| json!({"value": value})).collect();
         json!({"items": items})
     };
-    let matched: Vec<Value> = match decision.verdict() {
+    let matched: Vec<Value> = match verdict {
         Verdict::ExplicitDeny(matched) => vec![json!({
             "statementId": matched.sid.as_deref().unwrap_or_default(),
             "effect": "DENY",
@@ -116,7 +116,7 @@ fn message(caller: &Caller, wish: &Wish<'_>, decision: &Decision, context: &Cont
         .collect();
     json!({
         "allowed": false,
-        "explicitDeny": decision.is_explicit_deny(),
+        "explicitDeny": matches!(verdict, Verdict::ExplicitDeny(_)),
         "matchedStatements": {"items": matched},
         "failures": {"items": []},
         "context": {

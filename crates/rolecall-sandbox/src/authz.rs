@@ -1,7 +1,7 @@
 //! May this caller do that? The library's evaluator, fed with what a request carries.
 
 use rolecall::AccountId;
-use rolecall::policy::{Context, Decision, Policies, PolicyKind, PolicySource, Request, Verdict, evaluate};
+use rolecall::policy::{Context, Policies, PolicyKind, PolicySource, Request, Verdict};
 
 use crate::api::Refusal;
 use crate::call::Call;
@@ -120,7 +120,7 @@ pub(crate) fn policies<'a>(state: &'a State, caller: &'a Caller, wish: &Wish<'a>
 }
 
 /// Decides, from every policy there is.
-pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &Context) -> Decision {
+pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &Context) -> Decided {
     let request = Request {
         principal: &caller.principal,
         action: wish.action,
@@ -128,10 +128,10 @@ pub(crate) fn decide(state: &State, caller: &Caller, wish: &Wish<'_>, context: &
         resource_account: wish.owner,
         context,
     };
-    evaluate(&request, &policies(state, caller, wish))
+    Decided::of(&request, &policies(state, caller, wish))
 }
 
-/// Decides, and words a refusal as the service does.
+/// Decides, remembers the decision, and words a refusal as the service does.
 pub(crate) fn authorize(
     call: &Call<'_>,
     state: &State,
@@ -139,19 +139,16 @@ pub(crate) fn authorize(
     context: &Context,
 ) -> Result<(), Refusal> {
     let caller = &call.verified.caller;
-    let decision = decide(state, caller, wish, context);
-    call.decided.borrow_mut().push(Decided {
-        principal: caller.principal.arn().to_owned(),
-        action: wish.action.to_owned(),
-        resource: wish.resource.to_owned(),
-        verdict: decision.verdict().clone(),
-    });
-    if decision.is_allowed() {
+    let decided = decide(state, caller, wish, context);
+    let verdict = decided.verdict.clone();
+    let allowed = decided.is_allowed();
+    call.decided.borrow_mut().push(decided);
+    if allowed {
         return Ok(());
     }
-    call.messages.refused(call, wish, &decision, context);
-    tracing::debug!(verdict = ?decision.verdict(), action = wish.action, "refused");
-    let message = denied(caller, wish, &decision);
+    call.messages.refused(call, wish, &verdict, context);
+    tracing::debug!(?verdict, action = wish.action, "refused");
+    let message = denied(caller, wish, &verdict);
     Err(match call.service {
         Service::Sns => Refusal::new(403, "AuthorizationError", message),
         Service::Organizations => Refusal::new(400, "AccessDeniedException", message),
@@ -161,10 +158,10 @@ pub(crate) fn authorize(
 
 /// The sentence of "Troubleshoot access denied error messages" (IAM user guide). Across accounts AWS does not say which
 /// side refused, unless it was the caller's own.
-fn denied(caller: &Caller, wish: &Wish<'_>, decision: &Decision) -> String {
+fn denied(caller: &Caller, wish: &Wish<'_>, verdict: &Verdict) -> String {
     let (arn, action, resource) = (caller.principal.arn(), wish.action, wish.resource);
     let mut message = format!("User: {arn} is not authorized to perform: {action} on resource: {resource}");
-    let (kind, explicit) = match decision.verdict() {
+    let (kind, explicit) = match verdict {
         Verdict::ExplicitDeny(matched) => (matched.kind, true),
         Verdict::ImplicitDeny(kind) => (*kind, false),
         Verdict::Allowed(_) => return message,

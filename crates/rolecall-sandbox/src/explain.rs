@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rolecall::policy::{Matched, Verdict};
+use rolecall::policy::{Matched, Mismatch, NearMiss, Policies, Request, Verdict, evaluate, near_misses};
 use serde_json::{Value, json};
 
 use crate::calls::{Call, Decided};
@@ -32,10 +32,7 @@ impl Call {
             decided.explain(&mut text);
         }
         // A refusal that no policy made has its reason in its message; the others say no more than the decision.
-        let by_policy = self
-            .decided
-            .iter()
-            .any(|decided| !matches!(decided.verdict, Verdict::Allowed(_)));
+        let by_policy = !self.decided.iter().all(Decided::is_allowed);
         if let Some(message) = self.message.as_ref().filter(|_| !by_policy) {
             let _ = writeln!(text, "  says: {}", message.trim());
         }
@@ -60,11 +57,28 @@ impl Call {
 }
 
 impl Decided {
-    fn explain(&self, text: &mut String) {
-        let word = match self.verdict {
-            Verdict::Allowed(_) => "allowed",
-            _ => "refused",
+    /// Decides, and keeps the grounds.
+    pub(crate) fn of(request: &Request<'_>, policies: &Policies<'_>) -> Self {
+        let decision = evaluate(request, policies);
+        let near_misses = match decision.verdict() {
+            Verdict::ImplicitDeny(kind) => near_misses(request, policies, *kind),
+            _ => Vec::new(),
         };
+        Self {
+            principal: request.principal.arn().to_owned(),
+            action: request.action.to_owned(),
+            resource: request.resource.to_owned(),
+            verdict: decision.verdict().clone(),
+            near_misses,
+        }
+    }
+
+    pub(crate) fn is_allowed(&self) -> bool {
+        matches!(self.verdict, Verdict::Allowed(_))
+    }
+
+    fn explain(&self, text: &mut String) {
+        let word = if self.is_allowed() { "allowed" } else { "refused" };
         let _ = writeln!(text, "  {word}: {} on {}", self.action, self.resource);
         for ground in self.grounds() {
             let _ = writeln!(text, "    {ground}");
@@ -82,7 +96,12 @@ impl Decided {
                 .map(|matched| format!("by {}", statement(matched)))
                 .collect(),
             Verdict::ExplicitDeny(matched) => vec![format!("by an explicit Deny: {}", statement(matched))],
-            Verdict::ImplicitDeny(kind) => vec![format!("because no {} allows it", kind.name())],
+            Verdict::ImplicitDeny(kind) => {
+                let mut grounds = vec![format!("because no {} allows it", kind.name())];
+                // The nearest are enough: a policy of a hundred statements has a hundred misses.
+                grounds.extend(self.near_misses.iter().take(3).map(nearly));
+                grounds
+            }
         }
     }
 
@@ -114,4 +133,38 @@ fn statement(matched: &Matched) -> String {
         let _ = write!(text, " `{sid}`");
     }
     text
+}
+
+/// A grant that was nearly there.
+fn nearly(miss: &NearMiss) -> String {
+    let reasons: Vec<_> = miss.because.iter().map(mismatch).collect();
+    format!(
+        "nearly: {}, but {}",
+        statement(&miss.statement),
+        reasons.join(", and ")
+    )
+}
+
+fn mismatch(mismatch: &Mismatch) -> String {
+    match mismatch {
+        Mismatch::Condition {
+            operator,
+            key,
+            wanted,
+            found,
+        } => {
+            let quoted = |values: &[String]| {
+                let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+                values.join(", ")
+            };
+            let found = match found {
+                Some(values) => format!("the request has {}", quoted(values)),
+                None => "the request has none".to_owned(),
+            };
+            format!("{operator} on {key} wants {} where {found}", quoted(wanted))
+        }
+        Mismatch::Principal => "it names other principals".to_owned(),
+        Mismatch::Resource => "it is about other resources".to_owned(),
+        _ => "it does not fit".to_owned(),
+    }
 }

@@ -3,7 +3,7 @@
 //! STS API reference, AssumeRoleWithWebIdentity; "Create a role for OpenID Connect federation" and "Available keys for AWS
 //! OIDC federation" (IAM user guide).
 
-use rolecall::policy::{Context, Policies, PolicySource, Principal, Request, Verdict, evaluate};
+use rolecall::policy::{Context, Policies, PolicySource, Principal, Request};
 use serde_json::Value;
 
 use super::role::{Asked, actions, set_tags};
@@ -65,29 +65,27 @@ pub(super) fn assume_role(call: &Open<'_>, state: &mut State, issuer: &Issuer) -
     let role = asked.find(state, &wanted).ok_or_else(|| denied(CALL))?;
     let principal = Principal::federated(identity.provider_arn.as_str());
     for action in actions(CALL, &tags, source_identity) {
-        let decision = evaluate(
-            &Request {
-                principal: &principal,
-                action,
-                resource: asked.arn,
-                resource_account: account,
-                context: &context,
-            },
+        let request = Request {
+            principal: &principal,
+            action,
+            resource: asked.arn,
+            resource_account: account,
+            context: &context,
+        };
+        let trust = Some(PolicySource {
+            name: "AssumeRolePolicyDocument",
+            document: &role.trust.document,
+        });
+        let decided = Decided::of(
+            &request,
             &Policies {
-                trust: Some(PolicySource {
-                    name: "AssumeRolePolicyDocument",
-                    document: &role.trust.document,
-                }),
+                trust,
                 ..Policies::default()
             },
         );
-        call.decided.borrow_mut().push(Decided {
-            principal: principal.arn().to_owned(),
-            action: action.to_owned(),
-            resource: asked.arn.to_owned(),
-            verdict: decision.verdict().clone(),
-        });
-        if !matches!(decision.verdict(), Verdict::Allowed(_)) {
+        let allowed = decided.is_allowed();
+        call.decided.borrow_mut().push(decided);
+        if !allowed {
             return Err(denied(action));
         }
     }

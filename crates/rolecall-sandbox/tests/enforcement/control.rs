@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Answer, BLAH, assume, exchange, query, user};
 
+const PARTNER: &str = "arn:aws:iam::666666666666:role/PartnerRole";
 const FORBIDDEN: &str = "arn:aws:iam::666666666666:role/Forbidden";
 
 fn control(sandbox: &Sandbox, method: &str, path: &str, body: &Value) -> (u16, Value) {
@@ -177,7 +178,18 @@ fn every_call_is_explained_as_it_is_answered() {
             &[
                 "refused: sts:AssumeRole",
                 "because no role trust policy allows it",
+                "nearly: role trust policy `AssumeRolePolicyDocument`, statement 1 `Joe`, but it names other principals",
             ],
+        ),
+        (
+            told(assume(&sandbox, &joe, PARTNER, &[])),
+            &[
+                "statement 1 `Partner`, but StringEquals on sts:ExternalId wants `partner-7421` where the request has none",
+            ],
+        ),
+        (
+            told(assume(&sandbox, &joe, PARTNER, &[("ExternalId", "guess")])),
+            &["wants `partner-7421` where the request has `guess`"],
         ),
         (
             told(assume(&sandbox, &joe, BLAH, &[("DurationSeconds", "1")])),
