@@ -6,9 +6,9 @@ seed gives the same cases, and a longer list begins with the shorter one.
 A case has every one of these fields:
 
     id                text, unique in a list
-    kind              "identity": a call; "trust": an sts:AssumeRole, with the trust policy of the role that is asked for
-    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…), a federated user (…:federated-user/…),
-                      an account's root or an identity provider, or the name of a service
+    kind              "identity": a call; "trust": an sts:AssumeRole, with the trust policy of the role asked for
+    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…), a federated user
+                      (…:federated-user/…), an account's root or an identity provider, or the name of a service
     role              the ARN of the role behind a role session, else null
     user              the ARN of the user behind a federated user, else null
     action, resource  as in "s3:GetObject" and an ARN
@@ -16,8 +16,8 @@ A case has every one of these fields:
     identity          the policies of the user or of the role
     boundary          the permissions boundary, or null
     session           the session policies, or null where the session was made without any
-    scps              the service control policies of the principal's account, a list for each level from the root of the
-                      organization to the account, or null
+    scps              the service control policies of the principal's account, a list for each level from the root
+                      of the organization to the account, or null
     trust             the trust policy of the role that is asked for, or null
     resource_policy   the policy of the bucket or topic, or null
     context           condition keys with a value or a list of values
@@ -27,8 +27,8 @@ Realizable cases need nothing but IAM, STS, S3 and SNS. The account is 111111111
 `alice` and `bob` with a long-term access key, without tags, groups or MFA. `identity` are his inline (or managed)
 policies, `boundary` may be set.
 
-    kind "identity"   s3:GetObject, s3:PutObject and s3:ListBucket on the bucket of the resource, sns:Publish, iam:GetUser
-                      and iam:ListAccessKeys, all of the user's own account, without a resource policy
+    kind "identity"   s3:GetObject, s3:PutObject and s3:ListBucket on the bucket of the resource, sns:Publish,
+                      iam:GetUser and iam:ListAccessKeys, all of the user's own account, without a resource policy
     kind "trust"      sts:AssumeRole on a role of account 222222222222 or 111111111111 whose trust policy is `trust`.
                       `sts:RoleSessionName` and (where it is there) `sts:ExternalId` of the context are the parameters
 
@@ -187,7 +187,8 @@ def _shared(rng: Random) -> Json:
     }[who]
     action = rng.choice(("s3:GetObject", "s3:PutObject", "sns:Publish"))
     owner = rng.choice((HOME, AWAY))
-    resource = f"arn:aws:sns:us-east-1:{owner}:reports" if action == "sns:Publish" else f"arn:aws:s3:::reports/{user}/q1"
+    topic, thing = f"arn:aws:sns:us-east-1:{owner}:reports", f"arn:aws:s3:::reports/{user}/q1"
+    resource = topic if action == "sns:Publish" else thing
     context = {k: v for k, v in _wire(user).items() if who == "user" or k != "aws:username"}
     context["aws:PrincipalArn"] = role or arn
     names = [arn, arn, behind or arn, HOME, root, f"arn:aws:iam::{AWAY}:root", _user("carol"), "*"]
@@ -200,7 +201,8 @@ def _shared(rng: Random) -> Json:
     if rng.random() < 0.4:
         deny = _statement(rng, "Deny", action, resource, _SHARED_KEYS, context, 0.3)
         if rng.random() < 0.6:
-            spared = [root, *rng.sample([arn, *([behind] if behind else []), _user("carol")], k=1 + (rng.random() < 0.5))]
+            others = [arn, *([behind] if behind else []), _user("carol")]
+            spared = [root, *rng.sample(others, k=1 + (rng.random() < 0.5))]
             if behind and arn in spared and rng.random() < 0.7:
                 spared.append(behind)
             deny["NotPrincipal"] = {"AWS": list(dict.fromkeys(spared))}
@@ -268,7 +270,8 @@ def _measured(rng: Random) -> Json:
         }
     action, resource = "s3:ListBucket", "arn:aws:s3:::reports"
     if rng.random() < 0.5:
-        context |= {"s3:prefix": rng.choice(("home/alice/", "home/bob/", "", "")), "s3:max-keys": rng.choice(("10", "1000"))}
+        prefix = rng.choice(("home/alice/", "home/bob/", "", ""))
+        context |= {"s3:prefix": prefix, "s3:max-keys": rng.choice(("10", "1000"))}
     statements = [_measure(rng, "Allow", action, context)]
     if rng.random() < 0.4:
         statements.append({"Effect": "Allow", "Action": action, "Resource": resource})
@@ -446,24 +449,33 @@ def _one_or_list(rng: Random, values: list[str]) -> str | list[str]:
 
 # ------------------------------------------------------------------------------------------------ conditions
 
-_TEXT = ("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike")
+_TEXT = (
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+)
 _ARN = ("ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike")
 _ADDRESS = ("IpAddress", "NotIpAddress")
 _COMPARE = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+_BEFORE_AND_AFTER = ("DateLessThan", "DateGreaterThan", "DateLessThanEquals", "DateGreaterThanEquals")
 _DATE = tuple(f"Date{compare}" for compare in _COMPARE)
 _NUMBER = tuple(f"Numeric{compare}" for compare in _COMPARE)
 _BOOLEAN = ("Bool",)
 
 # A key, the operators of its type, and values that policies compare it with.
-_PRINCIPALS = (_user("alice"), f"arn:aws:iam::{HOME}:user/*", f"arn:aws:iam::{HOME}:role/Hub", "arn:aws:iam::*:user/b?b")
+_HUB = f"arn:aws:iam::{HOME}:role/Hub"
+_PRINCIPALS = (_user("alice"), f"arn:aws:iam::{HOME}:user/*", _HUB, "arn:aws:iam::*:user/b?b")
 _ADDRESSES = ("127.0.0.1", "127.0.0.0/8", "127.0.0.1/32", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "198.51.100.0/24")
-_TEAMS = ("blue", "BLUE", "b*", "red", "${aws:PrincipalTag/team}")
+_TEAMS = ("blue", "BLUE", "b*", "red", "${aws:PrincipalTag/team}", "${aws:PrincipalTag/absent, 'blue'}")
 _WIRE_KEYS = (
     ("aws:username", _TEXT, ("alice", "bob", "ALICE", "a*", "b?b", "carol", "${aws:username}")),
     ("aws:PrincipalArn", (*_ARN, "StringEquals", "StringLike"), _PRINCIPALS),
     ("aws:PrincipalAccount", _TEXT[:2], (HOME, AWAY)),
     ("aws:SourceIp", _ADDRESS, _ADDRESSES[:5]),
-    ("aws:CurrentTime", ("DateLessThan", "DateGreaterThan", "DateLessThanEquals", "DateGreaterThanEquals"), (PAST, FUTURE)),
+    ("aws:CurrentTime", _BEFORE_AND_AFTER, (PAST, FUTURE)),
     ("aws:MultiFactorAuthPresent", _BOOLEAN, ("true", "false")),
 )
 _ASSUME_KEYS = (
@@ -480,14 +492,22 @@ _SHARED_KEYS = (*_WIRE_KEYS[1:4], ("aws:SecureTransport", _BOOLEAN, ("true", "fa
 _MEASURED_KEYS = (
     *_WIRE_KEYS,
     ("aws:PrincipalTag/team", _TEXT, _TEAMS),
-    ("aws:PrincipalTag/absent", _TEXT, ("blue", "*", "${aws:PrincipalTag/absent}", "${aws:PrincipalTag/absent, 'blue'}")),
+    (
+        "aws:PrincipalTag/absent",
+        _TEXT,
+        ("blue", "*", "${aws:PrincipalTag/absent}", "${aws:PrincipalTag/absent, 'blue'}"),
+    ),
     ("aws:TagKeys", _TEXT, ("team", "cost", "stage", "t*", "TEAM", "other")),
     ("aws:TagKeys", _TEXT, ("team", "cost", "stage", "Team", "*")),
     ("aws:MultiFactorAuthAge", _NUMBER, ("0", "30", "3600", "30.0", "100")),
     ("aws:TokenIssueTime", _DATE, (PAST, NOW, "1795521600", "2026-11-24T12:00:00Z", "2026-11-24")),
     ("aws:EpochTime", _DATE, ("1795521600", "1", "2026-11-24T12:00:00Z", FUTURE)),
     ("aws:SecureTransport", _BOOLEAN, ("true", "false", "TRUE")),
-    ("aws:SourceArn", _ARN, (f"arn:aws:sns:us-east-1:{HOME}:reports", f"arn:aws:sns:*:{HOME}:*", "arn:aws:sns:*:*:rep?rts")),
+    (
+        "aws:SourceArn",
+        _ARN,
+        (f"arn:aws:sns:us-east-1:{HOME}:reports", f"arn:aws:sns:*:{HOME}:*", "arn:aws:sns:*:*:rep?rts"),
+    ),
     ("aws:VpcSourceIp", _ADDRESS, ("10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0")),
     ("aws:RequestedRegion", _TEXT, ("eu-central-1", "eu-*", "us-east-1")),
     ("aws:UserAgent", _TEXT, ("tool/*", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes?only)")),

@@ -1,4 +1,4 @@
-"""The library's evaluator against somebody else's: the same cases, and every disagreement known with the page that decides."""
+"""The library's evaluator against somebody else's: the same cases, and no disagreement without a page that decides."""
 
 import json
 import os
@@ -83,8 +83,9 @@ def _dates_as_text(case: Json) -> Json:
         return [_EPOCH.get(value, value) for value in values] if "Date" in operator else values
 
     copy = _changed(case, lambda statement: _values(statement, dates))
-    keys = copy["context"]
-    return copy | {"context": {key: _EPOCH.get(value, value) if isinstance(value, str) else value for key, value in keys.items()}}
+    if "aws:EpochTime" in copy["context"]:
+        copy["context"]["aws:EpochTime"] = policy_cases.NOW
+    return copy
 
 
 def _has_epoch_dates(case: Json) -> bool:
@@ -195,7 +196,7 @@ _GUIDE = "IAM user guide, "
 KNOWN = [
     Known(
         "the root user needs no identity policy",
-        _GUIDE + "How AWS enforcement code logic evaluates requests: all requests are denied by default but those of the root user",
+        _GUIDE + "How AWS enforcement code logic evaluates requests: the root user has full access",
         _is_root,
         _with_everything,
     ),
@@ -237,7 +238,7 @@ KNOWN = [
     ),
     Known(
         "a grant to the session is not limited by its session policies",
-        _GUIDE + "Policies and permissions, Session policies: the permissions of a policy that names the session's ARN are not limited",
+        _GUIDE + "Policies and permissions, Session policies: a grant to the session's own ARN is not limited",
         _session_is_named,
         _without_session,
     ),
@@ -249,7 +250,7 @@ KNOWN = [
     ),
     Known(
         "NotPrincipal leaves out whom it names with account and role, and nobody with a boundary",
-        _GUIDE + "NotPrincipal: you must also specify the account ARN; principals with a permissions boundary are always denied",
+        _GUIDE + "NotPrincipal: you must also specify the account ARN; with a boundary always denied",
         _spares_too_much,
         _denies_all_but,
     ),
@@ -265,6 +266,9 @@ def _verdicts(room: Room, command: list[str], asked: list[Json], name: str) -> d
 
 
 def _simulate(room: Room) -> None:
+    listed = (ROOT / "docs/policy.md").read_text()
+    unlisted = [known.name for known in KNOWN if known.name not in listed]
+    check(not unlisted, f"docs/policy.md does not list: {', '.join(unlisted)}")
     asked = policy_cases.cases(COUNT, SEED)
     judge = ["node", str(SIMULATE / "judge.mjs")]
     ours = _verdicts(room, [decide_binary()], asked, "cases")
@@ -293,7 +297,7 @@ def _simulate(room: Room) -> None:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A case that is disagreed about in other words. `known` names the disagreement it proves, where it is one alone."""
+    """A case that is disagreed about, in other words. `known` names the disagreement it proves, if it is one alone."""
 
     asked: str
     known: list[str]
