@@ -3,6 +3,7 @@
 mod clocks;
 mod common;
 mod decisions;
+mod iam;
 mod logs;
 mod setup;
 mod signatures;
