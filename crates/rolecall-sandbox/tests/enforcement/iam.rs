@@ -30,7 +30,10 @@ struct Setup {
 
 impl Setup {
     fn new(world: World) -> Self {
-        let sandbox = Sandbox::builder().world(world).start().unwrap();
+        let sandbox = Sandbox::builder()
+            .world(world)
+            .start()
+            .expect("the world is sound");
         let admins = sandbox.accounts().into_iter().map(|account| {
             let (id, secret) = (account.access_key_id, account.secret_access_key);
             Credentials::new(id, secret, None, None, "test")

@@ -32,7 +32,7 @@ impl World {
                 document: &source.document,
             }
         }
-        fn level(level: &Vec<Document>) -> Vec<PolicySource<'_>> {
+        fn level(level: &[Document]) -> Vec<PolicySource<'_>> {
             let unnamed = |document| PolicySource { name: "", document };
             level.iter().map(unnamed).collect()
         }
@@ -43,7 +43,7 @@ impl World {
             service_control: self
                 .service_control
                 .as_ref()
-                .map(|levels| levels.iter().map(level).collect()),
+                .map(|levels| levels.iter().map(|documents| level(documents)).collect()),
             ..Policies::default()
         }
     }

@@ -242,3 +242,39 @@ fn the_caller_is_meant_where_no_name_is_given() {
         "Must specify userName when calling with non-User credentials"
     );
 }
+
+#[test]
+fn what_is_not_there_is_asked_for_without_harm() {
+    let setup = Setup::empty();
+    let trust = trust(A);
+    let (user, role) = (("UserName", "u"), ("RoleName", "r"));
+    setup.steps(&[
+        ("CreateUser", &[user], "200"),
+        ("CreateRole", &[role, ("AssumeRolePolicyDocument", &trust)], "200"),
+        ("ListInstanceProfilesForRole", &[role], "200"),
+        (
+            "ListInstanceProfilesForRole",
+            &[("RoleName", "no")],
+            "404 NoSuchEntity",
+        ),
+        ("ListInstanceProfiles", &[], "200"),
+        ("ListSigningCertificates", &[user], "200"),
+        ("ListSSHPublicKeys", &[], "200"),
+        (
+            "ListServiceSpecificCredentials",
+            &[("UserName", "no")],
+            "404 NoSuchEntity",
+        ),
+        ("GetLoginProfile", &[user], "404 NoSuchEntity"),
+        ("DeleteLoginProfile", &[user], "404 NoSuchEntity"),
+    ]);
+    let ann = setup.user("ann", &allow("sts:*"));
+    let refused = query(
+        &setup.sandbox,
+        &ann,
+        "iam",
+        "ListInstanceProfilesForRole",
+        &[role],
+    );
+    assert_eq!(refused.code(), "403 AccessDenied");
+}

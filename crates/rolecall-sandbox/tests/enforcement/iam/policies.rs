@@ -19,7 +19,7 @@ fn with_policy() -> Setup {
             ("Tags.member.1.Value", "one"),
         ],
     );
-    assert_eq!(policy.text("Arn").unwrap(), MINE);
+    assert_eq!(texts(&policy, "Arn"), [MINE]);
     setup
 }
 
