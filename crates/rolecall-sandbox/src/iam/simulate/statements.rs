@@ -134,4 +134,16 @@ mod tests {
             assert_eq!(source(&text).spans.len(), count, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_does_harm(text in r#"[{}\[\]":,\\a-cä\n]{0,60}"#) {
+            for text in [&text, &format!("{{\"Statement\":{text}")] {
+                for (start, end) in offsets(text) {
+                    proptest::prop_assert!(start <= end && text.get(start..end).is_some());
+                    position(text, start);
+                }
+            }
+        }
+    }
 }
