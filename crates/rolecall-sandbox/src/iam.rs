@@ -3,6 +3,7 @@
 //! Every operation goes the same way: its parameters are read and held to their limits, its caller is found to be allowed
 //! to do that to what it names, what it names is found to exist, and only then is anything looked at or changed.
 
+mod absent;
 mod access_keys;
 mod account;
 mod attachments;

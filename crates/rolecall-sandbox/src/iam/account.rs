@@ -5,7 +5,7 @@ use super::attachments::MOST_ATTACHED;
 use super::entity::{MOST_GROUPS, MOST_ROLES, MOST_USERS};
 use super::groups::MOST_GROUPS_OF_A_USER;
 use super::versions::MOST_VERSIONS;
-use super::{Answered, Iam, Kind, details, inline, policies, trust};
+use super::{Answered, Iam, Kind, absent, details, inline, policies, trust};
 use crate::api::{Refusal, escaped};
 use crate::state::State;
 use crate::validate::Pattern;
@@ -17,7 +17,7 @@ pub(super) fn answer(iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
         "GetAccountAuthorizationDetails" => details::get(iam, state),
         "GetAccountSummary" => summary(iam, state),
         "ListAccountAliases" => list_aliases(iam, state),
-        _ => return None,
+        _ => return absent::answer(iam, state),
     })
 }
 

@@ -81,9 +81,26 @@ impl Iam<'_> {
         let named = named.ok_or_else(|| no_such(kind.word(), name))?;
         let reads = self.operation.starts_with("Get") || self.operation.starts_with("List");
         if kind == Kind::Role && !reads {
-            check_modifiable(named)?;
+            self.check_modifiable(named)?;
         }
         Ok(())
+    }
+
+    /// Tags and description of a service-linked role are the customer's ("TagRole"; "Edit a service-linked role").
+    fn check_modifiable(&self, named: &Named) -> Result<(), Refusal> {
+        let linked = named.path.starts_with("/aws-service-role/");
+        let open = matches!(self.operation, "TagRole" | "UntagRole" | "UpdateRoleDescription");
+        if !is_reserved(&named.path) || (linked && open) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            400,
+            "UnmodifiableEntity",
+            format!(
+                "Cannot perform the operation on the protected role '{}' - this role is only modifiable by AWS",
+                named.name
+            ),
+        ))
     }
 
     /// What was found before.
@@ -168,7 +185,7 @@ impl Iam<'_> {
         self.seen(state)?.check_free(kind, new)
     }
 
-    /// "Cannot … the protected role": also for what is not changed, only made or deleted.
+    /// A boundary replaces the one before. The new one is what a policy on `iam:PermissionsBoundary` judges.
     pub(super) fn put_boundary(&self, state: &mut State) -> Answered {
         let kind = Kind::of(self.operation);
         let mut input = self.input();
@@ -207,20 +224,6 @@ impl Iam<'_> {
 /// sets").
 pub(super) fn is_reserved(path: &str) -> bool {
     path.starts_with("/aws-reserved/") || path.starts_with("/aws-service-role/")
-}
-
-fn check_modifiable(named: &Named) -> Result<(), Refusal> {
-    if !is_reserved(&named.path) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        400,
-        "UnmodifiableEntity",
-        format!(
-            "Cannot perform the operation on the protected role '{}' - this role is only modifiable by AWS",
-            named.name
-        ),
-    ))
 }
 
 /// What stands in the way of deleting a user, group or role.

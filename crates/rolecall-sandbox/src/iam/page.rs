@@ -118,3 +118,20 @@ pub(super) fn members(items: impl Iterator<Item = String>) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_marker_is_read_by_its_own_list_and_by_no_other(key in ".{0,100}", spoilt in ".{0,100}") {
+            let page = Page::new("ListRoles", None, None);
+            let marker = page.marker_of(&key);
+            let after = |operation: &str, marker: &str| Page::new(operation, Some(marker), None).after();
+            proptest::prop_assert_eq!(after("ListRoles", &marker).unwrap(), Some(key));
+            proptest::prop_assert!(after("ListUsers", &marker).is_err());
+            proptest::prop_assert!(after("ListRoles", &spoilt).is_err());
+        }
+    }
+}

@@ -122,3 +122,117 @@ fn custom(iam: &Iam<'_>, state: &State) -> Answered {
     let world = given.world(iam, state, None)?;
     asked.results(&world)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::client::Client;
+    use crate::state::{ControlPolicy, FULL_ACCESS, Member, Organization, Policy, Unit};
+    use crate::{Sandbox, World};
+
+    fn control(text: &str) -> ControlPolicy {
+        ControlPolicy {
+            name: "policy".to_owned(),
+            description: String::new(),
+            policy: Policy::parse(text).unwrap(),
+        }
+    }
+
+    fn member(parent: &str) -> Member {
+        Member {
+            name: "member".to_owned(),
+            email: "member@example.com".to_owned(),
+            joined: std::time::SystemTime::UNIX_EPOCH,
+            suspended: false,
+            parent: parent.to_owned(),
+            policies: vec![FULL_ACCESS.to_owned()],
+        }
+    }
+
+    /// 222222222222 manages; 111111111111 is in a unit that may not use SNS.
+    fn organization() -> Organization {
+        let full = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        let unit = Unit {
+            name: "unit".to_owned(),
+            parent: "r-root".to_owned(),
+            policies: vec![FULL_ACCESS.to_owned(), "p-nosns".to_owned()],
+        };
+        Organization {
+            id: "o-exampleorg".to_owned(),
+            root_id: "r-root".to_owned(),
+            management: "222222222222".parse().unwrap(),
+            root_policies: vec![FULL_ACCESS.to_owned()],
+            units: BTreeMap::from([("ou-unit".to_owned(), unit)]),
+            members: BTreeMap::from([
+                ("111111111111".parse().unwrap(), member("ou-unit")),
+                ("222222222222".parse().unwrap(), member("r-root")),
+            ]),
+            policies: BTreeMap::from([
+                (FULL_ACCESS.to_owned(), control(full)),
+                (
+                    "p-nosns".to_owned(),
+                    control(
+                        &full
+                            .replace("Allow", "Deny")
+                            .replace(r#""*","R"#, r#""sns:*","R"#),
+                    ),
+                ),
+            ]),
+            delegated: BTreeSet::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_organization_of_the_account_has_its_say() {
+        let sandbox = Sandbox::builder().world(World::empty()).start().unwrap();
+        sandbox.shared.state().organization = Some(organization());
+        let clients: Vec<(String, Client)> = sandbox
+            .accounts()
+            .into_iter()
+            .map(|account| {
+                let keys = crate::UserKeys {
+                    access_key_id: account.access_key_id,
+                    secret_access_key: account.secret_access_key,
+                };
+                let client = Client::new(sandbox.endpoint(), "us-east-1", keys.credentials());
+                (account.id, client)
+            })
+            .collect();
+        let every = ("PolicyExclusionList.member.1.PolicyType", "scp");
+        let this = (
+            "PolicyExclusionList.member.1.PolicyArn",
+            "arn:aws:organizations::222222222222:policy/o-exampleorg/service_control_policy/p-nosns",
+        );
+        for (account, action, more, decision, allowed) in [
+            (0, "sns:Publish", None, "explicitDeny", Some(false)),
+            (0, "sns:Publish", Some(this), "allowed", Some(true)),
+            (0, "sns:Publish", Some(every), "allowed", None),
+            (0, "s3:GetObject", None, "allowed", Some(true)),
+            // No policy holds the management account.
+            (1, "sns:Publish", None, "allowed", Some(true)),
+        ] {
+            let (id, client) = &clients[account];
+            let admin = format!("arn:aws:iam::{id}:user/admin");
+            let mut parameters = vec![
+                ("PolicySourceArn", admin.as_str()),
+                ("ActionNames.member.1", action),
+            ];
+            parameters.extend(more);
+            let answer = client
+                .query("iam", "2010-05-08", "SimulatePrincipalPolicy", &parameters)
+                .await
+                .unwrap();
+            assert!(
+                answer.contains(&format!("<EvalDecision>{decision}</EvalDecision>")),
+                "{action}: {answer}"
+            );
+            let detail =
+                |allowed: &bool| format!("<AllowedByOrganizations>{allowed}</AllowedByOrganizations>");
+            for said in [true, false] {
+                let expected = allowed == Some(said);
+                assert_eq!(answer.contains(&detail(&said)), expected, "{action}: {answer}");
+            }
+        }
+    }
+}

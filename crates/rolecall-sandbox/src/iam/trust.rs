@@ -28,7 +28,12 @@ pub(super) fn read(text: &str, state: &State) -> Result<Policy, Refusal> {
         for (kind, name) in named {
             let good = match kind.as_str() {
                 "AWS" => principal_exists(name, state),
-                "Service" => name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn"),
+                "Service" => is_service(name),
+                "Federated" if !is_provider(name) => {
+                    return Err(Refusal::malformed_policy(
+                        "Federated principals must be valid domain names or SAML metadata ARNs",
+                    ));
+                }
                 _ => true,
             };
             if !good {
@@ -45,6 +50,28 @@ pub(super) fn read(text: &str, state: &State) -> Result<Policy, Refusal> {
         Some(format!("arn:aws:iam::{account}:root"))
     })
     .unwrap_or(policy))
+}
+
+/// The names of services are no secret, but too many to hold here: the form has to do.
+fn is_service(name: &str) -> bool {
+    [".amazonaws.com", ".amazonaws.com.cn", ".aws.internal"]
+        .iter()
+        .any(|end| name.strip_suffix(end).is_some_and(|service| !service.is_empty()))
+}
+
+/// The ARN of a provider, or the domain of one that AWS knows (`accounts.google.com`, `graph.facebook.com`).
+fn is_provider(name: &str) -> bool {
+    let fields: Vec<&str> = name.splitn(6, ':').collect();
+    match fields[..] {
+        ["arn", _, "iam", "", account, resource] => {
+            account.parse::<AccountId>().is_ok()
+                && (resource.starts_with("oidc-provider/") || resource.starts_with("saml-provider/"))
+        }
+        _ => {
+            let good = |c: char| c.is_ascii_alphanumeric() || ".-/_".contains(c);
+            name.contains('.') && !name.starts_with('.') && name.chars().all(good)
+        }
+    }
 }
 
 fn principal_exists(name: &str, state: &State) -> bool {

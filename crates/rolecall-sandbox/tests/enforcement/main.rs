@@ -4,6 +4,7 @@ mod clocks;
 mod common;
 mod control;
 mod decisions;
+mod iam;
 mod identity_center;
 mod logs;
 mod organizations;

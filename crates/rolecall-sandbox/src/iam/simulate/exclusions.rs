@@ -98,12 +98,13 @@ impl<'a> Exclusions<'a> {
         self.managed(arn, "permission-boundary")
     }
 
+    /// Whether organizations are left out altogether: a level without policies would deny everything.
+    pub(super) fn organizations(&self) -> bool {
+        self.any(|exclusion| matches!(exclusion, Exclusion::Type(kind) if *kind == "scp"))
+    }
+
     /// By its id, with which its ARN ends.
     pub(super) fn service_control(&self, id: &str) -> bool {
-        self.any(|exclusion| match exclusion {
-            Exclusion::Type(kind) => *kind == "scp",
-            Exclusion::Arn(arn) => arn.rsplit('/').next() == Some(id),
-            Exclusion::Inline { .. } => false,
-        })
+        self.any(|exclusion| matches!(exclusion, Exclusion::Arn(arn) if arn.rsplit('/').next() == Some(id)))
     }
 }

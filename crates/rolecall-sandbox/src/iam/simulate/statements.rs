@@ -130,9 +130,20 @@ mod tests {
                 3,
             ),
             (format!(r#"{{"St\u0061tement":[{one}]}}"#), 1),
-            (r#"{"Statement":[],"Version":"2012-10-17"}"#.to_owned(), 0),
         ] {
             assert_eq!(source(&text).spans.len(), count, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_does_harm(text in r#"[{}\[\]":,\\a-cä\n]{0,60}"#) {
+            for text in [&text, &format!("{{\"Statement\":{text}")] {
+                for (start, end) in offsets(text) {
+                    proptest::prop_assert!(start <= end && text.get(start..end).is_some());
+                    position(text, start);
+                }
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ impl World {
                 document: &source.document,
             }
         }
-        fn level(level: &Vec<Document>) -> Vec<PolicySource<'_>> {
+        fn level(level: &[Document]) -> Vec<PolicySource<'_>> {
             let unnamed = |document| PolicySource { name: "", document };
             level.iter().map(unnamed).collect()
         }
@@ -43,7 +43,7 @@ impl World {
             service_control: self
                 .service_control
                 .as_ref()
-                .map(|levels| levels.iter().map(level).collect()),
+                .map(|levels| levels.iter().map(|documents| level(documents)).collect()),
             ..Policies::default()
         }
     }
@@ -208,9 +208,9 @@ fn levels<'a>(params: &'a Params, input: &mut Input<'a>) -> Vec<Vec<&'a str>> {
 impl Given<'_> {
     fn given_levels(&self) -> Result<Option<Vec<Vec<Document>>>, Refusal> {
         let read = |text: &&str| {
-            let policy = Policy::identity(text);
-            policy
-                .map(|policy| policy.document)
+            let document = text.parse::<Document>();
+            document
+                .and_then(|document| document.check_service_control().map(|()| document))
                 .map_err(|error| invalid(format!("ServiceControlPolicyInputList: {error}")))
         };
         let levels = self.levels.iter().map(|level| level.iter().map(read).collect());
@@ -382,7 +382,7 @@ fn service_control(
     account: AccountId,
     without: &Exclusions<'_>,
 ) -> Option<Vec<Vec<Document>>> {
-    let organization = state.organization.as_ref()?;
+    let organization = state.organization.as_ref().filter(|_| !without.organizations())?;
     organization.members.get(&account)?;
     let levels = organization.service_control(account).unwrap_or_default();
     let documents = |level: Vec<PolicySource<'_>>| {
