@@ -10,3 +10,4 @@ mod setup;
 mod signatures;
 mod sts_world;
 mod user_sessions;
+mod web_identity;
