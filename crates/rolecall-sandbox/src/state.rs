@@ -211,8 +211,8 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
-        if caller.actor.has_root_permissions() {
-            // "The root user has complete access" whatever is attached to whom ("AWS account root user").
+        if caller.actor.is_federated_by_root() {
+            // What its session policies are held against is everything ("AWS account root user").
             let everything =
                 self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");
             return everything.into_iter().collect();

@@ -168,7 +168,7 @@ impl Iam<'_> {
         self.seen(state)?.check_free(kind, new)
     }
 
-    /// "Cannot … the protected role": also for what is not changed, only made or deleted.
+    /// A boundary replaces the one before. The new one is what a policy on `iam:PermissionsBoundary` judges.
     pub(super) fn put_boundary(&self, state: &mut State) -> Answered {
         let kind = Kind::of(self.operation);
         let mut input = self.input();

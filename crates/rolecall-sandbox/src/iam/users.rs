@@ -180,3 +180,48 @@ fn delete(iam: &Iam<'_>, state: &mut State) -> Answered {
     trust::rebind(state, &arn, &unique_id);
     Ok(String::new())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::client::Client;
+    use crate::state::Actor;
+    use crate::{Sandbox, World};
+
+    #[tokio::test]
+    async fn the_accounts_own_user_may_do_everything_and_is_meant_where_no_name_is_given() {
+        let sandbox = Sandbox::builder().world(World::empty()).start().unwrap();
+        let account = "111111111111".parse().unwrap();
+        let keys = {
+            let mut state = sandbox.shared.state();
+            let id = state.create_access_key(account, Actor::Root);
+            let secret = state.keys[&id].secret.clone();
+            crate::UserKeys {
+                access_key_id: id,
+                secret_access_key: secret,
+            }
+        };
+        let client = Client::new(sandbox.endpoint(), "us-east-1", keys.credentials());
+        let call = async |action: &str| client.query("iam", "2010-05-08", action, &[]).await.unwrap();
+        let user = call("GetUser").await;
+        assert!(user.contains("<Arn>arn:aws:iam::111111111111:root</Arn>") && !user.contains("<UserName>"));
+        assert!(call("ListAccessKeys").await.contains(&keys.access_key_id));
+        assert!(call("CreateAccessKey").await.contains("<Status>Active</Status>"));
+        assert!(
+            client
+                .query("iam", "2010-05-08", "CreateAccessKey", &[])
+                .await
+                .is_err()
+        );
+        assert!(
+            call("GetAccountSummary")
+                .await
+                .contains("<key>AccountAccessKeysPresent</key><value>1</value>")
+        );
+        let used = [("AccessKeyId", keys.access_key_id.as_str())];
+        let used = client
+            .query("iam", "2010-05-08", "GetAccessKeyLastUsed", &used)
+            .await
+            .unwrap();
+        assert!(used.contains("<ServiceName>iam</ServiceName>"));
+    }
+}

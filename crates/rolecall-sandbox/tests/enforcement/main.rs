@@ -5,6 +5,7 @@ mod chains;
 mod clocks;
 mod common;
 mod decisions;
+mod iam;
 mod logs;
 mod mfa;
 mod presigned;
