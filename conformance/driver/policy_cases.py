@@ -7,8 +7,10 @@ A case has every one of these fields:
 
     id                text, unique in a list
     kind              "identity": a call; "trust": an sts:AssumeRole, with the trust policy of the role that is asked for
-    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…) or an account's root
-    role              the ARN of the role behind a session, else null
+    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…), a federated user (…:federated-user/…),
+                      an account's root or an identity provider, or the name of a service
+    role              the ARN of the role behind a role session, else null
+    user              the ARN of the user behind a federated user, else null
     action, resource  as in "s3:GetObject" and an ARN
     resource_account  the account that owns the resource
     identity          the policies of the user or of the role
@@ -58,7 +60,7 @@ def cases(count: int, seed: int) -> list[Json]:
 
 
 def _empty() -> Json:
-    names = ("role", "boundary", "session", "scps", "trust", "resource_policy")
+    names = ("role", "user", "boundary", "session", "scps", "trust", "resource_policy")
     return {"kind": "identity", **dict.fromkeys(names), "identity": [], "context": {}, "realizable": False}
 
 
@@ -143,7 +145,7 @@ def _session(rng: Random) -> Json:
     if rng.random() < 0.5:
         case["boundary"] = _policy(rng, action, resource, keys, context)
     if rng.random() < 0.6:
-        case["session"] = [_policy(rng, action, resource, keys, context)]
+        case["session"] = _policies(rng, action, resource, keys, context)
     return case
 
 
@@ -170,17 +172,25 @@ def _organization(rng: Random) -> Json:
 
 def _shared(rng: Random) -> Json:
     """A bucket's or a topic's policy, at home and across accounts, for a user, a session or an account's root."""
-    who = rng.choice(("user", "user", "session", "session", "root"))
+    who = rng.choice(("user", "user", "session", "session", "federated", "root", "vouched"))
+    if who == "vouched":
+        return _vouched(rng)
     user = rng.choice(("alice", "bob"))
     role = f"arn:aws:iam::{HOME}:role/Hub" if who == "session" else None
+    behind = role or (_user(user) if who == "federated" else None)
     root = f"arn:aws:iam::{HOME}:root"
-    arn = {"user": _user(user), "session": f"arn:aws:sts::{HOME}:assumed-role/Hub/{user}", "root": root}[who]
+    arn = {
+        "user": _user(user),
+        "session": f"arn:aws:sts::{HOME}:assumed-role/Hub/{user}",
+        "federated": f"arn:aws:sts::{HOME}:federated-user/{user}",
+        "root": root,
+    }[who]
     action = rng.choice(("s3:GetObject", "s3:PutObject", "sns:Publish"))
     owner = rng.choice((HOME, AWAY))
     resource = f"arn:aws:sns:us-east-1:{owner}:reports" if action == "sns:Publish" else f"arn:aws:s3:::reports/{user}/q1"
     context = {k: v for k, v in _wire(user).items() if who == "user" or k != "aws:username"}
     context["aws:PrincipalArn"] = role or arn
-    names = [arn, arn, role or arn, HOME, root, f"arn:aws:iam::{AWAY}:root", _user("carol"), "*"]
+    names = [arn, arn, behind or arn, HOME, root, f"arn:aws:iam::{AWAY}:root", _user("carol"), "*"]
     statements = []
     for _ in range(rng.randint(1, 2)):
         statement = _statement(rng, "Allow", action, resource, _SHARED_KEYS, context, 0.25)
@@ -190,9 +200,9 @@ def _shared(rng: Random) -> Json:
     if rng.random() < 0.4:
         deny = _statement(rng, "Deny", action, resource, _SHARED_KEYS, context, 0.3)
         if rng.random() < 0.6:
-            spared = [root, *rng.sample([arn, *([role] if role else []), _user("carol")], k=1 + (rng.random() < 0.5))]
-            if role and arn in spared and rng.random() < 0.7:
-                spared.append(role)
+            spared = [root, *rng.sample([arn, *([behind] if behind else []), _user("carol")], k=1 + (rng.random() < 0.5))]
+            if behind and arn in spared and rng.random() < 0.7:
+                spared.append(behind)
             deny["NotPrincipal"] = {"AWS": list(dict.fromkeys(spared))}
         else:
             deny["Principal"] = rng.choice(("*", {"AWS": rng.choice(names)}))
@@ -200,6 +210,7 @@ def _shared(rng: Random) -> Json:
     case = {
         "principal": arn,
         "role": role,
+        "user": behind if who == "federated" else None,
         "action": action,
         "resource": resource,
         "resource_account": owner,
@@ -210,9 +221,35 @@ def _shared(rng: Random) -> Json:
         case["identity"] = [_policy(rng, action, resource, _SHARED_KEYS, context)]
     if who != "root" and rng.random() < 0.3:
         case["boundary"] = _policy(rng, action, resource, _SHARED_KEYS, context)
-    if who == "session" and rng.random() < 0.4:
-        case["session"] = [_policy(rng, action, resource, _SHARED_KEYS, context)]
+    if behind and rng.random() < 0.4:
+        case["session"] = _policies(rng, action, resource, _SHARED_KEYS, context)
     return case
+
+
+def _vouched(rng: Random) -> Json:
+    """A role for a service, or for somebody an identity provider vouches for: the trust policy has the only say."""
+    service = f"{rng.choice(('ec2', 'lambda'))}.amazonaws.com"
+    provider = f"arn:aws:iam::{HOME}:oidc-provider/accounts.example.com"
+    principal, action = rng.choice(((service, "sts:AssumeRole"), (provider, "sts:AssumeRoleWithWebIdentity")))
+    context = {"aws:SourceIp": "198.51.100.7", "aws:CurrentTime": NOW, "aws:SecureTransport": "true"}
+    statements = []
+    for _ in range(rng.randint(1, 2)):
+        effect = "Deny" if statements and rng.random() < 0.5 else "Allow"
+        names = ({"Service": service}, {"Service": "ec2.amazonaws.com"}, {"Federated": provider}, {"AWS": HOME}, "*")
+        actions = (action, "sts:AssumeRole*", "sts:*", "sts:AssumeRoleWithSAML")
+        statement: Json = {"Effect": effect, "Principal": rng.choice(names), "Action": rng.choice(actions)}
+        if rng.random() < 0.3:
+            statement["Condition"] = _condition(rng, (*_SHARED_KEYS[1:],), context, 1)
+        statements.append(statement)
+    return {
+        "kind": "trust",
+        "principal": principal,
+        "action": action,
+        "resource": f"arn:aws:iam::{HOME}:role/Worker",
+        "resource_account": HOME,
+        "trust": _document(rng, statements),
+        "context": context,
+    }
 
 
 def _measured(rng: Random) -> Json:
@@ -231,7 +268,7 @@ def _measured(rng: Random) -> Json:
         }
     action, resource = "s3:ListBucket", "arn:aws:s3:::reports"
     if rng.random() < 0.5:
-        context |= {"s3:prefix": rng.choice(("home/alice/", "home/bob/", "")), "s3:max-keys": rng.choice(("10", "1000"))}
+        context |= {"s3:prefix": rng.choice(("home/alice/", "home/bob/", "", "")), "s3:max-keys": rng.choice(("10", "1000"))}
     statements = [_measure(rng, "Allow", action, context)]
     if rng.random() < 0.4:
         statements.append({"Effect": "Allow", "Action": action, "Resource": resource})
@@ -249,7 +286,8 @@ def _measured(rng: Random) -> Json:
 def _measure(rng: Random, effect: str, action: str, context: Json) -> Json:
     keys = (*_MEASURED_KEYS, *_S3_KEYS)
     condition = _condition(rng, keys, context, rng.choice((1, 1, 1, 2)))
-    return {"Effect": effect, "Action": action, "Resource": "*", "Condition": condition}
+    resource = rng.choice(("*", "*", "*", "*", "arn:aws:s3:::*", "arn:aws:s3", "arn:aws:s3:*", "arn:aws:s3:*:reports"))
+    return {"Effect": effect, "Action": action, "Resource": resource, "Condition": condition}
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -354,7 +392,6 @@ def _resources(rng: Random, resource: str, context: Json, fits: bool) -> list[st
         f"{resource}/*",
         f"{resource[:-2]}?",
         resource[:-4] + resource[-4:].swapcase(),
-        resource.replace("arn:aws:", "arn:aws-cn:"),
         "arn:aws:s3:::other/*",
     ]
     if account:
@@ -453,7 +490,7 @@ _MEASURED_KEYS = (
     ("aws:SourceArn", _ARN, (f"arn:aws:sns:us-east-1:{HOME}:reports", f"arn:aws:sns:*:{HOME}:*", "arn:aws:sns:*:*:rep?rts")),
     ("aws:VpcSourceIp", _ADDRESS, ("10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0")),
     ("aws:RequestedRegion", _TEXT, ("eu-central-1", "eu-*", "us-east-1")),
-    ("aws:UserAgent", _TEXT, ("tool/*", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes*only)", "tool/1.0 (eyes?only)")),
+    ("aws:UserAgent", _TEXT, ("tool/*", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes?only)")),
 )
 _S3_KEYS = (
     ("s3:prefix", _TEXT, ("home/${aws:username}/", "home/*", "", "home/bob/")),
@@ -470,7 +507,7 @@ def _condition(rng: Random, keys: tuple, context: Json, count: int) -> Json:
         else:
             operator = rng.choice(operators) + ("IfExists" if rng.random() < 0.2 else "")
             several = isinstance(context.get(key), list) or key == "aws:TagKeys"
-            if rng.random() < (0.9 if several else 0.04):
+            if rng.random() < (1 if several else 0.3 if key == "s3:prefix" else 0.04):
                 operator = rng.choice(("ForAllValues:", "ForAnyValue:")) + operator
             wanted = rng.sample(values, k=min(len(values), rng.choice((1, 1, 2))))
         spelled = key.lower() if rng.random() < 0.05 else key
