@@ -49,6 +49,11 @@ fn a_code_opens_what_demands_mfa_once() {
     assert_eq!(good.code(), "200", "{}", good.body);
     let again = assume_with(&sandbox, &ann, "Mfa", &serial, &next);
     assert_eq!((again.code(), again.message()), denied(WRONG));
+    // The code is as fresh as can be.
+    let other = device(&sandbox, &ann, "ann", "ann-key");
+    let fresh = sandbox.mfa_code(&other).unwrap();
+    let fresh = assume_with(&sandbox, &ann, "FreshMfa", &other, &fresh);
+    assert_eq!(fresh.code(), "200", "{}", fresh.body);
     // What it made does not carry MFA on.
     let session = good.credentials();
     let onward = assume(&sandbox, &session, &role(TWO, "Mfa"), &[]);
