@@ -108,11 +108,13 @@ impl State {
         })
     }
 
-    /// Issues a session: gives it its key, secret and token, and remembers all three.
+    /// Issues a session: gives it its key, its secret and, unless it has one, its token, and remembers all three.
     pub(crate) fn issue(&mut self, mut session: Session) -> (String, Arc<Session>) {
         let id = ids::temporary_key();
         session.secret = ids::secret();
-        session.token = ids::token();
+        if session.token.is_empty() {
+            session.token = ids::token();
+        }
         self.recorder.secret(&id, &session.secret);
         self.recorder.token(&id, &session.token);
         let session = Arc::new(session);

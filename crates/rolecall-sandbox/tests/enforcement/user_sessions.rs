@@ -275,6 +275,25 @@ fn keys_are_told_whose_they_are_to_those_who_may_ask() {
 }
 
 #[test]
+fn tokens_are_as_long_as_they_are_asked_to_be() {
+    let sandbox = Sandbox::builder().world(world()).start().unwrap();
+    let ann = user(&sandbox, "ann");
+    for (least, expected) in [("0", 256), ("256", 256), ("257", 257), ("4096", 4096)] {
+        let size = [("MinimumSessionTokenSize", least), ("Name", "fay")];
+        for answer in [
+            sts(&sandbox, &ann, "GetSessionToken", &size),
+            sts(&sandbox, &ann, "GetFederationToken", &size),
+            assume(&sandbox, &ann, &role(TWO, "Open"), &size),
+        ] {
+            let session = answer.credentials();
+            assert_eq!(session.session_token().map(str::len), Some(expected));
+            assert_eq!(sts(&sandbox, &session, "GetCallerIdentity", &[]).code(), "200");
+            assert!(!sandbox.secrets().leaks_in(answer.body.as_bytes()).is_empty());
+        }
+    }
+}
+
+#[test]
 fn temporary_sessions_of_users_end_and_are_still_known_to_have_ended() {
     let sandbox = Sandbox::builder().world(world()).start().unwrap();
     let ann = user(&sandbox, "ann");
