@@ -19,8 +19,9 @@ use crate::state::Caller;
 
 /// How many refusals can be asked about.
 const KEPT: usize = 1000;
-/// DecodeAuthorizationMessage takes 10,240 characters; of what would be longer, condition keys are left out.
-const CONDITIONS_LIMIT: usize = 5000;
+/// DecodeAuthorizationMessage takes 10,240 characters, which are so many bytes under the seal; of what would be longer,
+/// condition keys are left out.
+const LIMIT: usize = 7500;
 
 pub(crate) struct Messages {
     key: LessSafeKey,
@@ -104,17 +105,7 @@ fn message(caller: &Caller, wish: &Wish<'_>, verdict: &Verdict, context: &Contex
         })],
         _ => Vec::new(),
     };
-    let mut room = CONDITIONS_LIMIT;
-    let conditions: Vec<Value> = context
-        .iter()
-        .filter_map(|(key, found)| {
-            let found: Vec<&str> = found.iter().map(String::as_str).collect();
-            let condition = json!({"key": key, "values": values(&found)});
-            room = room.checked_sub(condition.to_string().len())?;
-            Some(condition)
-        })
-        .collect();
-    json!({
+    let mut told = json!({
         "allowed": false,
         "explicitDeny": matches!(verdict, Verdict::ExplicitDeny(_)),
         "matchedStatements": {"items": matched},
@@ -123,7 +114,19 @@ fn message(caller: &Caller, wish: &Wish<'_>, verdict: &Verdict, context: &Contex
             "principal": {"id": caller.user_id, "arn": caller.principal.arn()},
             "action": wish.action,
             "resource": wish.resource,
-            "conditions": {"items": conditions},
+            "conditions": {"items": []},
         },
-    })
+    });
+    let mut room = LIMIT.saturating_sub(told.to_string().len());
+    let conditions: Vec<Value> = context
+        .iter()
+        .filter_map(|(key, found)| {
+            let found: Vec<&str> = found.iter().map(String::as_str).collect();
+            let condition = json!({"key": key, "values": values(&found)});
+            room = room.checked_sub(condition.to_string().len() + 1)?;
+            Some(condition)
+        })
+        .collect();
+    told["context"]["conditions"]["items"] = Value::Array(conditions);
+    told
 }

@@ -34,7 +34,13 @@ pub(crate) fn secret() -> String {
 }
 
 pub(crate) fn token() -> String {
-    format!("{TOKEN_PREFIX}{}==", random(TOKEN, 243))
+    token_of(0)
+}
+
+/// A session token of at least so many bytes.
+pub(crate) fn token_of(least: usize) -> String {
+    let rest = least.saturating_sub(TOKEN_PREFIX.len() + 2).max(243);
+    format!("{TOKEN_PREFIX}{}==", random(TOKEN, rest))
 }
 
 /// The seed of a virtual MFA device, in base32 as authenticators take it.

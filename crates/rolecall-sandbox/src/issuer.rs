@@ -119,6 +119,10 @@ impl Issuer {
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or("nobody");
         recorder.web_identity(subject, &id);
         let header = json!({"alg": "ES256", "kid": self.key_id, "typ": "JWT"});
+        self.sign(&header, claims)
+    }
+
+    fn sign(&self, header: &Value, claims: Map<String, Value>) -> String {
         let signed = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),
@@ -213,5 +217,54 @@ fn body(call: &Open<'_>) -> Result<Map<String, Value>, Refusal> {
     match serde_json::from_slice(&call.incoming.body) {
         Ok(Value::Object(object)) => Ok(object),
         _ => Err(Refusal::new(400, "BadRequest", "the body is a JSON object")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header is signed too, so only the issuer itself could say another algorithm.
+    #[test]
+    fn a_signature_counts_under_its_own_name_alone() {
+        let issuer = Issuer::new("http://127.0.0.1:1").unwrap();
+        let id = issuer.key_id.clone();
+        for (header, expected) in [
+            (json!({"alg": "ES256", "kid": id}), true),
+            (json!({"alg": "none", "kid": id}), false),
+            (json!({"alg": "HS256", "kid": id}), false),
+            (json!({"alg": "ES256", "kid": "other"}), false),
+            (json!({"alg": "ES256"}), false),
+            (json!({}), false),
+        ] {
+            let token = issuer.sign(&header, Map::new());
+            assert_eq!(
+                issuer.signed(&Token::parse(&token).unwrap()),
+                expected,
+                "{header}"
+            );
+        }
+        let other = Issuer::new("http://127.0.0.1:1").unwrap();
+        let token = other.sign(&json!({"alg": "ES256", "kid": id}), Map::new());
+        assert!(!issuer.signed(&Token::parse(&token).unwrap()));
+    }
+
+    #[test]
+    fn nonsense_is_no_token() {
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "YQ.YQ.YQ",
+            "e30.e30",
+            "e30.W10.",
+            "e30.e30.=",
+            "é.é.é",
+            "e30.e30.e30.",
+        ] {
+            assert!(Token::parse(text).is_none(), "{text}");
+        }
+        assert!(Token::parse("e30.e30.").is_some());
     }
 }

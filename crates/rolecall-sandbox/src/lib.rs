@@ -317,6 +317,24 @@ impl Sandbox {
         })
     }
 
+    /// A key of the account's own user, which is made when it is first asked for.
+    pub fn root_keys(&self, account: &str) -> Option<UserKeys> {
+        let mut state = self.shared.state();
+        let account = account
+            .parse()
+            .ok()
+            .filter(|id| state.accounts.contains_key(id))?;
+        let id = match state.keys_of_root(account).first() {
+            Some((id, _)) => (*id).to_owned(),
+            None => state.create_access_key(account, state::Actor::Root),
+        };
+        let secret_access_key = state.keys.get(&id)?.secret.clone();
+        Some(UserKeys {
+            access_key_id: id,
+            secret_access_key,
+        })
+    }
+
     /// Moves the session clock on: sessions end, and `aws:CurrentTime` moves. Signatures are judged as before.
     pub fn advance(&self, by: Duration) {
         self.shared.clock.advance(by);

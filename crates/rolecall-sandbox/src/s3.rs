@@ -10,6 +10,7 @@ use crate::api::{Answer, Incoming, Refusal, escaped};
 use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::clock;
+use crate::sigv4;
 use crate::state::{Bucket, Object, State};
 
 /// Bucket and key of a path.
@@ -40,13 +41,8 @@ const PLAIN: [&str; 13] = [
 /// The operation a request means.
 pub(crate) fn operation(incoming: &Incoming) -> &'static str {
     let (bucket, key) = target(&incoming.path);
-    // A presigned URL has its signature there too.
-    let signature = |name: &str| {
-        name.get(..6)
-            .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
-    };
     let other = incoming.query.iter().any(|(name, _)| {
-        !PLAIN.contains(&name.as_str()) && !name.starts_with("response-") && !signature(name)
+        !PLAIN.contains(&name.as_str()) && !name.starts_with("response-") && !sigv4::is_parameter(name)
     });
     if other || incoming.headers.contains_key("x-amz-copy-source") {
         return "Unsupported";

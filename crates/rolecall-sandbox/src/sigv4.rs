@@ -51,6 +51,29 @@ pub(crate) fn claimed_service(incoming: &Incoming) -> Option<Service> {
     Service::from_name(authorization::claimed_credential(incoming)?.split('/').nth(3)?)
 }
 
+/// Whether a parameter of the query is part of a signature, or one of the headers that SDKs move there when they presign
+/// and that change nothing.
+pub(crate) fn is_parameter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let Some(rest) = name.strip_prefix("x-amz-") else {
+        return false;
+    };
+    let signature = [
+        "algorithm",
+        "credential",
+        "date",
+        "expires",
+        "security-token",
+        "signature",
+        "signedheaders",
+    ];
+    let moved = ["content-sha256", "user-agent"];
+    signature.contains(&rest)
+        || moved.contains(&rest)
+        || rest.starts_with("checksum-")
+        || rest.starts_with("sdk-")
+}
+
 /// Verifies who sent a request, and takes an `aws-chunked` body out of its chunks.
 pub(crate) fn verify(
     incoming: &mut Incoming,

@@ -115,11 +115,13 @@ impl State {
         })
     }
 
-    /// Issues a session: gives it its key, secret and token, and remembers all three.
+    /// Issues a session: gives it its key, its secret and, unless it has one, its token, and remembers all three.
     pub(crate) fn issue(&mut self, mut session: Session) -> (String, Arc<Session>) {
         let id = ids::temporary_key();
         session.secret = ids::secret();
-        session.token = ids::token();
+        if session.token.is_empty() {
+            session.token = ids::token();
+        }
         self.recorder.secret(&id, &session.secret);
         self.recorder.token(&id, &session.token);
         let session = Arc::new(session);
@@ -218,8 +220,8 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
-        if caller.actor.has_root_permissions() {
-            // "The root user has complete access" whatever is attached to whom ("AWS account root user").
+        if caller.actor.is_federated_by_root() {
+            // What its session policies are held against is everything ("AWS account root user").
             let everything =
                 self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");
             return everything.into_iter().collect();

@@ -16,7 +16,7 @@ use crate::validate::{CODE, SERIAL};
 const MOST_DEVICES: usize = 8;
 /// How far the clock of an authenticator may be off when it is enabled, and when it is brought back into step, in steps
 /// of 30 seconds. AWS does not say; a day is more than any authenticator drifts.
-const ENABLE_STEPS: u64 = 1;
+const ENABLE_STEPS: u64 = 2;
 const RESYNC_STEPS: u64 = 2880;
 
 pub(super) fn answer(iam: &Iam<'_>, state: &mut State) -> Option<Answered> {

@@ -40,13 +40,9 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
-    /// A root user, or who got a session of GetFederationToken from one.
-    pub(crate) fn has_root_permissions(&self) -> bool {
-        match self {
-            Self::Federated { user, .. } => user.is_empty(),
-            Self::Root => true,
-            Self::Role { .. } | Self::User(_) => false,
-        }
+    /// Whether a root user made this session by GetFederationToken.
+    pub(crate) fn is_federated_by_root(&self) -> bool {
+        matches!(self, Self::Federated { user, .. } if user.is_empty())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the sandbox enforces, over real sockets: each rule with its positive control. `docs/sandbox.md` names the tests.
 
+mod authorization_messages;
+mod chains;
 mod clocks;
 mod common;
 mod control;
@@ -7,9 +9,15 @@ mod decisions;
 mod iam;
 mod identity_center;
 mod logs;
+mod mfa;
 mod organizations;
 mod presigned;
 mod rest;
+mod revocation;
 mod setup;
 mod signatures;
 mod signin;
+mod sts_parameters;
+mod sts_world;
+mod user_sessions;
+mod web_identity;

@@ -276,6 +276,38 @@ fn every_way_a_url_can_be_wrong() {
     }
 }
 
+#[test]
+fn urls_of_old_and_of_far_off_times_are_refused() {
+    let sandbox = Sandbox::builder().start().unwrap();
+    let joe = user(&sandbox, "joe.bloggs");
+    let old = "/blah-reports/readme.txt?AWSAccessKeyId=AKIACANARY&Expires=4102444800&Signature=c2ln";
+    let old = Raw::new(&sandbox, "s3", "GET", old, "").header("host", "x");
+    assert_eq!(old.send(&sandbox).code(), "400 InvalidRequest");
+    for date in ["00010101T000000Z", "99981231T235959Z"] {
+        for (raw, code) in [
+            (sts(&sandbox), "403 SignatureDoesNotMatch"),
+            (object(&sandbox), "403 AccessDenied"),
+        ] {
+            let (service, day) = (raw.service.clone(), &date[..8]);
+            let raw = presign(&sandbox, &joe, raw, 604_800, wall(&sandbox));
+            let credential = format!("{}/{day}/us-east-1/{service}/aws4_request", joe.access_key_id());
+            let raw = with(with(raw, "X-Amz-Date", date), "X-Amz-Credential", &credential);
+            let answer = raw.send(&sandbox);
+            assert_eq!(answer.code(), code, "{date} {}", answer.body);
+        }
+    }
+    // What would change what is done is no part of a signature.
+    let public = Raw::new(
+        &sandbox,
+        "s3",
+        "PUT",
+        "/account-a-private/x?x-amz-acl=public-read",
+        "x",
+    );
+    let public = presign(&sandbox, &user(&sandbox, "admin"), public, 60, wall(&sandbox));
+    assert_eq!(public.send(&sandbox).code(), "501 NotImplemented");
+}
+
 /// "The sts GetCallerIdentity request is valid for 15 minutes regardless of this parameter's value" (aws-iam-authenticator).
 #[test]
 fn sts_holds_to_fifteen_minutes_whatever_the_url_says() {

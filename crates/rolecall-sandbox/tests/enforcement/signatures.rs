@@ -175,6 +175,105 @@ fn every_way_a_signature_can_be_wrong() {
     }
 }
 
+/// What is there twice might be checked once and meant the other time; what is in another order is another thing.
+#[test]
+fn headers_are_read_one_way_only() {
+    let sandbox = Sandbox::builder().start().unwrap();
+    let admin = user(&sandbox, "admin");
+    let sts = || Raw::identity(&sandbox).signed(&sandbox, &admin);
+    let s3 = || Raw::new(&sandbox, "s3", "GET", "/", "").signed(&sandbox, &admin);
+    let value = |raw: &Raw, name: &str| {
+        let found = raw.headers.iter().find(|(header, _)| header == name);
+        found.map(|(_, value)| value.clone()).unwrap()
+    };
+    let again = |raw: Raw, name: &str| {
+        let value = value(&raw, name);
+        raw.header(name, &value)
+    };
+    let incomplete = "400 IncompleteSignature";
+    let malformed = "400 AuthorizationHeaderMalformed";
+    let replace = |from: &'static str, to: &'static str| move |text: &str| text.replacen(from, to, 1);
+    for (what, sts, on_sts, s3, on_s3) in [
+        ("good", sts(), "200", s3(), "200"),
+        (
+            "two Authorization headers",
+            again(sts(), "authorization"),
+            incomplete,
+            again(s3(), "authorization"),
+            malformed,
+        ),
+        (
+            "two dates",
+            again(sts(), "x-amz-date"),
+            incomplete,
+            again(s3(), "x-amz-date"),
+            malformed,
+        ),
+        (
+            "two signatures",
+            sts().change("authorization", |text| format!("{text}, Signature=0")),
+            incomplete,
+            s3().change("authorization", |text| format!("{text}, Signature=0")),
+            malformed,
+        ),
+        (
+            "SigV4A",
+            sts().change("authorization", replace("HMAC-SHA256", "ECDSA-P256-SHA256")),
+            incomplete,
+            s3().change("authorization", replace("HMAC-SHA256", "ECDSA-P256-SHA256")),
+            incomplete,
+        ),
+        (
+            "version 2",
+            sts().change("authorization", |_| "AWS AKIACANARY:c2lnbmF0dXJl".to_owned()),
+            incomplete,
+            s3().change("authorization", |_| "AWS AKIACANARY:c2lnbmF0dXJl".to_owned()),
+            "400 InvalidRequest",
+        ),
+        (
+            "scope in another order",
+            sts().change("authorization", replace("us-east-1/sts", "sts/us-east-1")),
+            "403 SignatureDoesNotMatch",
+            s3().change("authorization", replace("us-east-1/s3", "s3/us-east-1")),
+            malformed,
+        ),
+        (
+            "another terminator",
+            sts().change("authorization", replace("aws4_request", "aws5_request")),
+            incomplete,
+            s3().change("authorization", replace("aws4_request", "aws5_request")),
+            malformed,
+        ),
+        (
+            "no signed headers",
+            sts().change("authorization", replace("SignedHeaders=", "SignedHeaders=,")),
+            incomplete,
+            s3().change("authorization", replace("SignedHeaders=", "SignedHeaders=,")),
+            malformed,
+        ),
+        (
+            "host unsigned",
+            sts().change("authorization", replace("host;", "")),
+            "403 SignatureDoesNotMatch",
+            s3().change("authorization", replace("host;", "")),
+            "403 AccessDenied",
+        ),
+        (
+            "signed headers in another order",
+            sts().change("authorization", replace("content-type;host", "host;content-type")),
+            "403 SignatureDoesNotMatch",
+            s3().change(
+                "authorization",
+                replace("host;x-amz-content-sha256", "x-amz-content-sha256;host"),
+            ),
+            "403 SignatureDoesNotMatch",
+        ),
+    ] {
+        assert_eq!(sts.send(&sandbox).code(), on_sts, "{what}");
+        assert_eq!(s3.send(&sandbox).code(), on_s3, "{what}");
+    }
+}
+
 #[test]
 fn stale_and_early_are_said_apart() {
     let sandbox = Sandbox::builder().start().unwrap();
@@ -264,6 +363,10 @@ fn malformed_http_does_no_harm() {
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 18446744073709551615\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
         b"GET /%ff%00?%zz=%&&==&a HTTP/1.1\r\nhost: x\r\nauthorization: AWS4-HMAC-SHA256 Credential=////,SignedHeaders=;;,Signature=\r\nconnection: close\r\n\r\n",
+        b"GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%ff/////&X-Amz-Date=%c3%a9%c3%a9%c3%a9%c3%a9&X-Amz-Expires=-9223372036854775808&X-Amz-SignedHeaders=%00&X-Amz-Signature=%f0 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        b"GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/99991231/us-east-1/s3/aws4_request&X-Amz-Date=99991231T235959Z&X-Amz-Expires=604800&X-Amz-SignedHeaders=host&X-Amz-Signature=0 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 71\r\n\r\nAction=AssumeRoleWithWebIdentity&Version=2011-06-15&WebIdentityToken=..",
+        b"GET /_sandbox/mfa-code?serial=%ff&offset=9223372036854775807 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\nauthorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=\xff\r\nx-amz-date: 20269999T999999Z\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     ] {
         let answer = exchange(&sandbox, text, Duration::from_millis(300));
