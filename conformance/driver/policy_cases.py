@@ -6,16 +6,18 @@ seed gives the same cases, and a longer list begins with the shorter one.
 A case has every one of these fields:
 
     id                text, unique in a list
-    kind              "identity": a call; "trust": an sts:AssumeRole, with the trust policy of the role that is asked for
-    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…) or an account's root
-    role              the ARN of the role behind a session, else null
+    kind              "identity": a call; "trust": an sts:AssumeRole, with the trust policy of the role asked for
+    principal         the ARN of a user, a role session (arn:aws:sts::…:assumed-role/…), a federated user
+                      (…:federated-user/…), an account's root or an identity provider, or the name of a service
+    role              the ARN of the role behind a role session, else null
+    user              the ARN of the user behind a federated user, else null
     action, resource  as in "s3:GetObject" and an ARN
     resource_account  the account that owns the resource
     identity          the policies of the user or of the role
     boundary          the permissions boundary, or null
     session           the session policies, or null where the session was made without any
-    scps              the service control policies of the principal's account, a list for each level from the root of the
-                      organization to the account, or null
+    scps              the service control policies of the principal's account, a list for each level from the root
+                      of the organization to the account, or null
     trust             the trust policy of the role that is asked for, or null
     resource_policy   the policy of the bucket or topic, or null
     context           condition keys with a value or a list of values
@@ -25,8 +27,8 @@ Realizable cases need nothing but IAM, STS, S3 and SNS. The account is 111111111
 `alice` and `bob` with a long-term access key, without tags, groups or MFA. `identity` are his inline (or managed)
 policies, `boundary` may be set.
 
-    kind "identity"   s3:GetObject, s3:PutObject and s3:ListBucket on the bucket of the resource, sns:Publish, iam:GetUser
-                      and iam:ListAccessKeys, all of the user's own account, without a resource policy
+    kind "identity"   s3:GetObject, s3:PutObject and s3:ListBucket on the bucket of the resource, sns:Publish,
+                      iam:GetUser and iam:ListAccessKeys, all of the user's own account, without a resource policy
     kind "trust"      sts:AssumeRole on a role of account 222222222222 or 111111111111 whose trust policy is `trust`.
                       `sts:RoleSessionName` and (where it is there) `sts:ExternalId` of the context are the parameters
 
@@ -58,7 +60,7 @@ def cases(count: int, seed: int) -> list[Json]:
 
 
 def _empty() -> Json:
-    names = ("role", "boundary", "session", "scps", "trust", "resource_policy")
+    names = ("role", "user", "boundary", "session", "scps", "trust", "resource_policy")
     return {"kind": "identity", **dict.fromkeys(names), "identity": [], "context": {}, "realizable": False}
 
 
@@ -143,7 +145,7 @@ def _session(rng: Random) -> Json:
     if rng.random() < 0.5:
         case["boundary"] = _policy(rng, action, resource, keys, context)
     if rng.random() < 0.6:
-        case["session"] = [_policy(rng, action, resource, keys, context)]
+        case["session"] = _policies(rng, action, resource, keys, context)
     return case
 
 
@@ -170,17 +172,26 @@ def _organization(rng: Random) -> Json:
 
 def _shared(rng: Random) -> Json:
     """A bucket's or a topic's policy, at home and across accounts, for a user, a session or an account's root."""
-    who = rng.choice(("user", "user", "session", "session", "root"))
+    who = rng.choice(("user", "user", "session", "session", "federated", "root", "vouched"))
+    if who == "vouched":
+        return _vouched(rng)
     user = rng.choice(("alice", "bob"))
     role = f"arn:aws:iam::{HOME}:role/Hub" if who == "session" else None
+    behind = role or (_user(user) if who == "federated" else None)
     root = f"arn:aws:iam::{HOME}:root"
-    arn = {"user": _user(user), "session": f"arn:aws:sts::{HOME}:assumed-role/Hub/{user}", "root": root}[who]
+    arn = {
+        "user": _user(user),
+        "session": f"arn:aws:sts::{HOME}:assumed-role/Hub/{user}",
+        "federated": f"arn:aws:sts::{HOME}:federated-user/{user}",
+        "root": root,
+    }[who]
     action = rng.choice(("s3:GetObject", "s3:PutObject", "sns:Publish"))
     owner = rng.choice((HOME, AWAY))
-    resource = f"arn:aws:sns:us-east-1:{owner}:reports" if action == "sns:Publish" else f"arn:aws:s3:::reports/{user}/q1"
+    topic, thing = f"arn:aws:sns:us-east-1:{owner}:reports", f"arn:aws:s3:::reports/{user}/q1"
+    resource = topic if action == "sns:Publish" else thing
     context = {k: v for k, v in _wire(user).items() if who == "user" or k != "aws:username"}
     context["aws:PrincipalArn"] = role or arn
-    names = [arn, arn, role or arn, HOME, root, f"arn:aws:iam::{AWAY}:root", _user("carol"), "*"]
+    names = [arn, arn, behind or arn, HOME, root, f"arn:aws:iam::{AWAY}:root", _user("carol"), "*"]
     statements = []
     for _ in range(rng.randint(1, 2)):
         statement = _statement(rng, "Allow", action, resource, _SHARED_KEYS, context, 0.25)
@@ -190,9 +201,10 @@ def _shared(rng: Random) -> Json:
     if rng.random() < 0.4:
         deny = _statement(rng, "Deny", action, resource, _SHARED_KEYS, context, 0.3)
         if rng.random() < 0.6:
-            spared = [root, *rng.sample([arn, *([role] if role else []), _user("carol")], k=1 + (rng.random() < 0.5))]
-            if role and arn in spared and rng.random() < 0.7:
-                spared.append(role)
+            others = [arn, *([behind] if behind else []), _user("carol")]
+            spared = [root, *rng.sample(others, k=1 + (rng.random() < 0.5))]
+            if behind and arn in spared and rng.random() < 0.7:
+                spared.append(behind)
             deny["NotPrincipal"] = {"AWS": list(dict.fromkeys(spared))}
         else:
             deny["Principal"] = rng.choice(("*", {"AWS": rng.choice(names)}))
@@ -200,6 +212,7 @@ def _shared(rng: Random) -> Json:
     case = {
         "principal": arn,
         "role": role,
+        "user": behind if who == "federated" else None,
         "action": action,
         "resource": resource,
         "resource_account": owner,
@@ -210,9 +223,35 @@ def _shared(rng: Random) -> Json:
         case["identity"] = [_policy(rng, action, resource, _SHARED_KEYS, context)]
     if who != "root" and rng.random() < 0.3:
         case["boundary"] = _policy(rng, action, resource, _SHARED_KEYS, context)
-    if who == "session" and rng.random() < 0.4:
-        case["session"] = [_policy(rng, action, resource, _SHARED_KEYS, context)]
+    if behind and rng.random() < 0.4:
+        case["session"] = _policies(rng, action, resource, _SHARED_KEYS, context)
     return case
+
+
+def _vouched(rng: Random) -> Json:
+    """A role for a service, or for somebody an identity provider vouches for: the trust policy has the only say."""
+    service = f"{rng.choice(('ec2', 'lambda'))}.amazonaws.com"
+    provider = f"arn:aws:iam::{HOME}:oidc-provider/accounts.example.com"
+    principal, action = rng.choice(((service, "sts:AssumeRole"), (provider, "sts:AssumeRoleWithWebIdentity")))
+    context = {"aws:SourceIp": "198.51.100.7", "aws:CurrentTime": NOW, "aws:SecureTransport": "true"}
+    statements = []
+    for _ in range(rng.randint(1, 2)):
+        effect = "Deny" if statements and rng.random() < 0.5 else "Allow"
+        names = ({"Service": service}, {"Service": "ec2.amazonaws.com"}, {"Federated": provider}, {"AWS": HOME}, "*")
+        actions = (action, "sts:AssumeRole*", "sts:*", "sts:AssumeRoleWithSAML")
+        statement: Json = {"Effect": effect, "Principal": rng.choice(names), "Action": rng.choice(actions)}
+        if rng.random() < 0.3:
+            statement["Condition"] = _condition(rng, (*_SHARED_KEYS[1:],), context, 1)
+        statements.append(statement)
+    return {
+        "kind": "trust",
+        "principal": principal,
+        "action": action,
+        "resource": f"arn:aws:iam::{HOME}:role/Worker",
+        "resource_account": HOME,
+        "trust": _document(rng, statements),
+        "context": context,
+    }
 
 
 def _measured(rng: Random) -> Json:
@@ -231,7 +270,8 @@ def _measured(rng: Random) -> Json:
         }
     action, resource = "s3:ListBucket", "arn:aws:s3:::reports"
     if rng.random() < 0.5:
-        context |= {"s3:prefix": rng.choice(("home/alice/", "home/bob/", "")), "s3:max-keys": rng.choice(("10", "1000"))}
+        prefix = rng.choice(("home/alice/", "home/bob/", "", ""))
+        context |= {"s3:prefix": prefix, "s3:max-keys": rng.choice(("10", "1000"))}
     statements = [_measure(rng, "Allow", action, context)]
     if rng.random() < 0.4:
         statements.append({"Effect": "Allow", "Action": action, "Resource": resource})
@@ -249,7 +289,8 @@ def _measured(rng: Random) -> Json:
 def _measure(rng: Random, effect: str, action: str, context: Json) -> Json:
     keys = (*_MEASURED_KEYS, *_S3_KEYS)
     condition = _condition(rng, keys, context, rng.choice((1, 1, 1, 2)))
-    return {"Effect": effect, "Action": action, "Resource": "*", "Condition": condition}
+    resource = rng.choice(("*", "*", "*", "*", "arn:aws:s3:::*", "arn:aws:s3", "arn:aws:s3:*", "arn:aws:s3:*:reports"))
+    return {"Effect": effect, "Action": action, "Resource": resource, "Condition": condition}
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -354,7 +395,6 @@ def _resources(rng: Random, resource: str, context: Json, fits: bool) -> list[st
         f"{resource}/*",
         f"{resource[:-2]}?",
         resource[:-4] + resource[-4:].swapcase(),
-        resource.replace("arn:aws:", "arn:aws-cn:"),
         "arn:aws:s3:::other/*",
     ]
     if account:
@@ -409,24 +449,33 @@ def _one_or_list(rng: Random, values: list[str]) -> str | list[str]:
 
 # ------------------------------------------------------------------------------------------------ conditions
 
-_TEXT = ("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike")
+_TEXT = (
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+)
 _ARN = ("ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike")
 _ADDRESS = ("IpAddress", "NotIpAddress")
 _COMPARE = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+_BEFORE_AND_AFTER = ("DateLessThan", "DateGreaterThan", "DateLessThanEquals", "DateGreaterThanEquals")
 _DATE = tuple(f"Date{compare}" for compare in _COMPARE)
 _NUMBER = tuple(f"Numeric{compare}" for compare in _COMPARE)
 _BOOLEAN = ("Bool",)
 
 # A key, the operators of its type, and values that policies compare it with.
-_PRINCIPALS = (_user("alice"), f"arn:aws:iam::{HOME}:user/*", f"arn:aws:iam::{HOME}:role/Hub", "arn:aws:iam::*:user/b?b")
+_HUB = f"arn:aws:iam::{HOME}:role/Hub"
+_PRINCIPALS = (_user("alice"), f"arn:aws:iam::{HOME}:user/*", _HUB, "arn:aws:iam::*:user/b?b")
 _ADDRESSES = ("127.0.0.1", "127.0.0.0/8", "127.0.0.1/32", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "198.51.100.0/24")
-_TEAMS = ("blue", "BLUE", "b*", "red", "${aws:PrincipalTag/team}")
+_TEAMS = ("blue", "BLUE", "b*", "red", "${aws:PrincipalTag/team}", "${aws:PrincipalTag/absent, 'blue'}")
 _WIRE_KEYS = (
     ("aws:username", _TEXT, ("alice", "bob", "ALICE", "a*", "b?b", "carol", "${aws:username}")),
     ("aws:PrincipalArn", (*_ARN, "StringEquals", "StringLike"), _PRINCIPALS),
     ("aws:PrincipalAccount", _TEXT[:2], (HOME, AWAY)),
     ("aws:SourceIp", _ADDRESS, _ADDRESSES[:5]),
-    ("aws:CurrentTime", ("DateLessThan", "DateGreaterThan", "DateLessThanEquals", "DateGreaterThanEquals"), (PAST, FUTURE)),
+    ("aws:CurrentTime", _BEFORE_AND_AFTER, (PAST, FUTURE)),
     ("aws:MultiFactorAuthPresent", _BOOLEAN, ("true", "false")),
 )
 _ASSUME_KEYS = (
@@ -443,17 +492,25 @@ _SHARED_KEYS = (*_WIRE_KEYS[1:4], ("aws:SecureTransport", _BOOLEAN, ("true", "fa
 _MEASURED_KEYS = (
     *_WIRE_KEYS,
     ("aws:PrincipalTag/team", _TEXT, _TEAMS),
-    ("aws:PrincipalTag/absent", _TEXT, ("blue", "*", "${aws:PrincipalTag/absent}", "${aws:PrincipalTag/absent, 'blue'}")),
+    (
+        "aws:PrincipalTag/absent",
+        _TEXT,
+        ("blue", "*", "${aws:PrincipalTag/absent}", "${aws:PrincipalTag/absent, 'blue'}"),
+    ),
     ("aws:TagKeys", _TEXT, ("team", "cost", "stage", "t*", "TEAM", "other")),
     ("aws:TagKeys", _TEXT, ("team", "cost", "stage", "Team", "*")),
     ("aws:MultiFactorAuthAge", _NUMBER, ("0", "30", "3600", "30.0", "100")),
     ("aws:TokenIssueTime", _DATE, (PAST, NOW, "1795521600", "2026-11-24T12:00:00Z", "2026-11-24")),
     ("aws:EpochTime", _DATE, ("1795521600", "1", "2026-11-24T12:00:00Z", FUTURE)),
     ("aws:SecureTransport", _BOOLEAN, ("true", "false", "TRUE")),
-    ("aws:SourceArn", _ARN, (f"arn:aws:sns:us-east-1:{HOME}:reports", f"arn:aws:sns:*:{HOME}:*", "arn:aws:sns:*:*:rep?rts")),
+    (
+        "aws:SourceArn",
+        _ARN,
+        (f"arn:aws:sns:us-east-1:{HOME}:reports", f"arn:aws:sns:*:{HOME}:*", "arn:aws:sns:*:*:rep?rts"),
+    ),
     ("aws:VpcSourceIp", _ADDRESS, ("10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "2001:db8::7", "0.0.0.0/0")),
     ("aws:RequestedRegion", _TEXT, ("eu-central-1", "eu-*", "us-east-1")),
-    ("aws:UserAgent", _TEXT, ("tool/*", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes*only)", "tool/1.0 (eyes?only)")),
+    ("aws:UserAgent", _TEXT, ("tool/*", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes${*}only)", "tool/1.0 (eyes?only)")),
 )
 _S3_KEYS = (
     ("s3:prefix", _TEXT, ("home/${aws:username}/", "home/*", "", "home/bob/")),
@@ -470,7 +527,7 @@ def _condition(rng: Random, keys: tuple, context: Json, count: int) -> Json:
         else:
             operator = rng.choice(operators) + ("IfExists" if rng.random() < 0.2 else "")
             several = isinstance(context.get(key), list) or key == "aws:TagKeys"
-            if rng.random() < (0.9 if several else 0.04):
+            if rng.random() < (1 if several else 0.3 if key == "s3:prefix" else 0.04):
                 operator = rng.choice(("ForAllValues:", "ForAnyValue:")) + operator
             wanted = rng.sample(values, k=min(len(values), rng.choice((1, 1, 2))))
         spelled = key.lower() if rng.random() < 0.05 else key

@@ -16,10 +16,11 @@ def everything() -> None:
     WORK.mkdir(exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(_timed, "rust", _rust)
-        for name, step in (("python", _python), ("javascript", _javascript), ("go", _go)):
+        for name, step in (("python", _python), ("javascript", _javascript), ("simulate", _simulate), ("go", _go)):
             _timed(name, step)
         slow.result()
     _timed("rolecall", _rolecall)
+    _timed("decide", _decide)
 
 
 def _timed(name: str, step: Callable[[], None]) -> None:
@@ -38,7 +39,14 @@ def _python() -> None:
 
 
 def _javascript() -> None:
-    folder = HERE / "js"
+    _node(HERE / "js")
+
+
+def _simulate() -> None:
+    _node(HERE / "simulate")
+
+
+def _node(folder: Path) -> None:
     _once(
         folder / "package-lock.json",
         folder / "node_modules/.stamp",
@@ -59,6 +67,10 @@ def _rolecall() -> None:
         _call(["cargo", "build", "--quiet", "--release", "--locked"], ROOT)
     if not Path(rolecall()).is_file():
         raise SystemExit(f"{rolecall()} is not there")
+
+
+def _decide() -> None:
+    _call(["cargo", "build", "--quiet", "--locked", "-p", "rolecall", "--example", "decide"], ROOT)
 
 
 def _once(wanted: Path, stamp: Path, step: Callable[[], None]) -> None:

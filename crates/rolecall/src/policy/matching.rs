@@ -34,7 +34,7 @@ pub fn action_matches(pattern: &str, action: &str) -> bool {
 /// the end of the region or the account, which "can expand to match beyond the colon boundaries". A pattern with fewer
 /// than six fields has `*` in those it lacks.
 pub fn resource_matches(pattern: &str, resource: &str) -> bool {
-    pattern == "*" || fields_match(pattern, resource, 0, &wildcard_matches)
+    pattern == "*" || fields_match(pattern, resource, &wildcard_matches)
 }
 
 /// The same with the variables of `version` filled in; a variable without a value lets nothing match.
@@ -46,7 +46,7 @@ pub(super) fn resource_matches_in(
 ) -> bool {
     // Variables have no place before the fifth colon ("Where you can use policy variables").
     let last = |pattern: &str, text: &str| value_matches(pattern, text, version, context);
-    pattern == "*" || fields_match(pattern, resource, 0, &last)
+    pattern == "*" || fields_match(pattern, resource, &last)
 }
 
 /// Whether a text fits a condition's value as a pattern. Nothing fits a variable without a value ("Policy variables with
@@ -116,30 +116,33 @@ pub(super) fn variables(text: &str, version: Version) -> Vec<&str> {
     keys
 }
 
-/// The service is the third field, and "you can't use a wildcard in the service segment"; only the region and the
-/// account may reach further than their colon.
-const REACHING: std::ops::Range<usize> = 3..5;
-
-fn fields_match(pattern: &str, resource: &str, position: usize, last: &impl Fn(&str, &str) -> bool) -> bool {
-    if position == 5 {
-        return last(pattern, resource);
-    }
-    let reaches = |field: &str| field.ends_with('*') && REACHING.contains(&position);
-    let Some((field, rest)) = pattern.split_once(':') else {
-        let own = resource.split(':').next().unwrap_or_default();
-        return wildcard_matches(pattern, own) || (reaches(pattern) && wildcard_matches(pattern, resource));
-    };
-    for (colon, _) in resource.match_indices(':') {
-        if wildcard_matches(field, &resource[..colon])
-            && fields_match(rest, &resource[colon + 1..], position + 1, last)
-        {
+fn fields_match(pattern: &str, resource: &str, last: &impl Fn(&str, &str) -> bool) -> bool {
+    let (mut pattern, mut resource) = (pattern, resource);
+    for position in 0..5 {
+        if position == REGION && reaches(pattern) && last(pattern, resource) {
             return true;
         }
-        if !reaches(field) {
-            break;
+        let Some((field, more_fields)) = pattern.split_once(':') else {
+            return wildcard_matches(pattern, resource.split(':').next().unwrap_or_default());
+        };
+        match resource.split_once(':') {
+            Some((own, rest)) if wildcard_matches(field, own) => (pattern, resource) = (more_fields, rest),
+            _ => return false,
         }
     }
-    false
+    last(pattern, resource)
+}
+
+const REGION: usize = 3;
+
+/// Whether the region or the account at the head of a pattern ends with a `*` that reaches over colons. Without any other
+/// wildcard in the two, the whole of the pattern is then matched as if it had no fields; and that in one pass, because
+/// to try every colon of a hostile resource for each of the two would not end in time. "You can't use a wildcard in the
+/// service segment", so nothing reaches from there.
+fn reaches(region_on: &str) -> bool {
+    let fields = || region_on.splitn(3, ':').take(2);
+    let is_plain = |field: &str| !field.strip_suffix('*').unwrap_or(field).contains(['*', '?', '$']);
+    fields().all(is_plain) && fields().any(|field| field.ends_with('*'))
 }
 
 fn plain(pattern: &str) -> impl Iterator<Item = Token> + Clone {

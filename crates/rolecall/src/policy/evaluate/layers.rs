@@ -1,5 +1,7 @@
 //! More than the verdict: what every policy said, and what was not known.
 
+use std::collections::HashSet;
+
 use super::statement::{applied, is_about_action, matched};
 use super::{Matched, Policies, PolicyKind, Request};
 use crate::policy::document::{Effect, Set};
@@ -74,7 +76,8 @@ pub fn layers(request: &Request<'_>, policies: &Policies<'_>) -> Vec<Layer> {
 /// The condition keys that statements about the request's action depend on and that its context does not carry, in the order
 /// in which they are met: what IAM's policy simulator calls `MissingContextValues`. Variables count as the keys they name.
 pub fn missing_keys(request: &Request<'_>, policies: &Policies<'_>) -> Vec<String> {
-    let mut missing: Vec<String> = Vec::new();
+    let mut missing = Vec::new();
+    let mut seen = HashSet::new();
     for (_, sources) in applied(request, policies) {
         for document in sources.iter().map(|source| source.document) {
             let version = document.version();
@@ -90,9 +93,7 @@ pub fn missing_keys(request: &Request<'_>, policies: &Policies<'_>) -> Vec<Strin
                     .iter()
                     .flat_map(|condition| condition.needs(version));
                 for key in in_resources.chain(in_conditions) {
-                    let known = request.context.values(key).is_some()
-                        || missing.iter().any(|known| known.eq_ignore_ascii_case(key));
-                    if !known {
+                    if request.context.values(key).is_none() && seen.insert(key.to_ascii_lowercase()) {
                         missing.push(key.to_owned());
                     }
                 }

@@ -42,6 +42,11 @@ fn arns_are_matched_field_by_field_and_with_case() {
         ("arn:aws:iam:*:role/team", false),
         ("arn:aws:iam::6*:role/team/Deploy", true),
         ("arn:aws:iam:x*:role/team/Deploy", false),
+        ("arn:aws:iam:*:666666666666", true),
+        ("arn:aws:iam:*:66*66", true),
+        ("arn:aws:iam:?*:role/team/Deploy", false),
+        ("arn:aws:iam:*:66*66:role/*", true),
+        ("arn:aws:iam:*:6*:team/Deploy", false),
         ("arn:aws:iam::*6:role/team/Deploy", true),
         ("arn*:role/team/Deploy", false),
     ] {
@@ -52,6 +57,7 @@ fn arns_are_matched_field_by_field_and_with_case() {
     assert!(resource_matches("arn:aws:sns:*:c", topic));
     assert!(!resource_matches("arn:aws:sns:?:1:a:b:c", topic));
     assert!(!resource_matches("arn:aws:sns:*", "*"));
+    assert!(!resource_matches("arn:aws:sns:*:*:*", "arn:aws:sns:us-east-1"));
 }
 
 #[test]
@@ -127,4 +133,17 @@ fn the_keys_of_variables() {
         ["aws:username", "aws:PrincipalTag/team"]
     );
     assert!(variables(text, Version::V2008).is_empty());
+}
+
+#[test]
+fn a_resource_full_of_colons_costs_no_more_than_another() {
+    let resource = format!("arn:aws:s3:::{}", ":a".repeat(5_000));
+    for pattern in [
+        "arn:aws:s3:*:*:*x",
+        "arn:aws:s3:*a:*a:*b",
+        "arn:aws:s3:*:a*:*:a*:*:a*:*x",
+    ] {
+        assert!(!resource_matches(pattern, &resource), "{pattern}");
+    }
+    assert!(resource_matches("arn:aws:s3:*:*:*a", &resource));
 }
