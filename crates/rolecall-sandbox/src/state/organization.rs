@@ -212,9 +212,8 @@ mod tests {
     use rolecall::policy::{Context, Principal};
 
     use crate::authz::{Wish, decide};
-    use crate::secrets::Recorder;
     use crate::state::{Actor, Caller};
-    use crate::world::{Account, Organization, World};
+    use crate::{Account, Organization, Sandbox, World};
 
     /// "SCPs affect all users and roles in attached accounts, including the root user", but for the management account.
     #[test]
@@ -229,7 +228,8 @@ mod tests {
             .account(Account::new("111111111111"))
             .account(Account::new("222222222222"))
             .organization(organization);
-        let state = world.build(&Recorder::default()).unwrap();
+        let sandbox = Sandbox::builder().world(world).start().unwrap();
+        let state = sandbox.shared.state();
         let allowed = |account: &str, action: &str| {
             let account = account.parse().unwrap();
             let caller = Caller {

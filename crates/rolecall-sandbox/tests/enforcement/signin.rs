@@ -269,6 +269,21 @@ fn links_end_and_lead_to_the_console_only() {
         assert!(answer.body.contains("<title>Sign-in did not work</title>"));
         assert_eq!(answer.header("set-cookie"), None);
     }
+    // Credentials that end take their links along.
+    let quarter = [("DurationSeconds", "900")];
+    let short = assume(&sandbox, &user(&sandbox, "joe.bloggs"), BLAH, &quarter).credentials();
+    sandbox.advance(Duration::from_secs(300));
+    let of_short = token_of(&signin_token(&sandbox, "POST", &session_json(&short), None));
+    assert_eq!(login(&sandbox, &of_short, HOME).status, 302);
+    sandbox.advance(Duration::from_secs(600));
+    assert_eq!(login(&sandbox, &of_short, HOME).status, 400);
+
+    let token = token_of(&signin_token(
+        &sandbox,
+        "POST",
+        &session_json(&joe_as_blah(&sandbox)),
+        None,
+    ));
     let fields = [
         ("Action", "login"),
         ("Destination", HOME),
