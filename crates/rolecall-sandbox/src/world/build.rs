@@ -94,10 +94,10 @@ impl<'w> Build<'w> {
         let mut build = Self {
             state: State::new(recorder.clone()),
             problems: Problems::new(&world.file),
-            issuer: endpoint
-                .split_once("://")
-                .map_or(endpoint, |(_, host)| host)
-                .to_owned(),
+            issuer: format!(
+                "{}/_sandbox/oidc",
+                endpoint.split_once("://").map_or(endpoint, |(_, host)| host)
+            ),
             buckets: HashMap::new(),
             aliases: HashMap::new(),
         };

@@ -31,7 +31,7 @@ pub(super) fn read(text: &str, file: &str, folder: Option<&Path>) -> Result<Worl
     };
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        let at = error.span().map_or(Place::default(), |span| reader.place(&span));
+        let at = error.span().map_or(Place::of_line(1), |span| reader.place(&span));
         // The parser's messages may go over several lines, and end in what it expected.
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         match syntax_hint(&message) {

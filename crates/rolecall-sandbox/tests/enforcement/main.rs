@@ -6,3 +6,4 @@ mod decisions;
 mod logs;
 mod setup;
 mod signatures;
+mod worlds;
