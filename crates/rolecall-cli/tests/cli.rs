@@ -14,4 +14,5 @@ mod cli {
     mod sandbox;
     mod show;
     mod support;
+    mod worlds;
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::support::{BINARY, Machine};
 
 /// Outside of any machine: with an environment that the sandbox has to keep out.
-fn rolecall(arguments: &[&str]) -> Command {
+pub(crate) fn rolecall(arguments: &[&str]) -> Command {
     // Of the test's own: what the machine has for one may be missing, or open to others.
     let run = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
     let _ = DirBuilder::new().mode(0o700).create(&run);
