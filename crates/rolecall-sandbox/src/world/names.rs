@@ -96,7 +96,7 @@ pub(super) fn check_alias(alias: &Told, problems: &mut Problems) {
         && !alias.starts_with('-')
         && !alias.ends_with('-')
         && !alias.contains("--")
-        && !(alias.len() == 12 && alias.bytes().all(|byte| byte.is_ascii_digit()));
+        && alias.parse::<rolecall::AccountId>().is_err();
     if !is_alias {
         problems.add(
             alias.at,

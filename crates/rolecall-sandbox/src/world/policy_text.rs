@@ -192,21 +192,34 @@ fn statement_offset(json: &str, number: usize) -> Option<usize> {
 
 /// What to do about the mistakes that are made most.
 fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
+    // Words of the evaluator's messages, in lower case.
     let hints = [
         (
             "should not specify a principal",
             "Who may assume a role stands in its `trust`; this policy says what its holder may do.",
         ),
         (
-            "must contain resources",
+            "contain resources",
             "Say `\"Resource\": \"*\"`, or the ARNs it is about.",
         ),
         (
-            "must contain principals",
+            "contain actions",
+            "Say what it is about: `\"Action\": \"s3:GetObject\"`, or a list.",
+        ),
+        (
+            "no `action`",
+            "Say what it is about: `\"Action\": \"s3:GetObject\"`, or a list.",
+        ),
+        (
+            "contain principals",
             "Say who may: `\"Principal\": {\"AWS\": \"arn:aws:iam::ACCOUNT:user/NAME\"}`.",
         ),
         (
-            "prohibited field Resource",
+            "required field principal",
+            "Say who may: `\"Principal\": {\"AWS\": \"arn:aws:iam::ACCOUNT:user/NAME\"}`.",
+        ),
+        (
+            "prohibited field resource",
             "The resource of a trust policy is its role: leave `Resource` out.",
         ),
         (
@@ -214,14 +227,19 @@ fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
             "Give each statement a `Sid` of its own, or none.",
         ),
         (
-            "`Conditions` is not an element",
+            "`conditions` is not an element",
             "The element is called `Condition`.",
         ),
-        ("no `Effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
+        ("no `effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
+        (
+            "required field effect",
+            "Say `\"Effect\": \"Allow\"` or `\"Deny\"`.",
+        ),
     ];
+    let message = message.to_lowercase();
     let found = hints.iter().find(|(words, _)| message.contains(words));
     found.map(|(_, hint)| *hint).or_else(|| {
-        (purpose == Purpose::Trust && message.contains("Invalid principal"))
+        (purpose == Purpose::Trust && message.contains("invalid principal"))
             .then_some("A principal is `*`, an account, or the whole ARN of a user or role.")
     })
 }

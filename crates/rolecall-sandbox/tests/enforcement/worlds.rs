@@ -24,7 +24,10 @@ fn problems(text: &str) -> Vec<(String, Option<String>)> {
 
 fn sandbox(text: &str) -> Sandbox {
     let world = World::from_toml(text, "w.toml").unwrap_or_else(|errors| panic!("{errors}"));
-    Sandbox::builder().world(world).start().unwrap()
+    Sandbox::builder()
+        .world(world)
+        .start()
+        .expect("a test's own helper")
 }
 
 /// Everything that can be said of an account, in one world; what can be observed now is.

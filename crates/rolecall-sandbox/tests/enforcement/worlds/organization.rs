@@ -24,7 +24,7 @@ fn sections(text: &str) -> Sections {
                 .clone_into(&mut name);
             sections.entry(name.clone()).or_default();
         } else if let Some((key, value)) = line.split_once(" = ") {
-            let section = sections.get_mut(&name).unwrap();
+            let section = sections.get_mut(&name).expect("a test's own helper");
             section.insert(key.to_owned(), value.to_owned());
         }
     }
@@ -40,7 +40,10 @@ struct Walk {
 impl Walk {
     fn new() -> Self {
         let world = World::organization_of_twenty();
-        let sandbox = Sandbox::builder().world(world).start().unwrap();
+        let sandbox = Sandbox::builder()
+            .world(world)
+            .start()
+            .expect("a test's own helper");
         Self {
             config: sections(&sandbox.config_file()),
             credentials: sections(&sandbox.credentials_file()),
@@ -89,8 +92,8 @@ impl Walk {
             self.sandbox.endpoint().trim_start_matches("http://")
         );
         let answer = exchange(&self.sandbox, head.as_bytes(), std::time::Duration::from_secs(10));
-        let code: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        code["code"].as_str().unwrap().to_owned()
+        let code: serde_json::Value = serde_json::from_str(&answer.body).expect("a test's own helper");
+        code["code"].as_str().expect("a test's own helper").to_owned()
     }
 
     /// `allowed`, the kind of policy that refused the last AssumeRole, or the error code where no policy was asked.
@@ -100,7 +103,7 @@ impl Walk {
             return "allowed".to_owned();
         }
         let calls = self.sandbox.calls();
-        let call = calls.last().unwrap();
+        let call = calls.last().expect("a test's own helper");
         assert_eq!(
             (call.operation.as_str(), call.status),
             ("AssumeRole", answer.status)

@@ -41,7 +41,7 @@ fn check(rows: &[(&str, &[Wrong])]) {
         assert!(is_expected, "{lines}\n{found:#?}");
     }
     // The control: without a row's lines, nothing is wrong.
-    World::from_toml(&world(""), "w.toml").unwrap();
+    World::from_toml(&world(""), "w.toml").expect("a test's own helper");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn syntax_keys_and_types() {
             &[(12, "a managed policy has no key `nmae`", "`name`")],
         ),
         (
-            "[[account.role]]\nnam = 'R'\ntrust = []",
+            "[[account.role]]\nnam = 'R'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' }]",
             &[(12, "a role has no `name`", ""), (13, "no key `nam`", "`name`")],
         ),
         (
@@ -94,7 +94,7 @@ fn syntax_keys_and_types() {
             &[(13, "is a list, not a text", "")],
         ),
         (
-            "[[account.role]]\nname = 'R'\ntrust = []\nmax_session_seconds = -5",
+            "[[account.role]]\nname = 'R'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' }]\nmax_session_seconds = -5",
             &[(15, "out of bounds: -5", "")],
         ),
         ("[organization]\nmanagement = 1", &[(13, "`management`", "")]),
@@ -145,7 +145,7 @@ fn accounts_and_names() {
             &[(13, "groups team and TEAM", "")],
         ),
         (
-            "[[account.role]]\nname = 'R'\ntrust = []\n[[account.role]]\nname = 'r'\ntrust = []",
+            "[[account.role]]\nname = 'R'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' }]\n[[account.role]]\nname = 'r'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' }]",
             &[(16, "roles R and r", "")],
         ),
         (
@@ -191,7 +191,7 @@ fn accounts_and_names() {
             &[(14, "alias `No-`", "")],
         ),
         (
-            "[[account.role]]\nname = 'R'\ntrust = []\nmax_session_seconds = 60",
+            "[[account.role]]\nname = 'R'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' }]\nmax_session_seconds = 60",
             &[(15, "3600 to 43200", "")],
         ),
         (
@@ -322,7 +322,7 @@ fn policies() {
             &[(12, "not both", ""), (13, "has no version", "")],
         ),
         (
-            "[[account.policy]]\nname = 'P'\ndefault_version = 2\nversions = ['{\"Statement\": []}']",
+            "[[account.policy]]\nname = 'P'\ndefault_version = 2\nversions = [[{ Effect = 'Deny', Action = '*', Resource = '*' }]]",
             &[(14, "has no version 2", "")],
         ),
     ]);
@@ -459,7 +459,7 @@ fn the_organization_and_the_identity_center() {
             "[[identity_center.permission_set]]\nname = 'Look'",
             &[(18, "twice", "")],
         ),
-        ("policy = [{ Effect = 'Allow' }]", &[(17, "Action", "")]),
+        ("policy = [{ Effect = 'Allow' }]", &[(17, "ction", "\"Action\"")]),
     ];
     for (lines, wrong) in rows {
         check(&[(&format!("{center}{lines}"), *wrong)]);
