@@ -243,3 +243,37 @@ fn what_was_deleted_stays_in_a_trust_as_an_id() {
         "{shown}"
     );
 }
+
+/// The examples of `docs/worlds.md` are worlds, and its table names every profile that is broken on purpose.
+#[test]
+fn the_documentation_is_right() {
+    let text = include_str!("../../../../docs/worlds.md");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(
+        folder.join("storage.json"),
+        r#"{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}"#,
+    )
+    .unwrap();
+    let blocks: Vec<&str> = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        std::fs::write(folder.join("w.toml"), block).unwrap();
+        let world = World::from_file(folder.join("w.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+        Sandbox::builder().world(world).start().unwrap();
+    }
+    let world = World::ready_toml("organization").unwrap();
+    let named: Vec<_> = world
+        .split("name = \"")
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| name.starts_with("broken-"))
+        .collect();
+    assert!(named.len() > 10);
+    for name in named {
+        assert!(text.contains(&format!("| `{name}` |")), "{name}");
+    }
+}

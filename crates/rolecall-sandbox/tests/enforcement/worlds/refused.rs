@@ -209,6 +209,17 @@ fn accounts_and_names() {
     ]);
 }
 
+/// Who names somebody that a mistake left out is not blamed for it.
+#[test]
+fn one_mistake_is_one_problem() {
+    check(&[(
+        "[[account.role]]\nname = 'R'\ntrust = [{ Effect = 'Allow', Action = 'sts:AssumeRole', Principal = { AWS = \
+         '222222222222' } }]\n[[account]]\nid = '22222222222'\n[[profile]]\nname = 'p'\naccount = '222222222222'\nuser = \
+         'admin'",
+        &[(16, "11 digits", "")],
+    )]);
+}
+
 #[test]
 fn references() {
     check(&[
