@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rolecall::Invalid;
 use rolecall::policy::Document;
 
-use super::error::{Place, Problems, WorldError};
+use super::error::{Place, Problems, WorldError, did_you_mean};
 use crate::state::Policy;
 
 /// The text of a policy and where it comes from.
@@ -77,7 +77,10 @@ impl PolicyText {
                 error.line(),
                 error.column()
             );
-            let error = self.problem(at, message, problems);
+            let mut error = self.problem(at, message, problems);
+            if !self.json.trim_start().starts_with('{') {
+                error = error.with_hint("A policy begins with `{`: an ARN or a name alone is none.");
+            }
             problems.push(error);
             return;
         }
@@ -90,7 +93,8 @@ impl PolicyText {
             None => self.at,
         };
         let mut error = self.problem(at, message, problems);
-        if let Some(hint) = hint(&invalid.to_string(), purpose) {
+        let message = invalid.to_string();
+        if let Some(hint) = misspelled(&message).or_else(|| hint(&message, purpose).map(str::to_owned)) {
             error = error.with_hint(hint);
         }
         problems.push(error);
@@ -190,6 +194,27 @@ fn statement_offset(json: &str, number: usize) -> Option<usize> {
     None
 }
 
+/// The element that was probably meant by one that does not exist.
+fn misspelled(message: &str) -> Option<String> {
+    const ELEMENTS: [&str; 12] = [
+        "Version",
+        "Id",
+        "Statement",
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+    ];
+    let (before, _) = message.split_once("` is not an element of")?;
+    let (_, written) = before.rsplit_once('`')?;
+    did_you_mean(written, ELEMENTS)
+}
+
 /// What to do about the mistakes that are made most.
 fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
     // Words of the evaluator's messages, in lower case.
@@ -225,10 +250,6 @@ fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
         (
             "must be unique",
             "Give each statement a `Sid` of its own, or none.",
-        ),
-        (
-            "`conditions` is not an element",
-            "The element is called `Condition`.",
         ),
         ("no `effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
         (

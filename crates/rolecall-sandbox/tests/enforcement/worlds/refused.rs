@@ -104,7 +104,7 @@ fn syntax_keys_and_types() {
         ),
         (
             "[profile]\nname = 'a'",
-            &[(12, "is a table, not a list of tables", "[[…profile]]")],
+            &[(12, "is a table, not a list of tables", "[[profile]]")],
         ),
     ]);
 }
@@ -485,6 +485,17 @@ fn the_organization_and_the_identity_center() {
             &[(14, "there is none", "[organization]")],
         ),
     ]);
+}
+
+#[test]
+fn a_world_without_accounts_is_none() {
+    for text in ["", "# nothing\n", "profile = []\n"] {
+        let errors = World::from_toml(text, "w.toml").unwrap_err();
+        assert_eq!(
+            errors.to_string().split(" (").next(),
+            Some("w.toml:1: the world has no account")
+        );
+    }
 }
 
 #[test]
