@@ -177,9 +177,16 @@ pub(crate) struct SandboxArgs {
     /// Print one line of JSON when ready: the endpoint and each account's administrator key
     #[arg(long)]
     pub(crate) json: bool,
-    /// Two bare accounts with only their administrators
-    #[arg(long)]
+    /// What exists in it: article, organization, empty, or a TOML file (./article is a file) [default: article]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) world: Option<OsString>,
+    /// The same as --world empty
+    #[arg(long, conflicts_with = "world")]
     pub(crate) empty: bool,
+    /// Print the TOML of a ready world, to start a file of your own from
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json"],
+          value_parser = clap::builder::PossibleValuesParser::new(rolecall_sandbox::World::ready_names()))]
+    pub(crate) print_world: Option<String>,
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=43_200))]
     pub(crate) session_seconds: Option<u64>,

@@ -26,6 +26,12 @@ pub(crate) enum CommandError {
     BrokenPipe,
     /// The library's error, ending with this exit code.
     Failed { error: Error, code: u8 },
+    /// Several problems of one file. People read each; machines read the whole, whose hints they are.
+    Several {
+        whole: Error,
+        each: Vec<Error>,
+        code: u8,
+    },
 }
 
 impl CommandError {
@@ -33,22 +39,41 @@ impl CommandError {
     pub(crate) fn with_code(self, code: u8) -> Self {
         match self {
             Self::Failed { error, .. } => Self::Failed { error, code },
+            Self::Several { whole, each, .. } => Self::Several { whole, each, code },
             Self::BrokenPipe => Self::BrokenPipe,
+        }
+    }
+
+    /// What is wrong with one file; `message` says so in one clause.
+    pub(crate) fn several(message: String, each: Vec<Error>) -> Self {
+        let told = |error: &Error| {
+            format!("{error} {}", error.hints().join(" "))
+                .trim_end()
+                .to_owned()
+        };
+        Self::Several {
+            whole: each
+                .iter()
+                .map(told)
+                .fold(Error::config(message), Error::with_hint),
+            each,
+            code: 1,
         }
     }
 
     /// Tells the person, and gives the exit code.
     pub(crate) fn report(self, json: bool) -> ExitCode {
-        let (error, code) = match self {
+        let (error, each, code) = match self {
             Self::BrokenPipe => return ExitCode::from(1),
-            Self::Failed { error, code } => (error, code),
+            Self::Failed { error, code } => (error.clone(), vec![error], code),
+            Self::Several { whole, each, code } => (whole, each, code),
         };
         let mut stderr = io::stderr().lock();
         // A closed stderr leaves nobody to tell; the exit code still says it.
         let _ = if json {
             writeln!(stderr, "{}", as_json(&error))
         } else {
-            write!(stderr, "{}", as_text(&error))
+            write!(stderr, "{}", each.iter().map(as_text).collect::<String>())
         };
         ExitCode::from(code)
     }

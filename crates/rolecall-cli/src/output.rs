@@ -14,6 +14,11 @@ pub(crate) fn print(text: &str) -> Result<(), CommandError> {
     Ok(stdout.flush()?)
 }
 
+/// Tells the person something that is no error. A closed stderr leaves nobody to tell.
+pub(crate) fn hint(text: &str) {
+    let _ = writeln!(io::stderr(), "hint: {text}");
+}
+
 /// Writes a value as JSON, indented for eyes and fine for machines.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| {

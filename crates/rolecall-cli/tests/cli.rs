@@ -15,4 +15,5 @@ mod cli {
     mod sandbox;
     mod show;
     mod support;
+    mod worlds;
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use rolecall::{Error, ErrorKind, Host};
-use rolecall_sandbox::{Builder, Sandbox, World};
+use rolecall_sandbox::{Builder, Sandbox, World, WorldError, WorldErrors};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::child::{self, Signals};
@@ -17,10 +17,11 @@ use crate::output;
 use crate::private_dir::PrivateDir;
 
 pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError> {
-    let mut builder = Sandbox::builder().port(args.port);
-    if args.empty {
-        builder = builder.world(World::empty());
+    if let Some(text) = args.print_world.as_deref().and_then(World::ready_toml) {
+        output::print(text)?;
+        return Ok(Ended::WELL);
     }
+    let mut builder = Sandbox::builder().port(args.port).world(world(args)?);
     if let Some(seconds) = args.session_seconds {
         builder = builder.session_seconds(seconds);
     }
@@ -62,6 +63,49 @@ fn explained(builder: Builder, to: Option<&Path>) -> Result<Builder, Error> {
         // One write a call, so that a reader never sees half of one.
         let _ = (&file).write_all(call.explain().as_bytes());
     }))
+}
+
+/// The world that was asked for: a ready one by its name, or a file.
+fn world(args: &SandboxArgs) -> Result<World, CommandError> {
+    let named = match &args.world {
+        Some(named) => named.as_os_str(),
+        None if args.empty => OsStr::new("empty"),
+        None => OsStr::new("article"),
+    };
+    if let Some(world) = named.to_str().and_then(World::ready) {
+        let file = Path::new(named);
+        if args.world.is_some() && file.is_file() {
+            let name = file.display();
+            output::hint(&format!(
+                "This is the ready world {name}. The file of that name is ./{name}."
+            ));
+        }
+        return Ok(world);
+    }
+    let ready = format!(
+        "The ready worlds are {}; anything else is the path of a TOML file.",
+        World::ready_names().collect::<Vec<_>>().join(", ")
+    );
+    if named.is_empty() {
+        return Err(Error::config("--world names no world").with_hint(ready).into());
+    }
+    World::from_file(named).map_err(|errors| refused(&named.to_string_lossy(), &errors, &ready))
+}
+
+/// Why a file is no world: each problem as an error of its own.
+fn refused(name: &str, errors: &WorldErrors, ready: &str) -> CommandError {
+    let told = |error: &WorldError| {
+        // Without a line, it is the file that is wrong and not what stands in it.
+        let hint = error.hint().or(error.line().is_none().then_some(ready));
+        hint.into_iter()
+            .fold(Error::config(error.to_string()), Error::with_hint)
+    };
+    let mut each: Vec<_> = errors.errors().iter().map(told).collect();
+    if errors.left_out() > 0 {
+        let left_out = errors.left_out();
+        each.push(Error::config(format!("{name} has {left_out} more problems")));
+    }
+    CommandError::several(format!("the world file {name} cannot be used"), each)
 }
 
 fn how_to_reach(sandbox: &Sandbox) -> String {

@@ -48,6 +48,8 @@ struct Build<'w> {
     issuer: String,
     buckets: HashMap<&'w str, Place>,
     aliases: HashMap<&'w str, Place>,
+    /// Whether somebody who was described is not there, so that whoever names them would be blamed for it.
+    is_lossy: bool,
 }
 
 /// Names of one kind in one account, which differ in more than case.
@@ -94,12 +96,13 @@ impl<'w> Build<'w> {
         let mut build = Self {
             state: State::new(recorder.clone()),
             problems: Problems::new(&world.file),
-            issuer: endpoint
-                .split_once("://")
-                .map_or(endpoint, |(_, host)| host)
-                .to_owned(),
+            issuer: format!(
+                "{}/_sandbox/oidc",
+                endpoint.split_once("://").map_or(endpoint, |(_, host)| host)
+            ),
             buckets: HashMap::new(),
             aliases: HashMap::new(),
+            is_lossy: false,
         };
         let mut accounts = Vec::with_capacity(world.accounts.len());
         let mut seen: HashMap<AccountId, Place> = HashMap::new();
@@ -107,6 +110,7 @@ impl<'w> Build<'w> {
             let id: AccountId = match account.id.parse() {
                 Ok(id) => id,
                 Err(invalid) => {
+                    build.is_lossy = true;
                     build
                         .problems
                         .add(account.id.at, format!("account `{}`: {invalid}", account.id));
@@ -114,6 +118,7 @@ impl<'w> Build<'w> {
                 }
             };
             if let Some(before) = seen.insert(id, account.id.at) {
+                build.is_lossy = true;
                 let message = format!("account {id} is there twice{}", names::see(before));
                 build.problems.add(account.id.at, message);
                 continue;
@@ -121,26 +126,31 @@ impl<'w> Build<'w> {
             build.account(id, account);
             accounts.push((id, account));
         }
-        // The organization and the Identity Center report one problem, and their readers the rest.
-        let sound = build.problems.count() == 0;
-        if let Some((organization, at)) = world.organization.as_ref().filter(|_| sound)
-            && let Err(why) = organization.build(&mut build.state)
-        {
-            build.problems.add(*at, why);
-        }
-        if let Some((center, at)) = world.identity_center.as_ref().filter(|_| sound)
-            && let Err(why) = center.build(&mut build.state)
-        {
-            build.problems.add(*at, why);
-        }
-        for (id, account) in accounts {
-            build.trusts(id, account);
+        if !build.is_lossy {
+            build.directory(world);
+            for (id, account) in accounts {
+                build.trusts(id, account);
+            }
         }
         // What is not there because of a problem elsewhere would be missed here once more.
         if build.problems.count() == 0 {
             profile::check(&world.profiles, &build.state, &mut build.problems);
         }
         (build.state, build.problems)
+    }
+
+    /// The organization and the Identity Center, which make roles in accounts that are there already.
+    fn directory(&mut self, world: &World) {
+        if let Some((organization, at)) = &world.organization
+            && let Err(why) = organization.build(&mut self.state)
+        {
+            self.problems.add(*at, why);
+        }
+        if let Some((center, at)) = &world.identity_center
+            && let Err(why) = center.build(&mut self.state)
+        {
+            self.problems.add(*at, why);
+        }
     }
 
     fn account(&mut self, id: AccountId, account: &'w Account) {

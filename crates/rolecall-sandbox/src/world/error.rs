@@ -4,6 +4,11 @@ use std::fmt;
 
 /// The most problems that are told at once: more are not read, and most follow from the first.
 const TOLD: usize = 20;
+/// The longest message, in characters: names that are quoted in it may be of any length.
+const LONGEST: usize = 400;
+/// The longest name for which a likeness is looked for, and the most names: it takes the product of both lengths.
+const LONGEST_LIKENESS: usize = 256;
+const MOST_LIKENESSES: usize = 1000;
 
 /// One thing that is wrong with a world.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -19,14 +24,14 @@ impl WorldError {
         Self {
             file: file.to_owned(),
             line,
-            message: message.into(),
+            message: clipped(message.into()),
             hint: None,
         }
     }
 
     #[must_use]
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(clipped(hint.into()));
         self
     }
 
@@ -221,11 +226,23 @@ impl Problems {
     }
 }
 
+fn clipped(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// "Did you mean …?", where one of `names` is near to what was written.
 pub(super) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if written.len() > LONGEST_LIKENESS {
+        return None;
+    }
     let folded = written.to_lowercase();
     names
         .into_iter()
+        .filter(|name| name.len() <= LONGEST_LIKENESS)
+        .take(MOST_LIKENESSES)
         .map(|name| (strsim::jaro_winkler(&folded, &name.to_lowercase()), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|one, other| one.0.total_cmp(&other.0))

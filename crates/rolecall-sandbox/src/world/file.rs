@@ -15,14 +15,14 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(|error| plain(&error))?;
     let is_directory = file.metadata().is_ok_and(|metadata| metadata.is_dir());
     if is_directory {
-        return Err("is a folder, not a file".to_owned());
+        return Err("it is a folder, not a file".to_owned());
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| plain(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err("is larger than 16 MiB, which is no world's size".to_owned());
+        return Err("it is larger than 16 MiB, which is no world's size".to_owned());
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
@@ -31,14 +31,14 @@ pub(super) fn read(path: &Path) -> Result<String, String> {
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        format!("is not text in UTF-8: line {} has other bytes", lines + 1)
+        format!("it is not text in UTF-8: line {} has other bytes", lines + 1)
     })
 }
 
 fn plain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "may not be read by you".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read by you".to_owned(),
         _ => error.to_string(),
     }
 }

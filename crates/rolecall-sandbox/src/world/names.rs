@@ -56,7 +56,7 @@ pub(super) fn check_inline_name(what: &str, name: &Told, problems: &mut Problems
 
 /// At most 50, whose keys differ in more than case.
 pub(super) fn check_tags(what: &str, tags: &[(Told, Told)], problems: &mut Problems) {
-    for (at, (key, value)) in tags.iter().enumerate() {
+    for (at, (key, value)) in tags.iter().take(50).enumerate() {
         if let Err(invalid) = Tag::new(&key.text, &value.text) {
             problems.add(value.at, format!("tag `{key}` of {what}: {invalid}"));
         }
@@ -64,7 +64,7 @@ pub(super) fn check_tags(what: &str, tags: &[(Told, Told)], problems: &mut Probl
             .iter()
             .take(at)
             .find(|(other, _)| other.eq_ignore_ascii_case(key));
-        if let Some((other, _)) = earlier.filter(|_| at < 50) {
+        if let Some((other, _)) = earlier {
             problems.add(
                 key.at,
                 format!("{what} has the tags `{other}` and `{key}`, whose keys differ in nothing but case"),
@@ -96,7 +96,7 @@ pub(super) fn check_alias(alias: &Told, problems: &mut Problems) {
         && !alias.starts_with('-')
         && !alias.ends_with('-')
         && !alias.contains("--")
-        && !(alias.len() == 12 && alias.bytes().all(|byte| byte.is_ascii_digit()));
+        && alias.parse::<rolecall::AccountId>().is_err();
     if !is_alias {
         problems.add(
             alias.at,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rolecall::Invalid;
 use rolecall::policy::Document;
 
-use super::error::{Place, Problems, WorldError};
+use super::error::{Place, Problems, WorldError, did_you_mean};
 use crate::state::Policy;
 
 /// The text of a policy and where it comes from.
@@ -77,7 +77,10 @@ impl PolicyText {
                 error.line(),
                 error.column()
             );
-            let error = self.problem(at, message, problems);
+            let mut error = self.problem(at, message, problems);
+            if !self.json.trim_start().starts_with('{') {
+                error = error.with_hint("A policy begins with `{`: an ARN or a name alone is none.");
+            }
             problems.push(error);
             return;
         }
@@ -90,7 +93,8 @@ impl PolicyText {
             None => self.at,
         };
         let mut error = self.problem(at, message, problems);
-        if let Some(hint) = hint(&invalid.to_string(), purpose) {
+        let message = invalid.to_string();
+        if let Some(hint) = misspelled(&message).or_else(|| hint(&message, purpose).map(str::to_owned)) {
             error = error.with_hint(hint);
         }
         problems.push(error);
@@ -190,38 +194,73 @@ fn statement_offset(json: &str, number: usize) -> Option<usize> {
     None
 }
 
+/// The element that was probably meant by one that does not exist.
+fn misspelled(message: &str) -> Option<String> {
+    const ELEMENTS: [&str; 12] = [
+        "Version",
+        "Id",
+        "Statement",
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+    ];
+    let (before, _) = message.split_once("` is not an element of")?;
+    let (_, written) = before.rsplit_once('`')?;
+    did_you_mean(written, ELEMENTS)
+}
+
 /// What to do about the mistakes that are made most.
 fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
+    // Words of the evaluator's messages, in lower case.
     let hints = [
         (
             "should not specify a principal",
             "Who may assume a role stands in its `trust`; this policy says what its holder may do.",
         ),
         (
-            "must contain resources",
+            "contain resources",
             "Say `\"Resource\": \"*\"`, or the ARNs it is about.",
         ),
         (
-            "must contain principals",
+            "contain actions",
+            "Say what it is about: `\"Action\": \"s3:GetObject\"`, or a list.",
+        ),
+        (
+            "no `action`",
+            "Say what it is about: `\"Action\": \"s3:GetObject\"`, or a list.",
+        ),
+        (
+            "contain principals",
             "Say who may: `\"Principal\": {\"AWS\": \"arn:aws:iam::ACCOUNT:user/NAME\"}`.",
         ),
         (
-            "prohibited field Resource",
+            "required field principal",
+            "Say who may: `\"Principal\": {\"AWS\": \"arn:aws:iam::ACCOUNT:user/NAME\"}`.",
+        ),
+        (
+            "prohibited field resource",
             "The resource of a trust policy is its role: leave `Resource` out.",
         ),
         (
             "must be unique",
             "Give each statement a `Sid` of its own, or none.",
         ),
+        ("no `effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
         (
-            "`Conditions` is not an element",
-            "The element is called `Condition`.",
+            "required field effect",
+            "Say `\"Effect\": \"Allow\"` or `\"Deny\"`.",
         ),
-        ("no `Effect`", "Say `\"Effect\": \"Allow\"` or `\"Deny\"`."),
     ];
+    let message = message.to_lowercase();
     let found = hints.iter().find(|(words, _)| message.contains(words));
     found.map(|(_, hint)| *hint).or_else(|| {
-        (purpose == Purpose::Trust && message.contains("Invalid principal"))
+        (purpose == Purpose::Trust && message.contains("invalid principal"))
             .then_some("A principal is `*`, an account, or the whole ARN of a user or role.")
     })
 }

@@ -30,8 +30,13 @@ pub(super) fn read(text: &str, file: &str, folder: Option<&Path>) -> Result<Worl
         is_lossy: false,
     };
     let (root, errors) = DeTable::parse_recoverable(text);
+    let mut told = Place::default();
     for error in &errors {
-        let at = error.span().map_or(Place::default(), |span| reader.place(&span));
+        let at = error.span().map_or(Place::of_line(1), |span| reader.place(&span));
+        // What follows on the same line is mostly what the first mistake made of it.
+        if std::mem::replace(&mut told, at) == at {
+            continue;
+        }
         // The parser's messages may go over several lines, and end in what it expected.
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         match syntax_hint(&message) {
@@ -44,7 +49,7 @@ pub(super) fn read(text: &str, file: &str, folder: Option<&Path>) -> Result<Worl
         return Ok(World::default());
     }
     let root = Fields {
-        what: "the world",
+        what: fields::WORLD,
         at: Place::of_line(1),
         table: root.get_ref(),
     };
@@ -100,6 +105,13 @@ impl<'t> Reader<'t> {
         }
         world.organization = self.organization(&root, members);
         world.identity_center = self.identity_center(&root, &world.accounts);
+        if world.accounts.is_empty() && !self.is_lossy {
+            self.problems.add_with_hint(
+                root.at,
+                "the world has no account",
+                "The least is [[account]] with its `id`.",
+            );
+        }
         for fields in self.tables(&root, "profile", "a profile") {
             world.profiles.extend(self.profile(&fields));
         }
@@ -112,6 +124,14 @@ fn syntax_hint(message: &str) -> Option<&'static str> {
         (
             "invalid multi-line basic string",
             "A policy in JSON stands best between ''' and ''', where backslashes mean nothing.",
+        ),
+        (
+            "missing escaped value",
+            "Between \"\"\" a backslash escapes; a policy in JSON stands best between ''' and '''.",
+        ),
+        (
+            "missing assignment",
+            "TOML says key = value; a policy in JSON stands between ''' and '''.",
         ),
         (
             "duplicate key",

@@ -21,3 +21,4 @@ mod sts_parameters;
 mod sts_world;
 mod user_sessions;
 mod web_identity;
+mod worlds;

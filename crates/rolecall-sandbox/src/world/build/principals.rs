@@ -214,6 +214,7 @@ impl<'w> Build<'w> {
             Purpose::Trust,
             &mut self.problems,
         );
+        self.is_lossy |= trust.is_none();
         let named = self.named("AROA", &what, &role.holder, home, ROLE_INLINE, ATTACHED);
         Some(state::Role {
             named,

@@ -17,6 +17,31 @@ pub(super) struct Fields<'t> {
     pub(super) table: &'t DeTable<'t>,
 }
 
+/// What the root of the file describes.
+pub(super) const WORLD: &str = "the world";
+
+/// The lists of tables that accounts have.
+const ACCOUNT_TABLES: [&str; 7] = [
+    "user",
+    "group",
+    "role",
+    "policy",
+    "oidc_provider",
+    "bucket",
+    "topic",
+];
+
+/// What stands before a key in the heading of a table.
+fn heading(what: &str) -> &'static str {
+    match what {
+        "an account" => "account.",
+        "a user" => "account.user.",
+        "the organization" => "organization.",
+        "the Identity Center" => "identity_center.",
+        _ => "",
+    }
+}
+
 fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
@@ -41,8 +66,12 @@ impl<'t> Reader<'t> {
                 continue;
             }
             let at = self.place(&key.span());
-            let hint = did_you_mean(name, names.iter().copied())
-                .unwrap_or_else(|| format!("It has {}.", names.join(", ")));
+            let hint = if fields.what == WORLD && ACCOUNT_TABLES.contains(&name.as_ref()) {
+                format!("It belongs to the account above it: [[account.{name}]].")
+            } else {
+                did_you_mean(name, names.iter().copied())
+                    .unwrap_or_else(|| format!("It has {}.", names.join(", ")))
+            };
             let message = format!("{} has no key `{name}`", fields.what);
             self.problems.add_with_hint(at, message, hint);
         }
@@ -66,7 +95,10 @@ impl<'t> Reader<'t> {
             ("a list of tables", DeValue::Table(_)) => self.lose_with_hint(
                 at,
                 message,
-                format!("A list of tables has two brackets on each side: [[…{key}]]."),
+                format!(
+                    "A list of tables has two brackets on each side: [[{}{key}]].",
+                    heading(fields.what)
+                ),
             ),
             _ => self.lose(at, message),
         }
