@@ -182,12 +182,6 @@ impl State {
         let Some(home) = self.accounts.get(&caller.account) else {
             return Vec::new();
         };
-        if caller.actor == Actor::Root {
-            // "The root user has complete access" whatever is attached to whom ("AWS account root user").
-            let everything =
-                self.managed_source(caller.account, "arn:aws:iam::aws:policy/AdministratorAccess");
-            return everything.into_iter().collect();
-        }
         let mut holders: Vec<&Named> = self.named(caller).into_iter().collect();
         if let Actor::Federated { user: name, .. } | Actor::User(name) = &caller.actor
             && let Some(user) = home.users.get(name)
