@@ -19,7 +19,7 @@ fn start(spokes: &[(&str, &str)]) -> Sandbox {
     for (name, condition) in spokes {
         two = two.role(Role::new(name, &trust(hub, ALL, condition)).tag("stage", "prod"));
     }
-    let one = Account::new(ONE).user(User::new("ann").policy("may", &allow(ALL)).tag("team", "ann's"));
+    let one = Account::new(ONE).user(User::new("ann").policy("may", &allow(ALL)).tag("team", "anns"));
     Sandbox::builder()
         .world(World::new().account(one).account(two))
         .start()

@@ -249,7 +249,6 @@ fn a_session_policy_does_not_give() {
 }
 
 #[test]
-#[ignore = "service control policies are not judged here yet"]
 fn the_organization_holds_its_accounts() {
     let walk = Walk::new();
     let sandbox = &walk.sandbox;
@@ -266,7 +265,6 @@ fn the_organization_holds_its_accounts() {
 }
 
 #[test]
-#[ignore = "MFA devices are not asked here yet"]
 fn administrators_enter_with_a_code() {
     let walk = Walk::new();
     assert_eq!(walk.outcome("shop-prod-admin"), "allowed");
