@@ -353,3 +353,78 @@ fn unsigned(header: &str, s3: bool) -> Refusal {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::canonical;
+    use super::*;
+    use crate::api;
+
+    /// Pieces that signatures are made of, and some that they are not.
+    fn piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            prop::sample::select(vec![
+                "AWS4-HMAC-SHA256 ",
+                "AWS4-HMAC-SHA256",
+                "AWS4-ECDSA-P256-SHA256 ",
+                "Credential=",
+                "SignedHeaders=",
+                "Signature=",
+                "AKIACANARY/20260501/us-east-1/sts/aws4_request",
+                "/aws4_request",
+                "host;x-amz-date",
+                ",",
+                "/",
+                ";",
+                "=",
+                "&",
+                "X-Amz-Algorithm=",
+                "X-Amz-Credential=",
+                "X-Amz-Date=",
+                "X-Amz-Expires=",
+                "X-Amz-SignedHeaders=",
+                "X-Amz-Signature=",
+                "20260501T120000Z",
+                "%ff",
+                "-1",
+            ])
+            .prop_map(str::to_owned),
+            "[ -~]{0,6}",
+            "\\PC{0,3}",
+        ]
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_read_or_refused(header in text(), date in text(), query in text(), has_header: bool) {
+            let mut headers = http::HeaderMap::new();
+            for (name, value) in [("authorization", &header), ("x-amz-date", &date)] {
+                if let Ok(value) = http::HeaderValue::from_bytes(value.as_bytes())
+                    && has_header
+                {
+                    headers.append(name, value);
+                }
+            }
+            let incoming = Incoming {
+                method: http::Method::GET,
+                path: "/".to_owned(),
+                query: api::pairs(&query, false),
+                headers,
+                body: bytes::Bytes::new(),
+                from: std::net::Ipv4Addr::LOCALHOST.into(),
+            };
+            claimed_credential(&incoming);
+            for service in [Service::S3, Service::Sts] {
+                if let Ok(authorization) = read(&incoming, service) {
+                    canonical::request(&incoming, &authorization, "", service == Service::S3);
+                }
+            }
+        }
+    }
+}

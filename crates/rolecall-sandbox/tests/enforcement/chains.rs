@@ -23,7 +23,7 @@ fn start(spokes: &[(&str, &str)]) -> Sandbox {
     Sandbox::builder()
         .world(World::new().account(one).account(two))
         .start()
-        .unwrap()
+        .expect("the world is sound")
 }
 
 const TAGS: [(&str, &str); 5] = [

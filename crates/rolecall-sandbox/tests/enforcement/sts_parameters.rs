@@ -39,7 +39,10 @@ fn tags(
 }
 
 fn run(action: &str, usual: &[(&str, &str)], cases: Vec<Case<'_>>) {
-    let sandbox = Sandbox::builder().world(world()).start().unwrap();
+    let sandbox = Sandbox::builder()
+        .world(world())
+        .start()
+        .expect("the world is sound");
     let ann = user(&sandbox, "ann");
     for (given, code, words) in cases {
         let mut parameters: Vec<(&str, &str)> = usual

@@ -29,7 +29,10 @@ fn start() -> Sandbox {
     let world = World::new()
         .account(Account::new(ONE).bucket("ones", &[("a", "a")]))
         .account(Account::new(TWO).role(Role::new("Fixed", &nobody())));
-    let sandbox = Sandbox::builder().world(world).start().unwrap();
+    let sandbox = Sandbox::builder()
+        .world(world)
+        .start()
+        .expect("the world is sound");
     let one = admin(&sandbox, ONE);
     let made = iam(
         &sandbox,
