@@ -232,3 +232,30 @@ pub(super) fn seed(text: &str) -> Option<Vec<u8>> {
     }
     (10..=128).contains(&bytes.len()).then_some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_base32() {
+        let text = "INAU4QKSLFJUKQ2SIVKE6TKBKI2DOMJR";
+        assert_eq!(seed(text).as_deref(), Some(b"CANARYSECRETOMAR4711".as_slice()));
+        assert_eq!(seed(&text.to_lowercase()), seed(text));
+        assert_eq!(
+            seed("MZXW6YTBOJRGC6RANFZSAZTVNY======").as_deref(),
+            Some(b"foobarbaz is fun".as_slice())
+        );
+        for text in [
+            "",
+            "MZXW6",
+            "INAU4QKSLFJUKQ2SIVKE6TKBKI2DOMJ1",
+            "INAU 4QKSLFJUKQ2SIVKE6",
+            "=",
+            "é",
+        ] {
+            assert_eq!(seed(text), None, "{text}");
+        }
+        assert_eq!(seed(&"A".repeat(1_000_000)), None);
+    }
+}

@@ -10,6 +10,9 @@ use crate::world::names;
 use crate::world::policy_text::Purpose;
 use crate::world::{IdentityCenter, PermissionSet};
 
+/// Three short lists make a long one: an assignment is each user, in each account, under each permission set.
+const MOST_ASSIGNMENTS: usize = 10_000;
+
 impl<'t> Reader<'t> {
     pub(super) fn identity_center(
         &mut self,
@@ -59,6 +62,17 @@ impl<'t> Reader<'t> {
                 }),
             ];
             let [assigned_users, assigned_accounts, assigned_sets] = assigned;
+            let count = assigned_users
+                .len()
+                .saturating_mul(assigned_accounts.len())
+                .saturating_mul(assigned_sets.len());
+            if seen.len().saturating_add(count) > MOST_ASSIGNMENTS {
+                self.problems.add(
+                    assignment.at,
+                    format!("the Identity Center has more than {MOST_ASSIGNMENTS} assignments"),
+                );
+                break;
+            }
             for user in &assigned_users {
                 for account in &assigned_accounts {
                     for set in &assigned_sets {

@@ -475,7 +475,14 @@ fn the_organization_and_the_identity_center() {
     for (lines, wrong) in rows {
         check(&[(&format!("{center}{lines}"), *wrong)]);
     }
+    let users: Vec<String> = (0..10_001).map(|n| format!("'u{n}'")).collect();
+    let many = format!(
+        "[identity_center]\nstart_url = 'https://x.awsapps.com/start'\nusers = [{0}]\n[[identity_center.permission_set]]\n\
+         name = 'Look'\n[[identity_center.assignment]]\nusers = [{0}]\naccounts = ['111111111111']\npermission_sets = ['Look']",
+        users.join(", ")
+    );
     check(&[
+        (&many, &[(17, "more than 10000 assignments", "")]),
         (
             "[organization]\nmanagement = '999999999999'",
             &[(13, "management account 999999999999 does not exist", "")],
@@ -532,4 +539,28 @@ fn hostile_texts_do_no_harm() {
     ] {
         let _ = World::from_toml(&text, "w.toml").map_err(|errors| errors.to_string());
     }
+}
+
+/// A real world with each of its lines missing, doubled, or cut off behind it: read, or refused with lines.
+#[test]
+fn every_line_may_be_missing() {
+    let text = World::ready_toml("article").unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut refused = 0;
+    for at in 0..lines.len() {
+        let (before, after) = lines.split_at(at);
+        let missing = [before, &after[1..]].concat();
+        let doubled = [before, &after[..1], after].concat();
+        let cut = format!("{}\n{}", before.join("\n"), &after[0][..after[0].len() / 2]);
+        for text in [missing.join("\n"), doubled.join("\n"), cut] {
+            if let Err(errors) = World::from_toml(&text, "w.toml") {
+                refused += 1;
+                for error in errors.errors() {
+                    let line = error.line().unwrap_or(0) as usize;
+                    assert!((1..=lines.len() + 1).contains(&line), "{error}\n{text}");
+                }
+            }
+        }
+    }
+    assert!(refused > lines.len(), "{refused}");
 }
