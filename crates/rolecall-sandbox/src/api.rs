@@ -1,5 +1,6 @@
 //! What the services have in common: a request, its parameters, an answer, a refusal.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -54,24 +55,27 @@ pub(crate) fn pairs(text: &str, plus: bool) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The parameters of a call of the query protocol.
+/// The parameters of a call of the query protocol, in order of their names, so that a form of millions costs its length
+/// and no more. Of a name that stands twice, the first counts.
 #[derive(Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(BTreeMap<String, String>);
 
 impl Params {
     pub(crate) fn of(incoming: &Incoming) -> Self {
-        let mut pairs_of_both = incoming.query.clone();
-        if incoming.method == Method::POST {
-            pairs_of_both.extend(pairs(&String::from_utf8_lossy(&incoming.body), true));
+        let mut found = BTreeMap::new();
+        let in_body = if incoming.method == Method::POST {
+            pairs(&String::from_utf8_lossy(&incoming.body), true)
+        } else {
+            Vec::new()
+        };
+        for (name, value) in incoming.query.iter().cloned().chain(in_body) {
+            found.entry(name).or_insert(value);
         }
-        Self(pairs_of_both)
+        Self(found)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.get(name).map(String::as_str)
     }
 
     /// A parameter the call cannot do without.
@@ -90,19 +94,17 @@ impl Params {
         let mut found = Vec::new();
         for n in 1..=1000 {
             let stem = format!("{prefix}.member.{n}");
-            let name = if field.is_empty() {
-                stem.clone()
-            } else {
-                format!("{stem}.{field}")
-            };
-            let any = self
-                .0
-                .iter()
-                .any(|(key, _)| *key == stem || key.starts_with(&format!("{stem}.")));
-            if !any {
+            let inside = format!("{stem}.");
+            let mut from = self.0.range(inside.clone()..);
+            let any = from.next().is_some_and(|(name, _)| name.starts_with(&inside));
+            if !any && !self.0.contains_key(&stem) {
                 break;
             }
-            found.push(self.find(&name));
+            found.push(if field.is_empty() {
+                self.find(&stem)
+            } else {
+                self.find(&format!("{inside}{field}"))
+            });
         }
         found
     }
