@@ -51,6 +51,14 @@ impl From<&str> for PolicyText {
 impl PolicyText {
     /// Parses it; what is wrong is told with its place in the policy.
     pub(super) fn parse(&self, what: &str, purpose: Purpose, problems: &mut Problems) -> Option<Policy> {
+        // "Policy documents can contain only the following Unicode characters" ("IAM name requirements").
+        let foreign = |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='\u{ff}');
+        if let Some((at, c)) = self.json.char_indices().find(|(_, c)| foreign(*c)) {
+            let message = format!("{what} has the character {}", c.escape_unicode());
+            let error = self.problem(self.line_of(at), message, problems);
+            problems.push(error.with_hint("Policies have the characters up to U+00FF, and no others."));
+            return None;
+        }
         let parsed = match purpose {
             Purpose::Identity => Policy::identity(&self.json),
             Purpose::Trust => Policy::trust(&self.json),
@@ -142,6 +150,9 @@ impl PolicyText {
     }
 
     fn line_of(&self, offset: usize) -> Place {
+        if matches!(self.written, Written::Toml { .. }) {
+            return self.at;
+        }
         let lines = self
             .json
             .bytes()

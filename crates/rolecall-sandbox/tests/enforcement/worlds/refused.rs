@@ -294,6 +294,10 @@ fn policies() {
             "p = '''\n{\"Version\": \"2012-10-17\",\n  \"Statement\": [}\n'''",
             &[(17, "is not JSON", "")],
         ),
+        (
+            "p = '''\n{\"Statement\":\n{\"Sid\": \"\u{2013}\"}}\n'''",
+            &[(17, "has the character \\u{2013}", "U+00FF")],
+        ),
         ("p = 5", &[(15, "is not a policy", "JSON in quotes")]),
         (
             "p = { file = 'p.json' }",
