@@ -43,28 +43,29 @@ pub(crate) fn code(seed: &[u8], step: u64) -> String {
 /// A new seed as an authenticator is given it, in base32, and as it is reckoned with.
 pub(crate) fn new_seed() -> (String, Vec<u8>) {
     let text = ids::seed();
-    let seed = base32(&text);
+    let seed = base32(&text).unwrap_or_default();
     (text, seed)
 }
 
-/// Base32 without padding (RFC 4648); other characters are passed over.
-fn base32(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for c in text.bytes() {
+/// Base32 in either case, padded or not (RFC 4648); `None` where a character is none of its.
+pub(crate) fn base32(text: &str) -> Option<Vec<u8>> {
+    let (mut bits, mut count, mut bytes) = (0_u32, 0_u32, Vec::new());
+    for c in text.trim_end_matches('=').bytes() {
         let value = match c {
             b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a',
             b'2'..=b'7' => c - b'2' + 26,
-            _ => continue,
+            _ => return None,
         };
         bits = (bits << 5) | u32::from(value);
         count += 5;
         if count >= 8 {
             count -= 8;
-            bytes.extend(u8::try_from((bits >> count) & 0xff));
+            bytes.push(u8::try_from((bits >> count) & 0xff).ok()?);
             bits &= (1 << count) - 1;
         }
     }
-    bytes
+    Some(bytes)
 }
 
 impl MfaDevice {
@@ -216,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(code(&device().seed, step(at(seconds))), expected);
         }
-        assert_eq!(base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), device().seed);
+        assert_eq!(base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), Some(device().seed));
         let (text, seed) = new_seed();
         assert_eq!((text.len(), seed.len()), (64, 40));
     }

@@ -3,6 +3,7 @@
 use rolecall::Tag;
 
 use super::error::{Place, Problems, Told};
+use crate::mfa;
 
 /// `; see line N`, where the line is known.
 pub(super) fn see(place: Place) -> String {
@@ -214,23 +215,8 @@ pub(super) fn check_issuer(url: &Told, problems: &mut Problems) {
 
 /// The bytes of a seed in base32 (RFC 4648), with or without padding, as authenticators take it.
 pub(super) fn seed(text: &str) -> Option<Vec<u8>> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0_u32, Vec::new());
-    for c in text.trim_end_matches('=').bytes() {
-        let value = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a',
-            b'2'..=b'7' => c - b'2' + 26,
-            _ => return None,
-        };
-        bits = (bits << 5) | u32::from(value);
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((bits >> count) & 0xff).ok()?);
-            bits &= (1 << count) - 1;
-        }
-    }
-    (10..=128).contains(&bytes.len()).then_some(bytes)
+    let seed = mfa::base32(text)?;
+    (10..=128).contains(&seed.len()).then_some(seed)
 }
 
 #[cfg(test)]

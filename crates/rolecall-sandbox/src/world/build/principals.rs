@@ -6,7 +6,7 @@ use rolecall::AccountId;
 
 use super::{ADMIN, Build, Names, administrator, plain};
 use crate::clock;
-use crate::ids;
+use crate::mfa;
 use crate::state::{self, Named};
 use crate::world::account::Account;
 use crate::world::error::{Problems, Told, did_you_mean};
@@ -155,18 +155,20 @@ impl<'w> Build<'w> {
         names::check_name("MFA device", &device.name, 226, &mut self.problems);
         let serial = format!("arn:aws:iam::{id}:mfa/{}", device.name);
         let seed = match &device.seed {
-            Some(text) => names::seed(text).unwrap_or_else(|| {
-                self.problems.add_with_hint(
-                    text.at,
-                    format!("the seed of MFA device {} is no seed", device.name),
-                    "A seed has 16 letters or more in base32: A to Z and 2 to 7.",
-                );
-                Vec::new()
-            }),
+            Some(text) => names::seed(text)
+                .inspect(|_| self.state.recorder.seed(&serial, text))
+                .unwrap_or_else(|| {
+                    self.problems.add_with_hint(
+                        text.at,
+                        format!("the seed of MFA device {} is no seed", device.name),
+                        "A seed has 16 letters or more in base32: A to Z and 2 to 7.",
+                    );
+                    Vec::new()
+                }),
             None => {
-                let secret = ids::secret();
-                self.state.recorder.secret(&serial, &secret);
-                secret.into_bytes()
+                let (text, seed) = mfa::new_seed();
+                self.state.recorder.seed(&serial, &text);
+                seed
             }
         };
         let built = state::MfaDevice {
