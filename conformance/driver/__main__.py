@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import article, lonely, ministack, prepare, sdks, secrecy, simulate
+from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate
 from .cases import run_all
 
 
@@ -15,7 +15,7 @@ def main() -> int:
     parser.add_argument("--lonely", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
-    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *secrecy.CASES, *simulate.CASES]
+    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")
