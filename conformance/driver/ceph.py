@@ -50,14 +50,18 @@ osd data = {folder}/osd
 paxos propose interval = 0.05
 paxos min wait = 0.01
 
-[client.rgw]
+"""
+
+_GATEWAY = """
+[client.{name}]
 # With authentication off, the default `secure` never connects.
 ms mon client mode = crc
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
-rgw data = {folder}/rgw
+rgw data = {folder}/{name}
 rgw s3 auth use sts = true
 # Sixteen bytes, for sessions that end with this process.
 rgw sts key = {sts_key}
+rgw sts min session duration = {shortest}
 rgw enable usage log = false
 rgw enable gc threads = false
 rgw enable lc threads = false
@@ -71,6 +75,8 @@ class Gateway:
     """A gateway that answers."""
 
     endpoint: str
+    # Another one with the same users, roles and buckets, where a session may be as short as a second; if it was wanted.
+    hasty_endpoint: str
     room: Room
     config: Path
 
@@ -89,15 +95,20 @@ class Gateway:
 
 
 @contextmanager
-def gateway(room: Room) -> Iterator[Gateway]:
+def gateway(room: Room, hasty: bool = False) -> Iterator[Gateway]:
     folder = room.folder / "ceph"
-    for part in ("mon", "osd", "rgw"):
+    ports = {name: free_port() for name in (("rgw", "hasty") if hasty else ("rgw",))}
+    for part in ("mon", "osd", *ports):
         (folder / part).mkdir(parents=True)
     (folder / "keyring").touch()
-    config, fsid, monitor, port = folder / "ceph.conf", str(uuid.uuid4()), free_port(), free_port()
+    config, fsid, monitor = folder / "ceph.conf", str(uuid.uuid4()), free_port()
     sts_key = uuid.uuid4().hex[:16]
     room.secrets.append(sts_key)
-    config.write_text(_CONFIG.format(fsid=fsid, folder=folder, mon=monitor, port=port, sts_key=sts_key))
+    text = _CONFIG.format(fsid=fsid, folder=folder, mon=monitor)
+    for name, port in ports.items():
+        shortest = 1 if name == "hasty" else 900
+        text += _GATEWAY.format(name=name, port=port, folder=folder, sts_key=sts_key, shortest=shortest)
+    config.write_text(text)
 
     def tool(*command: str) -> str:
         return room.run([*command, "--conf", str(config)], secret_out=True).ok().out
@@ -105,7 +116,7 @@ def gateway(room: Room) -> Iterator[Gateway]:
     running: list[subprocess.Popen] = []
 
     def daemon(*command: str) -> None:
-        with open(folder / f"{command[0]}.out", "w") as log:
+        with open(folder / f"{command[0]}.{command[2]}.out", "w") as log:
             running.append(room.start([*command, "--foreground", "--conf", str(config)], output=log))
 
     try:
@@ -118,9 +129,12 @@ def gateway(room: Room) -> Iterator[Gateway]:
         tool("ceph", "--connect-timeout", "30", "osd", "new", store)
         tool("ceph-osd", "--id", "0", "--mkfs", "--osd-uuid", store)
         daemon("ceph-osd", "--id", "0")
-        daemon("radosgw", "--name", "client.rgw")
-        _wait(port, running[-1])
-        yield Gateway(f"http://127.0.0.1:{port}", room, config)
+        for name, port in ports.items():
+            # One after the other: the first makes the pools.
+            daemon("radosgw", "--name", f"client.{name}")
+            _wait(port, running[-1])
+        urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        yield Gateway(urls["rgw"], urls.get("hasty", ""), room, config)
     finally:
         for process in reversed(running):
             end(process)
