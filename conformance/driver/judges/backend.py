@@ -106,12 +106,16 @@ class Backend:
     name = ""
     # The shortest session that may be asked for, in seconds, and where it ends that soon.
     shortest = 1
+    # Whether an AssumeRole is a matter of the caller's own policies as well, as it is on AWS.
+    asks_caller = True
 
     def __init__(self, endpoint: str, admins: dict[str, Keys]) -> None:
         self.endpoint, self.admins = endpoint, admins
         self._session = boto3.Session()
         self._clients: dict[tuple, Any] = {}
         self._last = (0, b"")
+        # The names of the policies each user has of his own.
+        self._own: dict[str, set[str]] = {}
 
     # ------------------------------------------------------------------------------------------ asking
 
@@ -152,15 +156,34 @@ class Backend:
     def iam(self, account: str = HOME) -> Any:
         return self.client("iam", self.admins[account])
 
-    def user(self, *statements: dict, account: str = HOME, boundary: dict | None = None) -> User:
+    def user(self, *statements: dict, account: str = HOME, boundary: dict | None = None, name: str = "") -> User:
         """A user with a key and, if there are statements, a policy of his own."""
-        iam, name = self.iam(account), fresh("User")
+        user = self.new_user(name or fresh("User"), account, boundary)
+        if statements:
+            self.give(user, "own", policy(*statements))
+        return user
+
+    def new_user(self, name: str, account: str, boundary: dict | None) -> User:
+        iam = self.iam(account)
         more = {"PermissionsBoundary": self.managed(boundary, account)} if boundary else {}
         arn = iam.create_user(UserName=name, **more)["User"]["Arn"]
-        if statements:
-            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=compact(policy(*statements)))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return User(account, name, arn, Keys(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    def user_name(self, user: User) -> str:
+        """What IAM's calls about a user's policies know him by."""
+        return user.name
+
+    def give(self, user: User, name: str, document: dict) -> None:
+        """A policy of the user's own."""
+        text = compact(document)
+        self.iam(user.account).put_user_policy(UserName=self.user_name(user), PolicyName=name, PolicyDocument=text)
+        self._own.setdefault(user.arn, set()).add(name)
+
+    def strip(self, user: User) -> None:
+        """Takes the policies of his own from a user."""
+        for name in self._own.pop(user.arn, ()):
+            self.iam(user.account).delete_user_policy(UserName=self.user_name(user), PolicyName=name)
 
     def managed(self, document: dict, account: str = HOME) -> str:
         made = self.iam(account).create_policy(PolicyName=fresh("Policy"), PolicyDocument=compact(document))
@@ -198,9 +221,8 @@ class Backend:
         self.iam(user.account).update_access_key(UserName=user.name, AccessKeyId=user.keys.id, Status="Inactive")
 
     def delete(self, user: User) -> None:
-        """Deletes a user who has a key and a policy of his own."""
+        self.strip(user)
         iam = self.iam(user.account)
-        iam.delete_user_policy(UserName=user.name, PolicyName="own")
         iam.delete_access_key(UserName=user.name, AccessKeyId=user.keys.id)
         iam.delete_user(UserName=user.name)
 

@@ -9,7 +9,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from .backend import AWAY, HOME, REGION, Backend, Keys, NotOffered, User, compact, fresh, policy
+from .backend import AWAY, HOME, REGION, Backend, Keys, NotOffered, User, compact, policy
 
 
 class Sandbox(Backend):
@@ -68,6 +68,7 @@ class CephRgw(Backend):
     of managed policies, groups and boundaries."""
 
     name = "Ceph RGW"
+    asks_caller = False
 
     def __init__(self, endpoint: str, first: Keys, hasty_endpoint: str = "", admins: dict[str, Keys] | None = None) -> None:
         super().__init__(endpoint, admins or {})
@@ -92,15 +93,13 @@ class CephRgw(Backend):
         with urllib.request.urlopen(sent, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def user(self, *statements: dict, account: str = HOME, boundary: dict | None = None) -> User:
+    def new_user(self, name: str, account: str, boundary: dict | None) -> User:
         if boundary:
             raise NotOffered("permissions boundaries")
-        name = fresh("User")
-        keys = self._make(account, name)
-        if statements:
-            document = compact(policy(*statements))
-            self.iam(account).put_user_policy(UserName=f"{account}${name}", PolicyName="own", PolicyDocument=document)
-        return User(account, name, f"arn:aws:iam::{account}:user/{name}", keys)
+        return User(account, name, f"arn:aws:iam::{account}:user/{name}", self._make(account, name))
+
+    def user_name(self, user: User) -> str:
+        return f"{user.account}${user.name}"
 
     def managed(self, document: dict, account: str = HOME) -> str:
         raise NotOffered("managed policies")
