@@ -5,7 +5,7 @@ import sys
 
 from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate
 from .cases import run_all
-from .judges import matrix
+from .judges import matrix, policies
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     options = parser.parse_args()
 
     cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES]
-    cases += matrix.cases(options.write)
+    cases += [*matrix.cases(options.write), *policies.cases(options.write)]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")
