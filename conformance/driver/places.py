@@ -15,8 +15,6 @@ MOTO_PYTHON = str(MOTO_VENV / "bin/python")
 GO_CLIENT = str(WORK / "go-client")
 RUST_TARGET = WORK / "rust"
 RUST_CLIENT = str(RUST_TARGET / "debug/client")
-# The library's evaluator, as a program that reads cases.
-DECIDE = str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug/examples/decide")
 
 
 def rolecall() -> str:

@@ -8,16 +8,21 @@ import hashlib
 import itertools
 import json
 import re
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 HOME, AWAY = "111111111111", "222222222222"
 REGION = "us-east-1"
+# Whom the tokens of web identities are for.
+AUDIENCE = "judged"
 
 # A client that sends what it is told to, once: limits are the server's to know.
 _CONFIG = Config(
@@ -114,6 +119,7 @@ class Backend:
         self._session = boto3.Session()
         self._clients: dict[tuple, Any] = {}
         self._last = (0, b"")
+        self._providers: dict[str, str] = {}
         # The names of the policies each user has of his own.
         self._own: dict[str, set[str]] = {}
 
@@ -144,6 +150,9 @@ class Backend:
             call()
         except ClientError as error:
             return self.told(error)
+        except ResponseParserError:
+            # An answer that is no XML.
+            return judged(self._last[0], code_in(self._last[1]))
         return Outcome("allowed", 200)
 
     def told(self, error: ClientError) -> Outcome:
@@ -226,9 +235,34 @@ class Backend:
         iam.delete_access_key(UserName=user.name, AccessKeyId=user.keys.id)
         iam.delete_user(UserName=user.name)
 
-    def oidc(self, audience: str) -> "tuple[str, Callable[..., str]]":
-        """The ARN of a new web identity provider, and what signs tokens of it from claims."""
-        raise NotOffered("web identity")
+    # ------------------------------------------------------------------------------------------ web identity
+
+    # An OpenID Connect issuer: its URL, under which `token` signs claims, and its certificate's thumbprint.
+    issuer = ""
+    thumbprint = "0" * 40
+
+    def provider(self, account: str) -> tuple[str, str]:
+        """The issuer as an identity provider of an account: its ARN, and the name it has in conditions."""
+        host = self.issuer.partition("://")[2]
+        if account not in self._providers:
+            made = self.iam(account).create_open_id_connect_provider(
+                Url=self.issuer, ClientIDList=[AUDIENCE], ThumbprintList=[self.thumbprint]
+            )
+            self._providers[account] = made["OpenIDConnectProviderArn"]
+        return self._providers[account], host
+
+    def token(self, claims: dict[str, Any]) -> str:
+        body, headers = json.dumps(claims).encode(), {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.issuer}/token", data=body, headers=headers, method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())["token"]
+
+    def unsigned(self, service: str) -> Any:
+        """A client without credentials."""
+        config = _CONFIG.merge(Config(signature_version=UNSIGNED))
+        client = self._session.client(service, region_name=REGION, endpoint_url=self.endpoint, config=config)
+        client.meta.events.register(f"before-parse.{service}", self._keep)
+        return client
 
 
 def keys_of(answer: dict) -> Keys:

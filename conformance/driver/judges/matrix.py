@@ -12,13 +12,16 @@ from . import document, servers
 Row = dict[str, Any]
 
 # Checks whose operations the sandbox does not have yet: left out until it has them.
-PENDING: tuple[str, ...] = ("create/not-principal",)
+PENDING: tuple[str, ...] = ("presigned/", "group/", "version/", "mfa/", "federation/", "web-identity/")
 
 _AREAS = {
     "signature": "Signatures and access keys",
+    "presigned": "Signatures in links",
     "trust": "Trust policies across accounts: who may assume a role",
     "create": "Trust policies that cannot be",
     "identity": "The caller's own policies, across accounts",
+    "group": "Groups",
+    "version": "Versions of managed policies",
     "boundary": "The caller's permissions boundary, across accounts",
     "home": "Inside one account",
     "external-id": "ExternalId",
@@ -35,6 +38,9 @@ _AREAS = {
     "changed": "Sessions whose role has changed",
     "chain": "Role chaining",
     "session-token": "GetSessionToken",
+    "mfa": "MFA devices",
+    "federation": "GetFederationToken",
+    "web-identity": "AssumeRoleWithWebIdentity",
 }
 AS_AWS, VACUOUS, OTHER_CODE = "as AWS", "as AWS (vacuous)", "other code"
 ALLOWED, REFUSED, NOT_OFFERED, BROKEN, NO_SETUP = (
@@ -72,10 +78,9 @@ def asked(room: Room, name: str) -> dict[str, Row]:
     for part in ("home", "tmp"):
         (own.folder / part).mkdir(parents=True)
     with servers.started(own, name) as judged:
-        env = own.environment(JUDGED=json.dumps(judged), PYTHONPATH=str(HERE))
+        env = own.environment(JUDGED=json.dumps(judged | {"left_out": PENDING}), PYTHONPATH=str(HERE))
         out = own.run([PYTHON, "-m", "driver.judges.ask"], env=env, seconds=240).ok().out
-    rows = {one["id"]: one for one in map(json.loads, out.splitlines())}
-    return {id: one for id, one in rows.items() if not id.startswith(PENDING)}
+    return {one["id"]: one for one in map(json.loads, out.splitlines())}
 
 
 def _matrix(write: bool, room: Room) -> None:

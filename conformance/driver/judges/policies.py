@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from ..cases import Case, Room, check
-from ..places import DECIDE, HERE, PYTHON
+from ..places import HERE, PYTHON
 from ..policy_cases import cases as generated
+from ..simulate import decide_binary
 from . import document, quirks, servers
 
 COUNT, SEED = 3000, 7
@@ -23,7 +24,7 @@ def _library(room: Room, asked: list[Json]) -> Verdicts:
     """Whether the library allows each."""
     path = room.folder / f"asked{len(list(room.folder.glob('asked*')))}"
     path.write_text("".join(json.dumps(case) + "\n" for case in asked))
-    out = room.run(["bash", "-c", 'exec "$0" <"$1"', DECIDE, str(path)], seconds=120).ok().out
+    out = room.run(["bash", "-c", 'exec "$0" <"$1"', decide_binary(), str(path)], seconds=120).ok().out
     return {one["id"]: one["verdict"] == "allowed" for one in map(json.loads, out.splitlines())}
 
 

@@ -8,7 +8,7 @@ from unittest import mock
 from urllib.parse import urlencode, urlsplit
 
 import botocore.auth
-from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
 
@@ -55,3 +55,11 @@ def sent(prepared: AWSPreparedRequest, **instead: bytes | str) -> Outcome:
         return judged(answer.status, code_in(answer.read()))
     finally:
         connection.close()
+
+
+def linked(made: AWSRequest, keys: Keys, service: str, seconds: int, ahead: int = 0) -> AWSPreparedRequest:
+    """The request as a link that is good for so many seconds."""
+    signer = S3SigV4QueryAuth if service == "s3" else SigV4QueryAuth
+    with clock(ahead):
+        signer(Credentials(keys.id, keys.secret, keys.token), service, REGION, expires=seconds).add_auth(made)
+    return made.prepare()

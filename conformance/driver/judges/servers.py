@@ -5,12 +5,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from .. import ministack
 from ..cases import Failed, Room, end
 from ..ceph import gateway
-from ..places import MOTO_PYTHON, free_port, rolecall
+from ..places import HERE, MOTO_PYTHON, free_port, rolecall
 
 Judged = dict[str, Any]
 NAMES = ("sandbox", "MiniStack", "Ceph RGW", "moto")
@@ -18,8 +19,34 @@ NAMES = ("sandbox", "MiniStack", "Ceph RGW", "moto")
 
 @contextmanager
 def started(room: Room, name: str) -> Iterator[Judged]:
-    with {"sandbox": _sandboxes, "MiniStack": _ministack, "Ceph RGW": _ceph, "moto": _moto}[name](room) as judged:
-        yield {"name": name, **judged}
+    with ExitStack() as stack:
+        start = {"sandbox": _sandboxes, "MiniStack": _ministack, "Ceph RGW": _ceph, "moto": _moto}[name]
+        judged = {"name": name, **stack.enter_context(start(room))}
+        if name != "sandbox":
+            # The sandbox has an issuer of its own.
+            judged["issuer"] = stack.enter_context(_issuer(room))
+        yield judged
+
+
+@contextmanager
+def _issuer(room: Room) -> Iterator[Judged]:
+    said = room.folder / "issuer.log"
+    with open(said, "w") as log:
+        process = room.start([MOTO_PYTHON, str(HERE / "py/issuer.py")], output=log)
+    try:
+        yield _ready(said)
+    finally:
+        end(process)
+        process.wait()
+
+
+def _ready(said: Path) -> Judged:
+    """The line of JSON that a process prints when it is ready."""
+    for _ in range(400):
+        if said.read_text().endswith("\n"):
+            return json.loads(said.read_text())
+        time.sleep(0.05)
+    raise Failed(f"nothing in {said.name}")
 
 
 @contextmanager
@@ -37,11 +64,7 @@ def _sandbox(room: Room, name: str, *more: str) -> Iterator[Judged]:
         command = [rolecall(), "sandbox", "--json", "--empty", *more]
         process = room.start(command, env=room.environment(ROLECALL_LOG="off"), output=log)
     try:
-        for _ in range(200):
-            if said.read_text().endswith("\n"):
-                break
-            time.sleep(0.05)
-        ready = json.loads(said.read_text())
+        ready = _ready(said)
         pairs = {account["id"]: [account["access_key_id"], account["secret_access_key"]] for account in ready["accounts"]}
         yield {"endpoint": ready["endpoint"], "admins": pairs}
     finally:
