@@ -103,13 +103,23 @@ def _absent_is_equal(case: Json) -> None:
                 statement["Condition"] = _NEVER
 
 
+@changed
+def _last_variable(case: Json) -> None:
+    for statement in _statements(case):
+        for keys in statement.get("Condition", {}).values():
+            for key, values in keys.items():
+                if isinstance(values, list) and any("${" in value for value in values):
+                    keys[key] = values[-1]
+                    if "${" not in values[-1]:
+                        statement["Condition"] = _NEVER
+
+
 def _one_each(statement: Json) -> Iterator[Json]:
     """The statement once for each value of a negated operator: any of them holds where one value differs."""
     for operator, keys in statement.get("Condition", {}).items():
         for key, values in keys.items():
             if "Not" in operator and "IpAddress" not in operator and isinstance(values, list) and len(values) > 1:
-                # Of a list that ends in a variable the variable alone is read.
-                for value in values[-1:] if values[-1].startswith("${") else values:
+                for value in values:
                     copy = deepcopy(statement)
                     copy["Condition"][operator][key] = value
                     copy.pop("Sid", None)
@@ -195,6 +205,12 @@ QUIRKS = (
         "A negated operator does not hold where the key is missing",
         _GUIDE + "IAM JSON policy elements: Condition operators",
         _absent_is_equal,
+    ),
+    Quirk(
+        "Ceph RGW",
+        "Where a variable is among several values, only the last is read, and it has to be the variable",
+        _GUIDE + "IAM policy elements: Variables and tags",
+        _last_variable,
     ),
     Quirk(
         "Ceph RGW",
