@@ -44,7 +44,9 @@ def outcome(check: Check, b: Backend) -> Outcome:
     except ClientError as error:
         # What came before the request that is asked about.
         told = b.told(error)
-        return told if told.kind == "not offered" else Outcome("no setup", told.status, f"{error.operation_name}: {told.code}")
+        return (
+            told if told.kind == "not offered" else Outcome("no setup", told.status, f"{error.operation_name}: {told.code}")
+        )
     except (BotoCoreError, KeyError, OSError, ValueError) as error:
         # An answer that is none of this API's.
         return Outcome("no setup", 0, type(error).__name__)
@@ -56,7 +58,13 @@ def main() -> None:
     for check in CHECKS:
         if check.id.startswith(tuple(judged["left_out"])) or not check.id.startswith(only or ""):
             continue
-        row = {"id": check.id, "rule": check.rule, "source": check.source, "control": check.control, "aws": asdict(check.aws)}
+        row = {
+            "id": check.id,
+            "rule": check.rule,
+            "source": check.source,
+            "control": check.control,
+            "aws": asdict(check.aws),
+        }
         print(json.dumps(row | {"aws_told": check.aws.told(), "got": asdict(outcome(check, b))}), flush=True)
 
 

@@ -82,7 +82,9 @@ class CephRgw(Backend):
         return CephRgw(self._hasty_endpoint, self._first, admins=self.admins)
 
     def _make(self, account: str, name: str, caps: str = "") -> Keys:
-        key = self._admin("PUT", "/admin/user", uid=f"{account}${name}", **{"display-name": name, "user-caps": caps})["keys"][0]
+        key = self._admin("PUT", "/admin/user", uid=f"{account}${name}", **{"display-name": name, "user-caps": caps})[
+            "keys"
+        ][0]
         return Keys(key["access_key"], key["secret_key"])
 
     def _admin(self, method: str, path: str, **parameters: str) -> Any:

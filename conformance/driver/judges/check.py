@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .backend import AWAY, HOME, Backend, Keys, NotOffered, Outcome, Role, User, allow, compact, deny, policy
+from .backend import AWAY, HOME, Backend, Keys, Outcome, Role, User, allow, compact, policy
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,3 @@ def get(b: Backend, keys: Keys, bucket: str) -> Outcome:
 
 def put(b: Backend, keys: Keys, bucket: str) -> Outcome:
     return b.ask(lambda: b.client("s3", keys).put_object(Bucket=bucket, Key="report", Body=b"another"))
-
-
-__all__ = [
-    "ALLOWED", "ASSUME", "AWAY", "DENIED", "HOME", "INVALID", "MALFORMED", "OTHER", "REFUSED", "ROOT", "USER", "Backend",
-    "Check", "Expected", "Keys", "NotOffered", "Outcome", "Role", "User", "actions", "allow", "assume", "compact", "deny", "get",
-    "placed", "policy", "put", "session", "trusts", "when",
-]  # fmt: skip

@@ -34,7 +34,10 @@ def hold(section: str, found: str, write: bool) -> None:
         if write:
             PATH.write_text(f"{before}{begin}{found}{end}{after}")
         elif there != found:
-            differ = [line for line in difflib.unified_diff(there.splitlines(), found.splitlines(), "docs", "found", n=0, lineterm="")]
+            differ = [
+                line
+                for line in difflib.unified_diff(there.splitlines(), found.splitlines(), "docs", "found", n=0, lineterm="")
+            ]
             raise Failed("docs/enforcement.md is not what was found (--write rewrites it):\n" + "\n".join(differ[2:14]))
 
 

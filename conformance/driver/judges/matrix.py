@@ -85,7 +85,7 @@ def asked(room: Room, name: str) -> dict[str, Row]:
 
 def _matrix(write: bool, room: Room) -> None:
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(servers.NAMES, pool.map(partial(asked, room), servers.NAMES)))
+        found = dict(zip(servers.NAMES, pool.map(partial(asked, room), servers.NAMES), strict=True))
     verdicts = {name: {id: verdict(one, rows) for id, one in rows.items()} for name, rows in found.items()}
     differs = {id: said for id, said in verdicts["sandbox"].items() if said != AS_AWS}
     if differs:

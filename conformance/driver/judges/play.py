@@ -44,7 +44,11 @@ class Stage:
             return Outcome("not offered")
         except ClientError as error:
             told = self._b.told(error)
-            return told if told.kind == "not offered" else Outcome("no setup", told.status, f"{error.operation_name}: {told.code}")
+            return (
+                told
+                if told.kind == "not offered"
+                else Outcome("no setup", told.status, f"{error.operation_name}: {told.code}")
+            )
         return _asked(self._b, user, case)
 
     def _dressed(self, case: dict[str, Any]) -> User:

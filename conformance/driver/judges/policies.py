@@ -43,7 +43,7 @@ def _played(room: Room, name: str) -> dict[str, Json]:
 def _policies(write: bool, room: Room) -> None:
     made = {case["id"]: case for case in generated(COUNT, SEED) if case["realizable"]}
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(_NAMES, pool.map(partial(_played, room), _NAMES)))
+        found = dict(zip(_NAMES, pool.map(partial(_played, room), _NAMES), strict=True))
     summary, quirky = [], []
     for name, all_got in found.items():
         check(all_got.keys() == made.keys(), f"{name} was not asked every case")
@@ -74,12 +74,16 @@ def _rendered(summary: list[tuple], quirky: list[tuple[quirks.Quirk, int]]) -> s
     return text + "".join(document.row(one.backend, one.does, str(count), one.document) for one, count in quirky) + "\n"
 
 
-_LEGEND = f"""`conformance/driver/policy_cases.py` makes {COUNT} cases from the seed {SEED}; those that need nothing but users, roles,
-buckets and topics are played, with real requests. The verdict is the evaluator's, in `crates/rolecall/src/policy`. The
-sandbox must agree in every case. Not played is what a stand-in has no operation for, or whose policies it does not take:
-the object gateway knows no actions but those of S3, IAM and STS."""
-_QUIRKS = """Every other answer is understood: with these in the case, the library comes to the stand-in's answer in all of them.
-The number is of the cases whose answer it would miss without that line."""
+_LEGEND = (
+    f"`conformance/driver/policy_cases.py` makes {COUNT} cases from the seed {SEED}; those that need nothing but users, "
+    "roles, buckets and topics are played, with real requests. The verdict is the evaluator's, in "
+    "`crates/rolecall/src/policy`. The sandbox must agree in every case. Not played is what a stand-in has no operation "
+    "for, or whose policies it does not take: the object gateway knows no actions but those of S3, IAM and STS."
+)
+_QUIRKS = (
+    "Every other answer is understood: with these in the case, the library comes to the stand-in's answer in all of them. "
+    "The number is of the cases whose answer it would miss without that line."
+)
 
 
 def cases(write: bool) -> list[Case]:

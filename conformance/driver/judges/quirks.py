@@ -68,7 +68,9 @@ def _blind_caller(case: Json) -> Json:
 
 
 def _without_sts(documents: Any) -> Any:
-    return json.loads(re.sub(r'"sts:(RoleSessionName|ExternalId)"', '"sts:Nothing"', json.dumps(documents), flags=re.IGNORECASE))
+    return json.loads(
+        re.sub(r'"sts:(RoleSessionName|ExternalId)"', '"sts:Nothing"', json.dumps(documents), flags=re.IGNORECASE)
+    )
 
 
 def _uncalled(case: Json) -> Json:

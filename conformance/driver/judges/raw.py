@@ -27,7 +27,9 @@ def clock(seconds: int) -> Iterator[None]:
         yield
 
 
-def request(endpoint: str, method: str = "POST", path: str = "/", form: dict[str, str] | None = None, body: bytes = b"") -> AWSRequest:
+def request(
+    endpoint: str, method: str = "POST", path: str = "/", form: dict[str, str] | None = None, body: bytes = b""
+) -> AWSRequest:
     made = AWSRequest(method, f"{endpoint}{path}", data=urlencode(form).encode() if form else body)
     if form:
         made.headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 
-from ..backend import keys_of
-from ..check import (
-    ALLOWED, DENIED, HOME, INVALID, REFUSED, Backend, Check, Keys, Outcome, User, allow, compact, get, placed, policy, put, session,
-    trusts,
-)  # fmt: skip
+from ..backend import HOME, Backend, Keys, Outcome, User, allow, compact, keys_of, policy
+from ..check import ALLOWED, DENIED, INVALID, REFUSED, Check, get, placed, put, session, trusts
 
 _GET = "STS API Reference: GetFederationToken"
 _PERMISSIONS = "IAM User Guide: Permissions for GetFederationToken"
@@ -42,21 +39,25 @@ def _assumes(b: Backend) -> Outcome:
 
 CHECKS = [
     Check("federation/allowed", "GetFederationToken, and a policy that allows it", _PERMISSIONS, ALLOWED, _asked()),
-    Check("federation/not-allowed", "GetFederationToken, and none", _PERMISSIONS, DENIED, _asked(allow("s3:*")), "federation/allowed"),
+    Check("federation/not-allowed", "GetFederationToken, and none", _PERMISSIONS, DENIED, _asked(allow("s3:*")),
+          "federation/allowed"),
     Check("federation/name-32", "A name of 32 characters", _GET, ALLOWED, _asked(Name="n" * 32)),
     Check("federation/name-33", "A name of 33 characters", _GET, INVALID, _asked(Name="n" * 33), "federation/name-32"),
     Check("federation/899", "For 899 seconds", _GET, INVALID, _asked(DurationSeconds=899), "federation/allowed"),
     Check("federation/129601", "For 129601 seconds", _GET, INVALID, _asked(DurationSeconds=129601), "federation/allowed"),
     Check("federation/role", "With a role's session", _GET, REFUSED,
           lambda b: b.ask(lambda: _token(b, session(b, allow())[1])), "federation/allowed"),
-    Check("federation/within", "What the user and the session's policy allow", _PERMISSIONS, ALLOWED, _used(get, allow("s3:*"), _READS)),
+    Check("federation/within", "What the user and the session's policy allow", _PERMISSIONS, ALLOWED,
+          _used(get, allow("s3:*"), _READS)),
     Check("federation/outside", "What the session's policy does not allow", _PERMISSIONS, DENIED,
           _used(put, allow("s3:*"), _READS), "federation/within"),
     Check("federation/wider", "What the session's policy allows and the user's does not", _PERMISSIONS, DENIED,
           _used(put, _READS, allow()), "federation/within"),
-    Check("federation/no-policy", "Its session without a policy", _PERMISSIONS, DENIED, _used(get, allow("s3:*")), "federation/within"),
+    Check("federation/no-policy", "Its session without a policy", _PERMISSIONS, DENIED, _used(get, allow("s3:*")),
+          "federation/within"),
     Check("federation/iam", "Its session calls IAM", _COMPARE, REFUSED,
-          _used(lambda b, keys, _: b.ask(lambda: b.client("iam", keys).list_users()), allow(), allow()), "federation/within"),
+          _used(lambda b, keys, _: b.ask(lambda: b.client("iam", keys).list_users()), allow(), allow()),
+          "federation/within"),
     Check("federation/sts", "Its session assumes a role", _COMPARE, REFUSED, _assumes, "federation/within"),
     Check("federation/identity", "Its session calls GetCallerIdentity", _COMPARE, ALLOWED,
           _used(lambda b, keys, _: b.ask(lambda: b.client("sts", keys).get_caller_identity()), allow(), _READS)),

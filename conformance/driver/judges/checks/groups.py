@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from ..backend import fresh
-from ..check import ALLOWED, ASSUME, DENIED, Backend, Check, Expected, Outcome, User, allow, compact, deny, placed, policy, trusts
+from ..backend import Backend, Outcome, User, allow, compact, deny, fresh, policy
+from ..check import ALLOWED, ASSUME, DENIED, Check, Expected, placed, trusts
 
 _GROUPS = "IAM User Guide: IAM user groups"
 _LOGIC = "IAM User Guide: Policy evaluation logic"
@@ -15,7 +15,9 @@ def _assumes(b: Backend, user: User) -> Outcome:
     return b.ask(lambda: b.assume(user.keys, role))
 
 
-def _group(*statements: dict, own: tuple[dict, ...] = (), managed: bool = False, left: bool = False) -> Callable[[Backend], Outcome]:
+def _group(
+    *statements: dict, own: tuple[dict, ...] = (), managed: bool = False, left: bool = False
+) -> Callable[[Backend], Outcome]:
     """A user with a group that has these statements."""
 
     def request(b: Backend) -> Outcome:
@@ -61,7 +63,8 @@ CHECKS = [
     Check("group/managed", "A managed policy of his group allows it", _GROUPS, ALLOWED, _group(ASSUME, managed=True)),
     Check("group/deny", "A group of his denies it", _LOGIC, DENIED, _group(deny(), own=(ASSUME,)), "group/allow"),
     Check("group/left", "A group he has left allows it", _GROUPS, DENIED, _group(ASSUME, left=True), "group/allow"),
-    Check("version/default", "The default version of his policy allows it", _VERSIONS, ALLOWED, _versions(_NOTHING, ASSUME, True)),
+    Check("version/default", "The default version of his policy allows it", _VERSIONS, ALLOWED,
+          _versions(_NOTHING, ASSUME, True)),
     Check("version/not-default", "A version that is not the default allows it", _VERSIONS, DENIED,
           _versions(_NOTHING, ASSUME, False), "version/default"),
     Check("version/back", "The default was set back to a version that does not", _VERSIONS, DENIED,

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..backend import keys_of
-from ..check import ALLOWED, ASSUME, DENIED, REFUSED, ROOT, Backend, Check, Expected, Keys, Outcome, User, allow, placed, policy, trusts, when
+from ..backend import Backend, Keys, Outcome, User, allow, keys_of, policy
+from ..check import ALLOWED, ASSUME, DENIED, REFUSED, ROOT, Check, Expected, placed, trusts, when
 
 _API = "IAM User Guide: Configure MFA-protected API access"
 _ASSUME_ROLE = "STS API Reference: AssumeRole"
@@ -110,15 +110,17 @@ CHECKS = [
           _assume(lambda b, user, device, role: _with(b, user, device, role, device.code()))),
     Check("mfa/wrong", "A wrong code", _ASSUME_ROLE, DENIED,
           _assume(lambda b, user, device, role: _with(b, user, device, role, device.wrong())), "mfa/right"),
-    Check("mfa/again", "A code for the second time", "IAM User Guide: Resynchronize virtual and hardware MFA devices", REFUSED,
-          _assume(_again), "mfa/right"),
+    Check("mfa/again", "A code for the second time", "IAM User Guide: Resynchronize virtual and hardware MFA devices",
+          REFUSED, _assume(_again), "mfa/right"),
     Check("mfa/missing", "A device and no code", _ASSUME_ROLE, REFUSED,
-          _assume(lambda b, user, device, role: b.ask(lambda: b.assume(user.keys, role, SerialNumber=device.serial))), "mfa/right"),
+          _assume(lambda b, user, device, role: b.ask(lambda: b.assume(user.keys, role, SerialNumber=device.serial))),
+          "mfa/right"),
     Check("mfa/other", "The device of another user", _ASSUME_ROLE, REFUSED, _assume(_of_another), "mfa/right"),
     Check("mfa/session", "A session of GetSessionToken with the right code, and the role that wants it", _API, ALLOWED,
           _assume(_by_session)),
     Check("mfa/plain-session", "One without a code, and that role", _API, DENIED, _assume(_plain_session), "mfa/session"),
-    Check("mfa/session-iam", "A session of GetSessionToken with the right code calls IAM", _GET, ALLOWED, _assume(_iam_by_session)),
+    Check("mfa/session-iam", "A session of GetSessionToken with the right code calls IAM", _GET, ALLOWED,
+          _assume(_iam_by_session)),
     Check("mfa/session-wrong", "GetSessionToken with a wrong code", _GET, DENIED,
           _assume(lambda b, user, device, _: b.ask(lambda: _session(b, user, device, device.wrong()))), "mfa/session"),
     Check("mfa/enable", "EnableMFADevice with a wrong code", _ENABLE, Expected("refused", 403, "InvalidAuthenticationCode"),

@@ -6,7 +6,8 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 
 from .. import raw
-from ..check import ALLOWED, AWAY, REFUSED, Backend, Check, Expected, Keys, Outcome, allow, session
+from ..backend import AWAY, Backend, Keys, Outcome, allow
+from ..check import ALLOWED, REFUSED, Check, Expected, session
 
 _QUERY = "S3 API Reference: Authenticating Requests: Using Query Parameters (AWS Signature Version 4)"
 _SIGN = "IAM User Guide: Troubleshoot Signature Version 4 signed requests"
@@ -55,7 +56,8 @@ CHECKS = [
     Check("presigned/s3/good", "GetObject as a link", _QUERY, ALLOWED, _s3()),
     Check("presigned/s3/session", "GetObject as a link that a session made", _QUERY, ALLOWED, _s3(by_session=True)),
     Check("presigned/s3/hour", "A link for an hour, half an hour old", _QUERY, ALLOWED, _s3(ahead=-30 * 60, seconds=3600)),
-    Check("presigned/s3/expired", "A link for a minute, five minutes old", _QUERY, REFUSED, _s3(ahead=-5 * 60), "presigned/s3/good"),
+    Check("presigned/s3/expired", "A link for a minute, five minutes old", _QUERY, REFUSED, _s3(ahead=-5 * 60),
+          "presigned/s3/good"),
     Check("presigned/s3/early", "A link whose time has not come", _QUERY, REFUSED, _s3(ahead=20 * 60), "presigned/s3/good"),
     Check("presigned/s3/week", "A link for longer than a week", _QUERY, REFUSED, _s3(seconds=604801), "presigned/s3/good"),
     Check("presigned/s3/signature", "The link with another signature", _S3, _MISMATCH, _s3(url=_another_signature),

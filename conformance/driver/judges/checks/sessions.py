@@ -3,11 +3,8 @@
 import time
 from collections.abc import Callable
 
-from ..backend import keys_of, other_end, with_token
-from ..check import (
-    ALLOWED, ASSUME, AWAY, DENIED, HOME, INVALID, REFUSED, Backend, Check, Expected, Keys, Outcome, Role, actions, allow,
-    compact, deny, get, placed, policy, put, session, trusts,
-)  # fmt: skip
+from ..backend import AWAY, HOME, Backend, Keys, Outcome, Role, allow, compact, deny, keys_of, other_end, policy, with_token
+from ..check import ALLOWED, ASSUME, DENIED, INVALID, REFUSED, Check, Expected, actions, get, placed, put, session, trusts
 
 _S3 = "S3 API Reference: Error responses"
 _TEMPORARY = "IAM User Guide: Use temporary credentials with AWS resources"
@@ -49,7 +46,9 @@ def _expired(service: str) -> Callable[[Backend], Outcome]:
     return request
 
 
-def _used(*statements: dict, ask: Callable[[Backend, Keys, str], Outcome] = get, **parameters: object) -> Callable[[Backend], Outcome]:
+def _used(
+    *statements: dict, ask: Callable[[Backend, Keys, str], Outcome] = get, **parameters: object
+) -> Callable[[Backend], Outcome]:
     """A session of a role with these policies, and a bucket of the role's account."""
     return lambda b: ask(b, session(b, *statements, **parameters)[1], b.bucket())
 
@@ -99,7 +98,9 @@ def _revoke(b: Backend, role: Role) -> None:
     time.sleep(1.1)
 
 
-def _chain(then: dict | None = None, first: dict | None = None, named: str = "<role>", second: dict | None = None) -> Callable[[Backend], Outcome]:
+def _chain(
+    then: dict | None = None, first: dict | None = None, named: str = "<role>", second: dict | None = None
+) -> Callable[[Backend], Outcome]:
     """A session of one role assumes another."""
 
     def request(b: Backend) -> Outcome:
@@ -180,12 +181,15 @@ CHECKS = [
           _token(lambda one, other, _: with_token(one, other.token)), "token/good"),
     Check("token/long-term", "A long-term key with a session's token", _S3, _BAD_TOKEN,
           _token(lambda one, _, keys: with_token(keys, one.token)), "token/good"),
-    Check("expired/s3", "S3: a session after its end", _S3, Expected("refused", 400, "ExpiredToken"), _expired("s3"), "token/good"),
+    Check("expired/s3", "S3: a session after its end", _S3, Expected("refused", 400, "ExpiredToken"), _expired("s3"),
+          "token/good"),
     Check("expired/sts", "STS: a session after its end", _COMMON, Expected("refused", 403, "ExpiredToken"), _expired("sts"),
           "chain/role"),
     Check("role/allowed", "What the role's policy allows", _LOGIC, ALLOWED, _used(_READS)),
-    Check("role/not-allowed", "What the role's policy does not allow", _LOGIC, DENIED, _used(_READS, ask=put), "role/allowed"),
-    Check("role/denied", "What the role's policy allows and denies", _LOGIC, DENIED, _used(_READS, deny("s3:Get*")), "role/allowed"),
+    Check("role/not-allowed", "What the role's policy does not allow", _LOGIC, DENIED, _used(_READS, ask=put),
+          "role/allowed"),
+    Check("role/denied", "What the role's policy allows and denies", _LOGIC, DENIED, _used(_READS, deny("s3:Get*")),
+          "role/allowed"),
     Check("account/own", "A bucket of the user's own account", _LOGIC, ALLOWED,
           lambda b: get(b, b.user(allow("s3:*")).keys, b.bucket(HOME))),
     Check("account/other", "A bucket of another account, which has no policy", _CROSS, DENIED,
@@ -203,17 +207,19 @@ CHECKS = [
           "session-policy/arn"),
     Check("changed/policy", "The role's policy is taken away", _TEMPORARY, DENIED, _changed(_unpermit), "token/good"),
     Check("changed/deleted", "The role is deleted", _TEMPORARY, REFUSED, _changed(_delete), "token/good"),
-    Check("changed/revoked", "Older sessions are denied by aws:TokenIssueTime", _REVOKE, DENIED, _changed(_revoke), "changed/anew"),
+    Check("changed/revoked", "Older sessions are denied by aws:TokenIssueTime", _REVOKE, DENIED, _changed(_revoke),
+          "changed/anew"),
     Check("changed/anew", "A session made after that", _REVOKE, ALLOWED, _changed(_revoke, anew=True)),
     Check("chain/role", "A session assumes a role that trusts its role", _CHAINING, ALLOWED, _chain()),
     Check("chain/other-role", "A session assumes a role that trusts another account", _CHAINING, DENIED,
           _chain(named=f"arn:aws:iam::{HOME}:root"), "chain/role"),
-    Check("chain/session", "A session assumes a role that trusts it by name", "IAM User Guide: AWS JSON policy elements: Principal",
-          ALLOWED, _by_session_name("joe")),
+    Check("chain/session", "A session assumes a role that trusts it by name",
+          "IAM User Guide: AWS JSON policy elements: Principal", ALLOWED, _by_session_name("joe")),
     Check("chain/other-session", "A session assumes a role that trusts another session of its role",
           "IAM User Guide: AWS JSON policy elements: Principal", DENIED, _by_session_name("eve"), "chain/session"),
     Check("chain/3600", "A chained session of 3600 seconds", _CHAINING, ALLOWED, _chain({"DurationSeconds": 3600})),
-    Check("chain/3601", "A chained session of 3601 seconds", _CHAINING, INVALID, _chain({"DurationSeconds": 3601}), "chain/3600"),
+    Check("chain/3601", "A chained session of 3601 seconds", _CHAINING, INVALID, _chain({"DurationSeconds": 3601}),
+          "chain/3600"),
     Check("chain/tag", "A transitive tag follows the chain", _TAGS, ALLOWED, _tag_follows(True)),
     Check("chain/plain-tag", "A tag that is not transitive does not", _TAGS, DENIED, _tag_follows(False), "chain/tag"),
     Check("chain/tag-again", "A transitive tag set again further on", _TAGS, REFUSED,
@@ -228,14 +234,16 @@ CHECKS = [
           _of_user(lambda b, keys: b.ask(lambda: _get_session_token(b, keys)))),
     Check("session-token/role", "GetSessionToken with a role's session", _GET, REFUSED,
           lambda b: b.ask(lambda: _get_session_token(b, session(b, allow())[1])), "session-token/user"),
-    Check("session-token/899", "GetSessionToken for 899 seconds", _GET, INVALID, _token_for(DurationSeconds=899), "session-token/129600"),
+    Check("session-token/899", "GetSessionToken for 899 seconds", _GET, INVALID, _token_for(DurationSeconds=899),
+          "session-token/129600"),
     Check("session-token/129600", "GetSessionToken for 129600 seconds", _GET, ALLOWED, _token_for(DurationSeconds=129600)),
     Check("session-token/129601", "GetSessionToken for 129601 seconds", _GET, INVALID, _token_for(DurationSeconds=129601),
           "session-token/129600"),
     Check("session-token/assume", "Its session assumes a role", _GET, ALLOWED, _assumes_with_token),
-    Check("session-token/s3", "Its session calls S3", _GET, ALLOWED, _with_token(lambda b, keys: b.client("s3", keys).list_buckets())),
+    Check("session-token/s3", "Its session calls S3", _GET, ALLOWED,
+          _with_token(lambda b, keys: b.client("s3", keys).list_buckets())),
     Check("session-token/iam", "Its session calls IAM, without an MFA", _GET, REFUSED,
           _with_token(lambda b, keys: b.client("iam", keys).list_users()), "session-token/s3"),
-    Check("session-token/again", "Its session calls GetSessionToken", _GET, REFUSED,
-          _with_token(_get_session_token), "session-token/s3"),
+    Check("session-token/again", "Its session calls GetSessionToken", _GET, REFUSED, _with_token(_get_session_token),
+          "session-token/s3"),
 ]  # fmt: skip

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import raw
-from ..check import ALLOWED, REFUSED, ASSUME, AWAY, Backend, Check, Expected, Keys, Outcome, allow, placed, policy, trusts
+from ..backend import AWAY, Backend, Keys, Outcome, allow, policy
+from ..check import ALLOWED, ASSUME, REFUSED, Check, Expected, placed, trusts
 
 _SIGN = "IAM User Guide: Troubleshoot Signature Version 4 signed requests"
 _ELEMENTS = "IAM User Guide: Elements of an AWS API request signature"
@@ -84,94 +85,38 @@ def _unknown(keys: Keys) -> Keys:
 
 CHECKS = [
     Check("signature/sts/good", "A signed call is answered", _ELEMENTS, ALLOWED, _sts()),
-    Check(
-        "signature/sts/secret", "A signature with another secret", _SIGN, _MISMATCH, _sts(keys=_wrong_secret), "signature/sts/good"
-    ),
-    Check(
-        "signature/sts/body",
-        "A body edited after it was signed",
-        _SIGN,
-        _MISMATCH,
-        _sts(body=lambda prepared: prepared.body.replace(b"judged", b"spoilt")),
-        "signature/sts/good",
-    ),
-    Check(
-        "signature/sts/header",
-        "A signed header edited after it was signed",
-        _SIGN,
-        _MISMATCH,
-        _sts(X_Amz_Meta_Note="as spoilt"),
-        "signature/sts/good",
-    ),
-    Check(
-        "signature/sts/service",
-        "A scope that names another service",
-        _SIGN,
-        _MISMATCH,
-        _sts(service="sqs"),
-        "signature/sts/good",
-    ),
+    Check("signature/sts/secret", "A signature with another secret", _SIGN, _MISMATCH, _sts(keys=_wrong_secret),
+          "signature/sts/good"),
+    Check("signature/sts/body", "A body edited after it was signed", _SIGN, _MISMATCH,
+          _sts(body=lambda prepared: prepared.body.replace(b"judged", b"spoilt")), "signature/sts/good"),
+    Check("signature/sts/header", "A signed header edited after it was signed", _SIGN, _MISMATCH,
+          _sts(X_Amz_Meta_Note="as spoilt"), "signature/sts/good"),
+    Check("signature/sts/service", "A scope that names another service", _SIGN, _MISMATCH, _sts(service="sqs"),
+          "signature/sts/good"),
     Check("signature/sts/14-late", "Signed 14 minutes ago", _SIGN, ALLOWED, _sts(ahead=-14 * _MINUTES)),
-    Check(
-        "signature/sts/16-late", "Signed 16 minutes ago", _SIGN, _MISMATCH, _sts(ahead=-16 * _MINUTES), "signature/sts/good"
-    ),
-    Check(
-        "signature/sts/16-early", "Signed 16 minutes ahead", _SIGN, _MISMATCH, _sts(ahead=16 * _MINUTES), "signature/sts/good"
-    ),
-    Check(
-        "signature/sts/none",
-        "No signature at all",
-        _COMMON,
-        Expected("refused", 403, "MissingAuthenticationToken"),
-        _sts(Authorization="", X_Amz_Date=""),
-        "signature/sts/good",
-    ),
-    Check("signature/sts/unknown", "An access key nobody has", _COMMON, _UNKNOWN, _sts(keys=_unknown), "signature/sts/good"),
+    Check("signature/sts/16-late", "Signed 16 minutes ago", _SIGN, _MISMATCH, _sts(ahead=-16 * _MINUTES),
+          "signature/sts/good"),
+    Check("signature/sts/16-early", "Signed 16 minutes ahead", _SIGN, _MISMATCH, _sts(ahead=16 * _MINUTES),
+          "signature/sts/good"),
+    Check("signature/sts/none", "No signature at all", _COMMON, Expected("refused", 403, "MissingAuthenticationToken"),
+          _sts(Authorization="", X_Amz_Date=""), "signature/sts/good"),
+    Check("signature/sts/unknown", "An access key nobody has", _COMMON, _UNKNOWN, _sts(keys=_unknown),
+          "signature/sts/good"),
     Check("signature/sts/inactive", "An access key made inactive", _KEYS, REFUSED, _inactive, "signature/sts/good"),
     Check("signature/sts/deleted", "The access key of a deleted user", _COMMON, _UNKNOWN, _deleted, "signature/sts/good"),
     Check("signature/s3/good", "S3: a signed call is answered", _ELEMENTS, ALLOWED, _s3()),
-    Check(
-        "signature/s3/secret", "S3: a signature with another secret", _S3, _MISMATCH, _s3(keys=_wrong_secret), "signature/s3/good"
-    ),
-    Check(
-        "signature/s3/path",
-        "S3: a path edited after it was signed",
-        _S3,
-        _MISMATCH,
-        _s3(url=lambda prepared: prepared.url.replace("/report", "/other")),
-        "signature/s3/good",
-    ),
-    Check(
-        "signature/s3/body",
-        "S3: a body that is not the one whose hash was signed",
-        _S3,
-        Expected("refused", 400, "XAmzContentSHA256Mismatch"),
-        _put_with_another_body,
-        "signature/s3/good",
-    ),
-    Check(
-        "signature/s3/16-late",
-        "S3: signed 16 minutes ago",
-        _S3,
-        Expected("refused", 403, "RequestTimeTooSkewed"),
-        _s3(ahead=-16 * _MINUTES),
-        "signature/s3/good",
-    ),
-    Check(
-        "signature/s3/16-early",
-        "S3: signed 16 minutes ahead",
-        _S3,
-        Expected("refused", 403, "RequestTimeTooSkewed"),
-        _s3(ahead=16 * _MINUTES),
-        "signature/s3/good",
-    ),
-    Check(
-        "signature/s3/none",
-        "S3: no signature, and nothing public",
-        _S3,
-        Expected("refused", 403, "AccessDenied"),
-        _s3(Authorization="", X_Amz_Date="", X_Amz_Content_SHA256=""),
-        "signature/s3/good",
-    ),
-    Check("signature/s3/unknown", "S3: an access key nobody has", _S3, _S3_UNKNOWN, _s3(keys=_unknown), "signature/s3/good"),
-]
+    Check("signature/s3/secret", "S3: a signature with another secret", _S3, _MISMATCH, _s3(keys=_wrong_secret),
+          "signature/s3/good"),
+    Check("signature/s3/path", "S3: a path edited after it was signed", _S3, _MISMATCH,
+          _s3(url=lambda prepared: prepared.url.replace("/report", "/other")), "signature/s3/good"),
+    Check("signature/s3/body", "S3: a body that is not the one whose hash was signed", _S3,
+          Expected("refused", 400, "XAmzContentSHA256Mismatch"), _put_with_another_body, "signature/s3/good"),
+    Check("signature/s3/16-late", "S3: signed 16 minutes ago", _S3, Expected("refused", 403, "RequestTimeTooSkewed"),
+          _s3(ahead=-16 * _MINUTES), "signature/s3/good"),
+    Check("signature/s3/16-early", "S3: signed 16 minutes ahead", _S3, Expected("refused", 403, "RequestTimeTooSkewed"),
+          _s3(ahead=16 * _MINUTES), "signature/s3/good"),
+    Check("signature/s3/none", "S3: no signature, and nothing public", _S3, Expected("refused", 403, "AccessDenied"),
+          _s3(Authorization="", X_Amz_Date="", X_Amz_Content_SHA256=""), "signature/s3/good"),
+    Check("signature/s3/unknown", "S3: an access key nobody has", _S3, _S3_UNKNOWN, _s3(keys=_unknown),
+          "signature/s3/good"),
+]  # fmt: skip

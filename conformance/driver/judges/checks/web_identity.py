@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..backend import AUDIENCE, other_end
-from ..check import ALLOWED, AWAY, DENIED, REFUSED, Backend, Check, Expected, Outcome, policy
+from ..backend import AUDIENCE, AWAY, Backend, Outcome, other_end, policy
+from ..check import ALLOWED, DENIED, REFUSED, Check, Expected
 
 _API = "STS API Reference: AssumeRoleWithWebIdentity"
 _TRUST = "IAM User Guide: Create a role for OpenID Connect federation"
@@ -59,6 +59,7 @@ CHECKS = [
     Check("web-identity/expired", "A token that has ended", _API, _EXPIRED, _with(exp=int(time.time()) - 600), _GOOD),
     Check("web-identity/audience", "A token for an audience the provider does not have", _TRUST, REFUSED,
           _with(aud="somebody-else"), _GOOD),
-    Check("web-identity/subject", "A token of another subject than the role wants", _TRUST, DENIED, _with(sub="eve"), _GOOD),
+    Check("web-identity/subject", "A token of another subject than the role wants", _TRUST, DENIED, _with(sub="eve"),
+          _GOOD),
     Check("web-identity/provider", "A role that trusts another provider", _TRUST, REFUSED, _with(provider=False), _GOOD),
 ]  # fmt: skip
