@@ -75,6 +75,7 @@ def _sandbox(room: Room, name: str, *more: str) -> Iterator[Judged]:
 @contextmanager
 def _ministack(room: Room) -> Iterator[Judged]:
     with ministack.server(room) as endpoint:
+        room.secrets.append(ministack.ROOT_SECRET)
         roots = {account: [account, ministack.ROOT_SECRET] for account in ("111111111111", "222222222222")}
         yield {"endpoint": endpoint, "admins": roots}
 

@@ -8,7 +8,6 @@ from ..check import ALLOWED, ASSUME, DENIED, INVALID, REFUSED, Check, Expected, 
 
 _S3 = "S3 API Reference: Error responses"
 _TEMPORARY = "IAM User Guide: Use temporary credentials with AWS resources"
-_COMMON = "STS API Reference: Common Error Types"
 _CHAINING = "IAM User Guide: Methods to assume a role"
 _SESSION = "IAM User Guide: Policies and permissions: Session policies"
 _TAGS = "IAM User Guide: Pass session tags in AWS STS"
@@ -183,8 +182,7 @@ CHECKS = [
           _token(lambda one, _, keys: with_token(keys, one.token)), "token/good"),
     Check("expired/s3", "S3: a session after its end", _S3, Expected("refused", 400, "ExpiredToken"), _expired("s3"),
           "token/good"),
-    Check("expired/sts", "STS: a session after its end", _COMMON, Expected("refused", 403, "ExpiredToken"), _expired("sts"),
-          "chain/role"),
+    Check("expired/sts", "STS: a session after its end", _TEMPORARY, REFUSED, _expired("sts"), "chain/role"),
     Check("role/allowed", "What the role's policy allows", _LOGIC, ALLOWED, _used(_READS)),
     Check("role/not-allowed", "What the role's policy does not allow", _LOGIC, DENIED, _used(_READS, ask=put),
           "role/allowed"),
