@@ -47,16 +47,15 @@ def outcome(check: Check, b: Backend) -> Outcome:
         return (
             told if told.kind == "not offered" else Outcome("no setup", told.status, f"{error.operation_name}: {told.code}")
         )
-    except (BotoCoreError, KeyError, OSError, ValueError) as error:
-        # An answer that is none of this API's.
-        return Outcome("no setup", 0, type(error).__name__)
+    except (BotoCoreError, KeyError, OSError, ValueError):
+        return Outcome("no setup", 0, "an answer that is not this API's")
 
 
 def main() -> None:
     judged, only = json.loads(os.environ["JUDGED"]), tuple(sys.argv[1:])
     b = backend(judged)
     for check in CHECKS:
-        if check.id.startswith(tuple(judged["left_out"])) or not check.id.startswith(only or ""):
+        if not check.id.startswith(only or ""):
             continue
         row = {
             "id": check.id,
