@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from . import article, lonely, ministack, prepare, sdks, secrecy, simulate
+from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate
 from .cases import run_all
+from .judges import matrix, policies
 
 
 def main() -> int:
@@ -12,10 +13,12 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case, or the start of its name")
     parser.add_argument("--jobs", type=int, default=4, help="cases at the same time")
+    parser.add_argument("--write", action="store_true", help="rewrite docs/enforcement.md with what the judges find")
     parser.add_argument("--lonely", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
-    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *secrecy.CASES, *simulate.CASES]
+    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES]
+    cases += [*matrix.cases(options.write), *policies.cases(options.write)]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")

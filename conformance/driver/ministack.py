@@ -1,7 +1,6 @@
 """The product against MiniStack with IAM enforced: users, trust policies and ExternalIds as someone else reads AWS."""
 
 import json
-import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,9 +9,11 @@ from datetime import datetime, timezone
 from functools import partial
 
 from .cases import Case, Failed, Room, check, end
-from .places import HERE, PYTHON, rolecall
+from .places import HERE, PYTHON, free_port, rolecall
 
 EXTERNAL_ID = "told-to-joe"
+# The secret of every account's root; py/seed_ministack.py knows it too.
+ROOT_SECRET = "rootsecret"
 ROLE = "arn:aws:iam::222222222222:role/Reader"
 ACTS_AS = "arn:aws:sts::222222222222:assumed-role/Reader/"
 
@@ -35,11 +36,9 @@ region = us-east-1
 
 
 @contextmanager
-def _ministack(room: Room) -> Iterator[dict[str, str]]:
-    """Starts and seeds a MiniStack, lays the user's files, and gives the environment to use it in."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+def server(room: Room) -> Iterator[str]:
+    """Starts a MiniStack that enforces IAM, and gives its endpoint."""
+    port = str(free_port())
     settings = {
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
@@ -52,14 +51,24 @@ def _ministack(room: Room) -> Iterator[dict[str, str]]:
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "AWS_ACCESS_KEY_ID": "rootkey0000000000000",
-        "AWS_SECRET_ACCESS_KEY": "rootsecret",
+        "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
         "MINISTACK_ACCOUNT_ID": "111111111111",
     }
     endpoint = f"http://127.0.0.1:{port}"
     with open(room.folder / "ministack.log", "w") as log:
-        server = room.start([PYTHON, "-m", "ministack"], env=room.environment(**settings), output=log)
+        process = room.start([PYTHON, "-m", "ministack"], env=room.environment(**settings), output=log)
     try:
         _wait(endpoint)
+        yield endpoint
+    finally:
+        end(process)
+        process.wait()
+
+
+@contextmanager
+def _seeded(room: Room) -> Iterator[dict[str, str]]:
+    """A seeded MiniStack, the user's files, and the environment to use it in."""
+    with server(room) as endpoint:
         seeded = room.run([PYTHON, str(HERE / "py/seed_ministack.py"), endpoint, EXTERNAL_ID], secret_out=True).ok()
         keys = json.loads(seeded.out)
         room.secrets.append(keys["secret_access_key"])
@@ -68,9 +77,6 @@ def _ministack(room: Room) -> Iterator[dict[str, str]]:
         with open(aws / "credentials", "a") as credentials:
             credentials.write("\n[joe]\n" + "".join(f"aws_{name} = {value}\n" for name, value in keys.items()))
         yield room.environment(AWS_ENDPOINT_URL=endpoint, ROLECALL_RUNTIME_DIR=str(room.folder / "tmp/run"))
-    finally:
-        end(server)
-        server.wait()
 
 
 def _wait(endpoint: str) -> None:
@@ -133,7 +139,7 @@ def _wrong_external_id(room: Room, env: dict[str, str]) -> None:
 
 
 def _case(hold: Callable[[Room, dict[str, str]], None], room: Room) -> None:
-    with _ministack(room) as env:
+    with _seeded(room) as env:
         hold(room, env)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,14 +10,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .places import GO_CLIENT, HERE, PYTHON, ROOT, RUST_TARGET, VENV, WORK, rolecall
+from .places import GO_CLIENT, HERE, MOTO_PYTHON, MOTO_VENV, PYTHON, ROOT, RUST_TARGET, VENV, WORK, rolecall
+
+# Debian 12 has one version of Ceph, and what it does is written down in docs/enforcement.md.
+_CEPH = "16.2"
+_CEPH_PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
+_CEPH_PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 
 
 def everything() -> None:
     WORK.mkdir(exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(_timed, "rust", _rust)
-        for name, step in (("python", _python), ("javascript", _javascript), ("simulate", _simulate), ("go", _go)):
+        steps = {
+            "python": _python,
+            "moto": _moto,
+            "ceph": _ceph,
+            "javascript": _javascript,
+            "simulate": _simulate,
+            "go": _go,
+        }
+        for name, step in steps.items():
             _timed(name, step)
         slow.result()
     _timed("rolecall", _rolecall)
@@ -30,12 +44,37 @@ def _timed(name: str, step: Callable[[], None]) -> None:
 
 
 def _python() -> None:
-    def install() -> None:
-        _call([sys.executable, "-m", "venv", "--clear", str(VENV)])
-        _call([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(HERE / "requirements.txt")])
-        _call([PYTHON, "-m", "pip", "check"])
+    _venv(VENV, PYTHON, HERE / "requirements.txt")
 
-    _once(HERE / "requirements.txt", VENV / "stamp", install)
+
+def _moto() -> None:
+    _venv(MOTO_VENV, MOTO_PYTHON, HERE / "requirements-moto.txt")
+
+
+def _venv(folder: Path, python: str, wanted: Path) -> None:
+    def install() -> None:
+        _call([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _call([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(wanted)])
+        _call([python, "-m", "pip", "check"])
+
+    _once(wanted, folder / "stamp", install)
+
+
+def _ceph() -> None:
+    """From Debian's own archive; as another user than root, whoever looks after the machine has to have installed it."""
+    missing = [program for program in _CEPH_PROGRAMS if not shutil.which(program)]
+    if missing and (os.geteuid() != 0 or not shutil.which("apt-get")):
+        raise SystemExit(
+            f"{', '.join(missing)} not found: Ceph is installed by root on Debian 12, "
+            f"with apt-get install --no-install-recommends {' '.join(_CEPH_PACKAGES)}"
+        )
+    if missing:
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        _call(["apt-get", "update"], more=quiet)
+        _call(["apt-get", "install", "--yes", "--no-install-recommends", *_CEPH_PACKAGES], more=quiet)
+    found = subprocess.run(["radosgw", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    if not found.startswith(f"ceph version {_CEPH}."):
+        raise SystemExit(f"Ceph {_CEPH} is what the cases are written for, and here is: {found.strip() or 'none'}")
 
 
 def _javascript() -> None:
@@ -81,8 +120,15 @@ def _once(wanted: Path, stamp: Path, step: Callable[[], None]) -> None:
         stamp.write_text(digest)
 
 
-def _call(command: list[str], folder: Path = HERE) -> None:
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def _call(command: list[str], folder: Path = HERE, more: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | (more or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     if done.returncode:
         sys.stderr.buffer.write(done.stdout)
         raise SystemExit(f"could not prepare: {' '.join(command)}")

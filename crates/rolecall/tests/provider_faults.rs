@@ -246,6 +246,65 @@ async fn refusals_of_every_shape_are_one_sentence() {
     }
 }
 
+/// As Ceph's gateway answers: the error of its S3, and no code where the SDK looks for one.
+#[tokio::test]
+async fn a_refusal_without_its_envelope_is_a_refusal() {
+    let bare = |inside: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>{inside}<RequestId>tx01</RequestId></Error>"
+        )
+    };
+    for (status, inside, kind, said) in [
+        (
+            "403 Forbidden",
+            "<Code>AccessDenied</Code><Message></Message>",
+            ErrorKind::Denied,
+            "STS refused: AccessDenied",
+        ),
+        (
+            "403 Forbidden",
+            "<Code>AccessDenied</Code><Message>not you &amp;amp; \u{202e}&lt;me&gt;. More</Message>",
+            ErrorKind::Denied,
+            "STS refused: AccessDenied: not you &amp;  <me>",
+        ),
+        (
+            "404 Not Found",
+            "<Code>NoSuchEntity</Code><Message></Message>",
+            ErrorKind::Denied,
+            "STS refused: NoSuchEntity",
+        ),
+        (
+            "405 Method Not Allowed",
+            "<Code>MethodNotAllowed</Code>",
+            ErrorKind::Config,
+            "does not offer this call",
+        ),
+        (
+            "403 Forbidden",
+            "<Code>Access denied to <b>you</b></Code>",
+            ErrorKind::Unavailable,
+            "does not speak as STS does",
+        ),
+        (
+            "403 Forbidden",
+            "<Message>no code</Message>",
+            ErrorKind::Unavailable,
+            "does not speak as STS does",
+        ),
+    ] {
+        let error = told("blah", status, &bare(inside)).await;
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(said), "{error:?}");
+        let is_read = kind != ErrorKind::Unavailable;
+        assert_eq!(error.request_id(), is_read.then_some("tx01"));
+        assert_eq!(error.aws_code().is_some(), is_read);
+    }
+    // A page that merely talks of an error is nobody's refusal.
+    let page = "<html><body><Error><Code>AccessDenied</Code></Error></body></html>";
+    let error = told("blah", "403 Forbidden", page).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
 #[tokio::test]
 async fn throttling_is_waited_out_and_then_told() {
     let aws = Aws::article();

@@ -62,11 +62,23 @@ where
         SdkError::DispatchFailure(_) => unreachable(innermost(&error)),
         SdkError::ServiceError(service) => {
             let (meta, status) = (service.err().meta(), service.raw().status().as_u16());
-            let decided = match meta.code() {
-                Some(code) => by_code(code, meta.message().unwrap_or_default(), status, role, skew, sts),
+            let bare = match meta.code() {
+                Some(_) => None,
+                None => service.raw().body().bytes().and_then(BareError::read),
+            };
+            let (code, message, request_id) = match &bare {
+                Some(bare) => (
+                    Some(bare.code.as_str()),
+                    bare.message.as_str(),
+                    bare.request_id.as_deref(),
+                ),
+                None => (meta.code(), meta.message().unwrap_or_default(), meta.request_id()),
+            };
+            let decided = match code {
+                Some(code) => by_code(code, message, status, role, skew, sts),
                 None => not_sts(url, status),
             };
-            decided.with_aws(meta.code(), meta.request_id())
+            decided.with_aws(code, request_id)
         }
         SdkError::ResponseError(response) => not_sts(url, response.raw().status().as_u16()),
         _ => Error::new(
@@ -103,6 +115,53 @@ pub(super) fn clause(message: &str) -> String {
         .collect();
     let first = line.split(". ").next().unwrap_or(&line);
     first.trim().trim_end_matches('.').to_owned()
+}
+
+/// `<Error>` without STS's `<ErrorResponse>` around it, where the SDK finds no code: so S3 writes it, and so do servers
+/// that have their STS from their S3, as Ceph's gateway does.
+struct BareError {
+    code: String,
+    message: String,
+    request_id: Option<String>,
+}
+
+impl BareError {
+    fn read(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?.trim_start();
+        let root = match text.strip_prefix("<?xml") {
+            Some(rest) => rest.split_once("?>")?.1.trim_start(),
+            None => text,
+        };
+        if !root.starts_with("<Error>") && !root.starts_with("<Error ") {
+            return None;
+        }
+        let code = child(root, "Code")?;
+        let is_code =
+            (1..=64).contains(&code.len()) && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+        is_code.then(|| Self {
+            code,
+            message: child(root, "Message").unwrap_or_default(),
+            request_id: child(root, "RequestId").filter(|id| !id.is_empty()),
+        })
+    }
+}
+
+/// The text of an element that holds nothing but text.
+fn child(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let mut text = text.trim().to_owned();
+    // The ampersand last: what it makes is no escape.
+    for (escape, plain) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(escape, plain);
+    }
+    Some(text)
 }
 
 fn not_sts(url: &str, status: u16) -> Error {
@@ -161,6 +220,13 @@ fn by_code(
         "ValidationError" if message.contains("role chaining") => error(ErrorKind::Config)
             .with_hint("A role that is assumed with temporary credentials lasts at most one hour; rolecall renews it."),
         "ValidationError" | "InvalidParameterValue" | "MissingParameter" => error(ErrorKind::Config),
+        "NoSuchEntity" => error(ErrorKind::Denied)
+            .with_hint("There is no such role: check the account, the path and the name; case counts."),
+        "InvalidAction" | "MethodNotAllowed" | "NotImplemented" => Error::config(format!(
+            "STS at {} does not offer this call: {said}",
+            sts.url
+        ))
+        .with_hint("It is not AWS's own: some that speak its protocol know AssumeRole and no GetCallerIdentity, and there `exec` works where `whoami` does not."),
         _ if throttled(code) => Error::new(ErrorKind::Unavailable, format!("STS is throttling this account: {said}"))
             .with_hint("Try again in a moment; all calls to STS of one account and region share one limit."),
         _ if status >= 500 => Error::new(ErrorKind::Unavailable, format!("STS failed: {said}"))
