@@ -34,6 +34,7 @@ _AREAS = {
     "session-policy": "Session policies only take away",
     "changed": "Sessions whose role has changed",
     "chain": "Role chaining",
+    "caller": "GetCallerIdentity",
     "session-token": "GetSessionToken",
     "mfa": "MFA devices",
     "federation": "GetFederationToken",

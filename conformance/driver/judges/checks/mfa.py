@@ -13,6 +13,7 @@ from ..check import ALLOWED, ASSUME, DENIED, REFUSED, ROOT, Check, Expected, pla
 _API = "IAM User Guide: Configure MFA-protected API access"
 _ASSUME_ROLE = "STS API Reference: AssumeRole"
 _GET = "STS API Reference: GetSessionToken"
+_TOTP = "IAM User Guide: AWS Multi-factor authentication in IAM (TOTP, RFC 6238, 5.2)"
 _ENABLE = "IAM API Reference: EnableMFADevice"
 
 _WANTS = when("Bool", "aws:MultiFactorAuthPresent", "true")
@@ -110,8 +111,7 @@ CHECKS = [
           _assume(lambda b, user, device, role: _with(b, user, device, role, device.code()))),
     Check("mfa/wrong", "A wrong code", _ASSUME_ROLE, DENIED,
           _assume(lambda b, user, device, role: _with(b, user, device, role, device.wrong())), "mfa/right"),
-    Check("mfa/again", "A code for the second time", "IAM User Guide: Resynchronize virtual and hardware MFA devices",
-          REFUSED, _assume(_again), "mfa/right"),
+    Check("mfa/again", "A code for the second time", _TOTP, REFUSED, _assume(_again), "mfa/right"),
     Check("mfa/missing", "A device and no code", _ASSUME_ROLE, REFUSED,
           _assume(lambda b, user, device, role: b.ask(lambda: b.assume(user.keys, role, SerialNumber=device.serial))),
           "mfa/right"),

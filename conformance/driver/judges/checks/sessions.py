@@ -226,7 +226,7 @@ CHECKS = [
           _chain(None, {"SourceIdentity": "joe"}, second={"Condition": {"StringEquals": {"aws:SourceIdentity": "joe"}}})),
     Check("chain/source-identity-other", "Another source identity further on", _SOURCE, REFUSED,
           _chain({"SourceIdentity": "eve"}, {"SourceIdentity": "joe"}), "chain/source-identity"),
-    Check("identity/denied", "GetCallerIdentity cannot be denied", _IDENTITY, ALLOWED,
+    Check("caller/denied", "GetCallerIdentity cannot be denied", _IDENTITY, ALLOWED,
           _of_user(lambda b, keys: b.ask(lambda: b.client("sts", keys).get_caller_identity()), deny())),
     Check("session-token/user", "GetSessionToken needs no permission", _GET, ALLOWED,
           _of_user(lambda b, keys: b.ask(lambda: _get_session_token(b, keys)))),
