@@ -1,4 +1,5 @@
-//! The embedded AWS: STS, IAM, a little S3 and SNS, on loopback, that enforces what AWS enforces.
+//! The embedded AWS: STS, IAM, Organizations, Identity Center, sign-in, a little S3 and SNS, on loopback, that enforces what
+//! AWS enforces.
 //!
 //! A [`Sandbox`] is a real HTTP server on a thread of its own, for tests that are async and tests that are not. It stops
 //! when it is dropped. What it issues are canaries: keys that look like no real ones, and that [`Sandbox::secrets`]
