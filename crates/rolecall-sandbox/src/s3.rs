@@ -65,6 +65,9 @@ pub(crate) fn operation(incoming: &Incoming) -> &'static str {
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let (bucket, key) = target(&call.incoming.path);
+    if key.len() > 1024 {
+        return Err(Refusal::new(400, "KeyTooLongError", "Your key is too long"));
+    }
     match operation {
         "ListBuckets" => list_buckets(call, state),
         "CreateBucket" => create_bucket(call, state, &bucket),
@@ -257,9 +260,6 @@ fn header_text(text: &str) -> String {
 
 fn put_object(call: &Call<'_>, state: &mut State, bucket: &str, key: &str) -> Result<Answer, Refusal> {
     check(call, state, "s3:PutObject", bucket, key, |_| {})?;
-    if key.len() > 1024 {
-        return Err(Refusal::new(400, "KeyTooLongError", "Your key is too long"));
-    }
     let content_type = call
         .incoming
         .header("content-type")
