@@ -31,6 +31,9 @@ use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso,
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// How much of a request line and headers is read before there is a whole one (hyper may read as much again at once).
+/// Conditions are measured by headers, step by step.
+const HEAD_LIMIT: usize = 64 * 1024;
 /// How many connections are served at once; further ones wait for their turn.
 const CONNECTIONS: usize = 1024;
 /// How long a client may take to send its headers.
@@ -101,6 +104,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
     if (&mut connection).await.is_err() {
         let stream = connection.into_parts().io.into_inner();
