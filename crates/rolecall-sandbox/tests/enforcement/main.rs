@@ -1,6 +1,7 @@
 //! What the sandbox enforces, over real sockets: each rule with its positive control. `docs/sandbox.md` names the tests.
 
 mod authorization_messages;
+mod burdens;
 mod chains;
 mod clocks;
 mod common;
