@@ -1,0 +1,54 @@
+//! Condition keys that every call carries ("AWS global condition context keys").
+
+use rolecall_sandbox::{Account, Role, Sandbox, User, World};
+
+use crate::common::{assume, s3, user};
+
+/// "aws:ViaAWSService: This key is always included in the request context", "aws:PrincipalIsAWSService: This key is present
+/// in the request context for all signed API requests": data perimeters are built of both, most of them by a Deny.
+#[test]
+fn calls_say_that_no_service_makes_them() {
+    let trust = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[
+                {{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"arn:aws:iam::111111111111:root"}}}},
+                {{"Effect":"Deny","Action":"sts:AssumeRole","Principal":"*","Condition":{condition}}}]}}"#
+        )
+    };
+    let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let own = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{condition}}}}}"#
+        )
+    };
+    let mut one = Account::new("111111111111").user(User::new("ann").policy("all", all));
+    let mut cases = Vec::new();
+    for key in ["aws:PrincipalIsAWSService", "aws:ViaAWSService"] {
+        for (value, assumed, listed) in [
+            ("false", "403 AccessDenied", "200"),
+            ("true", "200", "403 AccessDenied"),
+        ] {
+            let condition = format!(r#"{{"Bool":{{"{key}":"{value}"}}}}"#);
+            let role = format!("R{}", cases.len());
+            let name = format!("u{}", cases.len());
+            one = one
+                .role(Role::new(&role, &trust(&condition)))
+                .user(User::new(&name).policy("own", &own(&condition)));
+            cases.push((role, name, assumed, listed));
+        }
+    }
+    let sandbox = Sandbox::builder()
+        .world(World::new().account(one))
+        .start()
+        .unwrap();
+    let ann = user(&sandbox, "ann");
+    for (role, name, assumed, listed) in cases {
+        let arn = format!("arn:aws:iam::111111111111:role/{role}");
+        assert_eq!(assume(&sandbox, &ann, &arn, &[]).code(), assumed, "{role}");
+        assert_eq!(
+            s3(&sandbox, &user(&sandbox, &name), "GET", "/", "").code(),
+            listed,
+            "{name}"
+        );
+    }
+}
