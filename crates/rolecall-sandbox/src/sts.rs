@@ -15,6 +15,7 @@ use crate::api::{Answer, Refusal, escaped, query_answer};
 use crate::authz::Wish;
 use crate::call::{Call, Open};
 use crate::clock;
+use crate::faults::Fault;
 use crate::ids;
 use crate::issuer::Issuer;
 use crate::service::Service;
@@ -173,7 +174,17 @@ fn new_session(call: &Open<'_>, account: AccountId, seconds: u32, actor: Actor, 
     }
 }
 
-fn credentials(id: &str, session: &Session, expires: SystemTime) -> String {
+/// What an answer says of the end, which a fault makes a lie.
+pub(crate) fn told_expiry(fault: Option<Fault>, session: &Session) -> SystemTime {
+    match fault {
+        Some(Fault::ExpiresTooLate) => session.issued + Duration::from_secs(30 * 3600),
+        Some(Fault::AlreadyExpired) => session.issued - Duration::from_secs(60),
+        _ => session.expires,
+    }
+}
+
+fn credentials(call: &Open<'_>, id: &str, session: &Session) -> String {
+    let expires = told_expiry(call.fault, session);
     format!(
         "<Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
          <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>",

@@ -39,7 +39,7 @@ pub(super) fn get_session_token(call: &Call<'_>, state: &mut State) -> Result<St
         ..session
     };
     let (id, session) = state.issue(session);
-    Ok(credentials(&id, &session, session.expires))
+    Ok(credentials(call, &id, &session))
 }
 
 fn held_to_root(call: &Call<'_>, seconds: Option<u32>) -> u32 {
@@ -98,7 +98,7 @@ pub(super) fn get_federation_token(call: &Call<'_>, state: &mut State) -> Result
         ..new_session(call, account, held_to_root(call, seconds), actor, &caller.user_id)
     };
     let (id, session) = state.issue(session);
-    let mut result = credentials(&id, &session, session.expires);
+    let mut result = credentials(call, &id, &session);
     result.push_str(&format!(
         "<FederatedUser><Arn>{}</Arn><FederatedUserId>{account}:{}</FederatedUserId></FederatedUser>{}",
         escaped(&arn),
