@@ -265,6 +265,7 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
             "The request is missing an action or a required parameter",
         ));
     }
+    check_version(operation, call)?;
     match call.service {
         Service::Iam => iam::answer(operation, call, state),
         Service::Organizations => organizations::answer(operation, call, state),
@@ -275,8 +276,27 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
     }
 }
 
+/// `Version` is a common parameter, "Required: Yes" (STS and IAM API references): what it names has the operation, or not.
+fn check_version(operation: &str, call: &Open<'_>) -> Result<(), Refusal> {
+    let version = call.params.find("Version");
+    let good = match call.service {
+        Service::Iam | Service::Sts => version.and_then(Service::from_version) == Some(call.service),
+        _ => true,
+    };
+    if good {
+        return Ok(());
+    }
+    let version = version.unwrap_or("NO_VERSION_SPECIFIED");
+    Err(Refusal::new(
+        400,
+        "InvalidAction",
+        format!("Could not find operation {operation} for version {version}"),
+    ))
+}
+
 /// The calls that carry no signature, or whose proof is something else.
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
+    check_version(operation, call)?;
     match call.service {
         Service::Control => control::answer(call, state, shared),
         Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
