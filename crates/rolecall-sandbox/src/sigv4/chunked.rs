@@ -110,11 +110,7 @@ fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8])
         if let Some(computed) = checksum(&name, decoded)
             && computed != value
         {
-            return Err(Refusal::new(
-                400,
-                "BadDigest",
-                format!("The {name} you specified did not match the calculated checksum."),
-            ));
+            return Err(bad_digest(&name));
         }
     }
     if matches!(kind, Kind::SignedTrailer) {
@@ -125,8 +121,16 @@ fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8])
     Ok(())
 }
 
+pub(super) fn bad_digest(name: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "BadDigest",
+        format!("The {name} you specified did not match the calculated checksum."),
+    )
+}
+
 /// The checksums that SDKs send unless told otherwise, as base64; others are taken on trust.
-fn checksum(name: &str, bytes: &[u8]) -> Option<String> {
+pub(super) fn checksum(name: &str, bytes: &[u8]) -> Option<String> {
     use base64::Engine;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     match name {
