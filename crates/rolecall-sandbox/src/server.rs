@@ -38,6 +38,8 @@ const HEAD_LIMIT: usize = 64 * 1024;
 const CONNECTIONS: usize = 1024;
 /// How long a client may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send its body after them.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the server and its owner share.
 pub(crate) struct Shared {
@@ -131,18 +133,7 @@ async fn handle(
         body: Bytes::new(),
         from,
     };
-    let body = Limited::new(body, BODY_LIMIT).collect().await;
-    let read = match body {
-        Ok(body) => {
-            incoming.body = body.to_bytes();
-            Ok(())
-        }
-        Err(_) => Err(Refusal::new(
-            413,
-            "EntityTooLarge",
-            "Your proposed upload exceeds the maximum allowed size",
-        )),
-    };
+    let read = whole(body).await.map(|body| incoming.body = body);
     let params = Params::of(&incoming);
     let service = Service::of(&incoming, &params);
     let operation = service.operation(&incoming, &params);
@@ -208,6 +199,28 @@ async fn handle(
     }
     let date = clock::http_date(shared.clock.wall());
     Ok(api::response(answer, service, &request_id, &date))
+}
+
+/// The body, if it comes to its end: connections are numbered, and one that waits for ever is taken from all others.
+async fn whole<B>(body: B) -> Result<Bytes, Refusal>
+where
+    B: hyper::body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(Refusal::new(
+            413,
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+        )),
+        Err(_) => Err(Refusal::new(
+            400,
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the timeout period. Idle \
+             connections will be closed.",
+        )),
+    }
 }
 
 fn answer(
@@ -313,4 +326,40 @@ fn unknown(operation: &str) -> Refusal {
         "UnknownOperationException",
         format!("the sandbox does not know the operation `{operation}`"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body of which no more comes.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    /// On a clock that jumps to whatever is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let refused = whole(Silent).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (400, "RequestTimeout"));
+        let body = Full::new(Bytes::from_static(b"all of it"));
+        assert_eq!(whole(body).await.unwrap(), "all of it");
+        let large = Full::new(Bytes::from(vec![0; BODY_LIMIT + 1]));
+        assert_eq!(whole(large).await.unwrap_err().code, "EntityTooLarge");
+    }
 }
