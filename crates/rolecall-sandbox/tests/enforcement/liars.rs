@@ -10,13 +10,18 @@ use crate::web_identity;
 
 /// How many hours from now the credentials end, by what was told in seconds since the epoch.
 fn hours(sandbox: &Sandbox, end: i64) -> f64 {
-    let now = jiff::Timestamp::try_from(sandbox.now()).unwrap().as_second();
+    let now = jiff::Timestamp::try_from(sandbox.now())
+        .expect("a time")
+        .as_second();
     (end - now) as f64 / 3600.0
 }
 
 fn told(sandbox: &Sandbox, answer: &Answer) -> f64 {
     let end = answer.text("Expiration").expect(&answer.body);
-    hours(sandbox, end.parse::<jiff::Timestamp>().unwrap().as_second())
+    hours(
+        sandbox,
+        end.parse::<jiff::Timestamp>().expect("a time").as_second(),
+    )
 }
 
 fn entered_web(sandbox: &Sandbox) -> Answer {
