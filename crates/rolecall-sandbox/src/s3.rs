@@ -168,10 +168,17 @@ fn check<'a>(
     Ok(found)
 }
 
+/// The condition keys of what is about no bucket that is there, and so about the caller's own account.
+fn own_context(call: &Call<'_>, state: &State) -> rolecall::policy::Context {
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, call.verified.caller.account);
+    context
+}
+
 fn list_buckets(call: &Call<'_>, state: &State) -> Result<Answer, Refusal> {
     let account = call.verified.caller.account;
     let wish = wish_for("s3:ListAllMyBuckets", "arn:aws:s3:::*", account);
-    call.authorize(state, &wish, &call.context(state))?;
+    call.authorize(state, &wish, &own_context(call, state))?;
     let prefix = call.incoming.query("prefix").unwrap_or_default();
     let buckets: String = state
         .buckets
@@ -208,7 +215,7 @@ fn create_bucket(call: &Call<'_>, state: &mut State, name: &str) -> Result<Answe
     }
     let resource = arn(name, "");
     let wish = wish_for("s3:CreateBucket", &resource, account);
-    call.authorize(state, &wish, &call.context(state))?;
+    call.authorize(state, &wish, &own_context(call, state))?;
     if let Some(bucket) = state.buckets.get(name) {
         let (code, message) = if bucket.owner != account {
             (

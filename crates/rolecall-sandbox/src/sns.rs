@@ -3,7 +3,7 @@
 use rolecall::AccountId;
 
 use crate::api::{Answer, Refusal, escaped, query_answer};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::ids;
 use crate::service::Service;
@@ -43,7 +43,9 @@ fn check(
         owner,
         trust: None,
     };
-    call.authorize(state, &wish, &call.context(state))
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, owner);
+    call.authorize(state, &wish, &context)
 }
 
 fn here(call: &Call<'_>, name: &str) -> String {

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use rolecall::AccountId;
 
 use crate::api::{Answer, Refusal, escaped, query_answer};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::{Call, Open};
 use crate::clock;
 use crate::faults::Fault;
@@ -146,7 +146,9 @@ fn authorize(call: &Call<'_>, state: &State, action: &str) -> Result<(), Refusal
         owner: call.verified.caller.account,
         trust: None,
     };
-    call.authorize(state, &wish, &call.context(state))
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, wish.owner);
+    call.authorize(state, &wish, &context)
 }
 
 /// A session of `actor` that nothing holds back yet.

@@ -6,7 +6,7 @@ use super::role::set_tags;
 use super::session_parameters::{Policies, Tags, packed_size, packed_size_element};
 use super::{credentials, new_session};
 use crate::api::{Refusal, escaped};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::mfa;
 use crate::state::{Actor, Session, State};
@@ -71,6 +71,7 @@ pub(super) fn get_federation_token(call: &Call<'_>, state: &mut State) -> Result
 
     let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
     let mut context = call.context(state);
+    authz::set_owner(&mut context, state, account);
     set_keys(&mut context, seconds, &tags);
     let mut actions = vec!["sts:GetFederationToken"];
     if !tags.set.is_empty() {

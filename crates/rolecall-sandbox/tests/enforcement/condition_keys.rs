@@ -2,7 +2,7 @@
 
 use rolecall_sandbox::{Account, Role, Sandbox, User, World};
 
-use crate::common::{assume, s3, user};
+use crate::common::{assume, query, s3, user};
 
 /// "aws:ViaAWSService: This key is always included in the request context", "aws:PrincipalIsAWSService: This key is present
 /// in the request context for all signed API requests": data perimeters are built of both, most of them by a Deny.
@@ -50,5 +50,47 @@ fn calls_say_that_no_service_makes_them() {
             listed,
             "{name}"
         );
+    }
+}
+
+/// "aws:ResourceAccount: This key is always included in the request context for most service actions"; the exceptions that
+/// the page lists are of other services.
+#[test]
+fn calls_say_whose_the_resource_is() {
+    let may = |account: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*",
+                "Condition":{{"StringEquals":{{"aws:ResourceAccount":"{account}"}}}}}}}}"#
+        )
+    };
+    let world = World::new().account(
+        Account::new("111111111111")
+            .user(User::new("ann").policy("may", &may("111111111111")))
+            .user(User::new("ben").policy("may", &may("222222222222"))),
+    );
+    let sandbox = Sandbox::builder().world(world).start().unwrap();
+    for (name, granted) in [("ann", true), ("ben", false)] {
+        let keys = user(&sandbox, name);
+        let code = |service: &str, action: &str, parameters: &[(&str, &str)]| {
+            query(&sandbox, &keys, service, action, parameters).status == 200
+        };
+        let topic = "arn:aws:sns:us-east-1:111111111111:topic";
+        for (what, got) in [
+            ("CreateTopic", code("sns", "CreateTopic", &[("Name", "topic")])),
+            ("ListTopics", code("sns", "ListTopics", &[])),
+            ("DeleteTopic", code("sns", "DeleteTopic", &[("TopicArn", topic)])),
+            (
+                "GetFederationToken",
+                code("sts", "GetFederationToken", &[("Name", "fed")]),
+            ),
+            ("ListUsers", code("iam", "ListUsers", &[])),
+            ("ListBuckets", s3(&sandbox, &keys, "GET", "/", "").status == 200),
+            (
+                "CreateBucket",
+                s3(&sandbox, &keys, "PUT", "/bucket", "").status == 200,
+            ),
+        ] {
+            assert_eq!(got, granted, "{name} {what}");
+        }
     }
 }
