@@ -173,3 +173,28 @@ fn transitive_tags_go_on_through_every_link() {
         );
     }
 }
+
+/// `sts:SourceIdentity` is of the request that makes a session, `aws:SourceIdentity` of every request the session makes
+/// ("Monitor and control actions taken with assumed roles").
+#[test]
+fn a_source_identity_is_seen_where_it_came_from() {
+    let sandbox = start(&[
+        ("Session", r#"{"StringEquals":{"aws:SourceIdentity":"ann"}}"#),
+        ("Request", r#"{"StringEquals":{"sts:SourceIdentity":"ann"}}"#),
+    ]);
+    let ann = user(&sandbox, "ann");
+    for (identity, code) in [("ann", "200"), ("other", "403 AccessDenied")] {
+        let more = [("SourceIdentity", identity)];
+        let hub = assume(&sandbox, &ann, &role(TWO, "Hub"), &more).credentials();
+        for spoke in ["Session", "Request"] {
+            let answer = assume(&sandbox, &hub, &role(TWO, spoke), &[]);
+            assert_eq!(answer.code(), code, "{spoke} {identity}");
+        }
+    }
+    let plain = assume(&sandbox, &ann, &role(TWO, "Hub"), &[]).credentials();
+    let own = [("SourceIdentity", "ann")];
+    for (spoke, code) in [("Session", "403 AccessDenied"), ("Request", "200")] {
+        let answer = assume(&sandbox, &plain, &role(TWO, spoke), &own);
+        assert_eq!(answer.code(), code, "{spoke}");
+    }
+}
