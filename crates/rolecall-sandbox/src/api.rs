@@ -313,7 +313,8 @@ pub(crate) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\r' => safe.push_str("&#13;"),
-            // XML has no way to write the other control characters.
+            // XML has no way to write the other control characters, nor these two.
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             c if c.is_control() && c != '\n' && c != '\t' => safe.push('\u{fffd}'),
             c => safe.push(c),
         }

@@ -27,6 +27,8 @@ pub(crate) fn context(call: &Call<'_>, state: &State) -> Context {
     context.set("aws:CurrentTime", clock::iso8601(now));
     context.set("aws:EpochTime", clock::epoch_seconds(now).to_string());
     context.set("aws:SecureTransport", "false");
+    context.set("aws:PrincipalIsAWSService", "false");
+    context.set("aws:ViaAWSService", "false");
     context.set("aws:SourceIp", call.incoming.from.to_string());
     context.set("aws:RequestedRegion", call.verified.region.as_str());
     if let Some(agent) = call.incoming.header("user-agent") {

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use rolecall::policy::Mismatch;
+
 /// How many calls are kept; the counts go on.
 const KEPT: usize = 10_000;
+/// The longest text that is kept, in bytes.
+const LONGEST: usize = 4096;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -47,6 +51,36 @@ pub struct Decided {
     pub near_misses: Vec<rolecall::policy::NearMiss>,
 }
 
+impl Call {
+    /// Leaves of every text that clients write no more than a person reads, because the record holds thousands of calls.
+    fn cut(&mut self) {
+        if let Some(message) = &mut self.message {
+            cut(message);
+        }
+        for miss in self
+            .decided
+            .iter_mut()
+            .flat_map(|decided| &mut decided.near_misses)
+        {
+            for mismatch in &mut miss.because {
+                if let Mismatch::Condition {
+                    found: Some(found), ..
+                } = mismatch
+                {
+                    found.iter_mut().for_each(cut);
+                }
+            }
+        }
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some(end) = (LONGEST..text.len()).find(|end| text.is_char_boundary(*end)) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 /// Who is told of every call as soon as it is answered.
 pub(crate) type Observer = Arc<dyn Fn(&Call) + Send + Sync>;
 
@@ -64,7 +98,8 @@ impl Log {
         }
     }
 
-    pub(crate) fn record(&self, call: Call) {
+    pub(crate) fn record(&self, mut call: Call) {
+        call.cut();
         tracing::debug!(
             service = call.service,
             operation = %call.operation,
@@ -77,7 +112,10 @@ impl Log {
             observer(&call);
         }
         let mut log = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *log.1.entry(call.operation.clone()).or_default() += 1;
+        // Operations are called as clients please: those that come after ten thousand others are not counted.
+        if log.1.len() < KEPT || log.1.contains_key(&call.operation) {
+            *log.1.entry(call.operation.clone()).or_default() += 1;
+        }
         if log.0.len() == KEPT {
             log.0.pop_front();
         }

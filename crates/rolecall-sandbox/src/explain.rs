@@ -34,7 +34,7 @@ impl Call {
         // A refusal that no policy made has its reason in its message; the others say no more than the decision.
         let by_policy = !self.decided.iter().all(Decided::is_allowed);
         if let Some(message) = self.message.as_ref().filter(|_| !by_policy) {
-            let _ = writeln!(text, "  says: {}", message.trim());
+            let _ = writeln!(text, "  says: {}", printable(message.trim()));
         }
         text
     }
@@ -79,9 +79,9 @@ impl Decided {
 
     fn explain(&self, text: &mut String) {
         let word = if self.is_allowed() { "allowed" } else { "refused" };
-        let _ = writeln!(text, "  {word}: {} on {}", self.action, self.resource);
+        let _ = writeln!(text, "  {word}: {} on {}", self.action, printable(&self.resource));
         for ground in self.grounds() {
-            let _ = writeln!(text, "    {ground}");
+            let _ = writeln!(text, "    {}", printable(&ground));
         }
     }
 
@@ -119,6 +119,18 @@ impl Decided {
             "because": self.grounds(),
         })
     }
+}
+
+/// What clients wrote goes to a terminal: it must neither steer that nor begin a line of its own.
+fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// `identity-based policy ‘name’, statement 2 ‘Sid’`, counted from 1 as people do.

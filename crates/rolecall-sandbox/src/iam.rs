@@ -160,9 +160,18 @@ impl<'a> Iam<'a> {
     }
 
     fn check_with(&self, state: &State, resource: &str, context: &Context) -> Result<(), Refusal> {
-        let action = format!("iam:{}", self.operation);
+        self.check_action(state, &format!("iam:{}", self.operation), resource, context)
+    }
+
+    fn check_action(
+        &self,
+        state: &State,
+        action: &str,
+        resource: &str,
+        context: &Context,
+    ) -> Result<(), Refusal> {
         let wish = Wish {
-            action: &action,
+            action,
             resource,
             owner: self.account,
             trust: None,

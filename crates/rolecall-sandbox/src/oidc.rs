@@ -18,6 +18,9 @@ use crate::state::{Client, IdentityCenter, State};
 /// How long a registration is good: "clientSecretExpiresAt" lies about 90 days ahead.
 const REGISTRATION: Duration = Duration::from_secs(90 * 86_400);
 
+/// The longest text that is taken.
+const MOST_CHARACTERS: usize = 4096;
+
 pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
@@ -77,7 +80,7 @@ impl Input {
     fn find(&self, name: &str) -> Result<Option<&str>, Refusal> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if text.len() <= 4096 => Ok(Some(text)),
+            Some(Value::String(text)) if text.len() <= MOST_CHARACTERS => Ok(Some(text)),
             Some(_) => Err(invalid(&format!("Invalid value for {name}"))),
         }
     }
@@ -94,7 +97,10 @@ impl Input {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Array(items)) if items.len() <= 100 => items
                 .iter()
-                .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
+                .map(|item| {
+                    let text = item.as_str().filter(|text| text.len() <= MOST_CHARACTERS);
+                    text.map(str::to_owned).ok_or_else(wrong)
+                })
                 .collect(),
             Some(_) => Err(wrong()),
         }

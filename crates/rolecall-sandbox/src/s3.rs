@@ -65,6 +65,9 @@ pub(crate) fn operation(incoming: &Incoming) -> &'static str {
 
 pub(crate) fn answer(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer, Refusal> {
     let (bucket, key) = target(&call.incoming.path);
+    if key.len() > 1024 {
+        return Err(Refusal::new(400, "KeyTooLongError", "Your key is too long"));
+    }
     match operation {
         "ListBuckets" => list_buckets(call, state),
         "CreateBucket" => create_bucket(call, state, &bucket),
@@ -165,10 +168,17 @@ fn check<'a>(
     Ok(found)
 }
 
+/// The condition keys of what is about no bucket that is there, and so about the caller's own account.
+fn own_context(call: &Call<'_>, state: &State) -> rolecall::policy::Context {
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, call.verified.caller.account);
+    context
+}
+
 fn list_buckets(call: &Call<'_>, state: &State) -> Result<Answer, Refusal> {
     let account = call.verified.caller.account;
     let wish = wish_for("s3:ListAllMyBuckets", "arn:aws:s3:::*", account);
-    call.authorize(state, &wish, &call.context(state))?;
+    call.authorize(state, &wish, &own_context(call, state))?;
     let prefix = call.incoming.query("prefix").unwrap_or_default();
     let buckets: String = state
         .buckets
@@ -205,7 +215,7 @@ fn create_bucket(call: &Call<'_>, state: &mut State, name: &str) -> Result<Answe
     }
     let resource = arn(name, "");
     let wish = wish_for("s3:CreateBucket", &resource, account);
-    call.authorize(state, &wish, &call.context(state))?;
+    call.authorize(state, &wish, &own_context(call, state))?;
     if let Some(bucket) = state.buckets.get(name) {
         let (code, message) = if bucket.owner != account {
             (
@@ -257,9 +267,6 @@ fn header_text(text: &str) -> String {
 
 fn put_object(call: &Call<'_>, state: &mut State, bucket: &str, key: &str) -> Result<Answer, Refusal> {
     check(call, state, "s3:PutObject", bucket, key, |_| {})?;
-    if key.len() > 1024 {
-        return Err(Refusal::new(400, "KeyTooLongError", "Your key is too long"));
-    }
     let content_type = call
         .incoming
         .header("content-type")

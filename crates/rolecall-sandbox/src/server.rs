@@ -31,10 +31,15 @@ use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso,
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// How much of a request line and headers is read before there is a whole one (hyper may read as much again at once).
+/// Conditions are measured by headers, step by step.
+const HEAD_LIMIT: usize = 64 * 1024;
 /// How many connections are served at once; further ones wait for their turn.
 const CONNECTIONS: usize = 1024;
 /// How long a client may take to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send its body after them.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the server and its owner share.
 pub(crate) struct Shared {
@@ -101,6 +106,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
     if (&mut connection).await.is_err() {
         let stream = connection.into_parts().io.into_inner();
@@ -127,18 +133,7 @@ async fn handle(
         body: Bytes::new(),
         from,
     };
-    let body = Limited::new(body, BODY_LIMIT).collect().await;
-    let read = match body {
-        Ok(body) => {
-            incoming.body = body.to_bytes();
-            Ok(())
-        }
-        Err(_) => Err(Refusal::new(
-            413,
-            "EntityTooLarge",
-            "Your proposed upload exceeds the maximum allowed size",
-        )),
-    };
+    let read = whole(body).await.map(|body| incoming.body = body);
     let params = Params::of(&incoming);
     let service = Service::of(&incoming, &params);
     let operation = service.operation(&incoming, &params);
@@ -206,6 +201,28 @@ async fn handle(
     Ok(api::response(answer, service, &request_id, &date))
 }
 
+/// The body, if it comes to its end: connections are numbered, and one that waits for ever is taken from all others.
+async fn whole<B>(body: B) -> Result<Bytes, Refusal>
+where
+    B: hyper::body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(Refusal::new(
+            413,
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+        )),
+        Err(_) => Err(Refusal::new(
+            400,
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the timeout period. Idle \
+             connections will be closed.",
+        )),
+    }
+}
+
 fn answer(
     incoming: &mut Incoming,
     params: &Params,
@@ -261,6 +278,7 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
             "The request is missing an action or a required parameter",
         ));
     }
+    check_version(operation, call)?;
     match call.service {
         Service::Iam => iam::answer(operation, call, state),
         Service::Organizations => organizations::answer(operation, call, state),
@@ -271,8 +289,27 @@ fn signed(operation: &str, call: &Call<'_>, state: &mut State) -> Result<Answer,
     }
 }
 
+/// `Version` is a common parameter, "Required: Yes" (STS and IAM API references): what it names has the operation, or not.
+fn check_version(operation: &str, call: &Open<'_>) -> Result<(), Refusal> {
+    let version = call.params.find("Version");
+    let good = match call.service {
+        Service::Iam | Service::Sts => version.and_then(Service::from_version) == Some(call.service),
+        _ => true,
+    };
+    if good {
+        return Ok(());
+    }
+    let version = version.unwrap_or("NO_VERSION_SPECIFIED");
+    Err(Refusal::new(
+        400,
+        "InvalidAction",
+        format!("Could not find operation {operation} for version {version}"),
+    ))
+}
+
 /// The calls that carry no signature, or whose proof is something else.
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
+    check_version(operation, call)?;
     match call.service {
         Service::Control => control::answer(call, state, shared),
         Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
@@ -289,4 +326,40 @@ fn unknown(operation: &str) -> Refusal {
         "UnknownOperationException",
         format!("the sandbox does not know the operation `{operation}`"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// A body of which no more comes.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    /// On a clock that jumps to whatever is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let refused = whole(Silent).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (400, "RequestTimeout"));
+        let body = Full::new(Bytes::from_static(b"all of it"));
+        assert_eq!(whole(body).await.unwrap(), "all of it");
+        let large = Full::new(Bytes::from(vec![0; BODY_LIMIT + 1]));
+        assert_eq!(whole(large).await.unwrap_err().code, "EntityTooLarge");
+    }
 }

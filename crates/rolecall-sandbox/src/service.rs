@@ -74,7 +74,7 @@ impl Service {
     }
 
     /// The version of the query protocol's API, which tells the services apart when nothing is signed.
-    fn from_version(version: &str) -> Option<Self> {
+    pub(crate) fn from_version(version: &str) -> Option<Self> {
         match version {
             "2010-03-31" => Some(Self::Sns),
             "2010-05-08" => Some(Self::Iam),

@@ -129,6 +129,7 @@ pub(crate) fn verify(
             previous: expected,
         };
         check_body(incoming, &payload, chain)?;
+        check_sums(incoming)?;
     }
     let caller = state
         .caller(account, actor, session)
@@ -371,6 +372,18 @@ fn check_body(incoming: &mut Incoming, payload: &str, chain: chunked::Chain) -> 
                 .with("ClientComputedContentSHA256", hash)
                 .with("S3ComputedContentSHA256", computed));
             }
+        }
+    }
+    Ok(())
+}
+
+/// The checksums that came in headers, of the body as it is kept.
+fn check_sums(incoming: &Incoming) -> Result<(), Refusal> {
+    for name in ["x-amz-checksum-crc32", "x-amz-checksum-sha256"] {
+        if let Some(stated) = incoming.header(name)
+            && chunked::checksum(name, &incoming.body).is_some_and(|computed| computed != stated)
+        {
+            return Err(chunked::bad_digest(name));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use rolecall::AccountId;
 
 use crate::api::{Answer, Refusal, escaped, query_answer};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::ids;
 use crate::service::Service;
@@ -43,7 +43,9 @@ fn check(
         owner,
         trust: None,
     };
-    call.authorize(state, &wish, &call.context(state))
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, owner);
+    call.authorize(state, &wish, &context)
 }
 
 fn here(call: &Call<'_>, name: &str) -> String {
@@ -51,13 +53,17 @@ fn here(call: &Call<'_>, name: &str) -> String {
     format!("arn:aws:sns:{region}:{account}:{name}")
 }
 
-fn create_topic(call: &Call<'_>, state: &mut State) -> Result<String, Refusal> {
-    let name = call.params.find("Name").unwrap_or_default();
-    let good = (1..=256).contains(&name.len())
+/// "Topic names must … be between 1 and 256 characters long" (CreateTopic).
+fn is_name(name: &str) -> bool {
+    (1..=256).contains(&name.len())
         && name
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if !good {
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+fn create_topic(call: &Call<'_>, state: &mut State) -> Result<String, Refusal> {
+    let name = call.params.find("Name").unwrap_or_default();
+    if !is_name(name) {
         return Err(invalid("Topic Name"));
     }
     let arn = here(call, name);
@@ -70,7 +76,7 @@ fn create_topic(call: &Call<'_>, state: &mut State) -> Result<String, Refusal> {
 fn owner(call: &Call<'_>, arn: &str) -> Result<AccountId, Refusal> {
     let fields: Vec<&str> = arn.split(':').collect();
     match fields[..] {
-        ["arn", "aws", "sns", region, account, _] if region == call.verified.region => {
+        ["arn", "aws", "sns", region, account, name] if region == call.verified.region && is_name(name) => {
             account.parse().map_err(|_| invalid("TopicArn"))
         }
         _ => Err(invalid("TopicArn")),

@@ -13,6 +13,7 @@ use crate::api::{Answer, Refusal};
 use crate::call::Open;
 use crate::oidc::ACCOUNT_ACCESS;
 use crate::state::{Actor, Assignment, Grant, IdentityCenter, Session, State};
+use crate::sts;
 
 /// The most and the default of `max_result`.
 const MOST: usize = 100;
@@ -180,7 +181,7 @@ fn get_role_credentials(
         chained: false,
     };
     let (id, session) = state.issue(session);
-    let expires = session.expires.duration_since(SystemTime::UNIX_EPOCH);
+    let expires = sts::told_expiry(call.fault, &session).duration_since(SystemTime::UNIX_EPOCH);
     // What is told is in whole seconds, as AWS tells it, in milliseconds.
     let millis = expires.map_or(0, |since| since.as_secs().saturating_mul(1000));
     let answer = json!({"roleCredentials": {

@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime};
 use rolecall::AccountId;
 
 use crate::api::{Answer, Refusal, escaped, query_answer};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::{Call, Open};
 use crate::clock;
+use crate::faults::Fault;
 use crate::ids;
 use crate::issuer::Issuer;
 use crate::service::Service;
@@ -145,7 +146,9 @@ fn authorize(call: &Call<'_>, state: &State, action: &str) -> Result<(), Refusal
         owner: call.verified.caller.account,
         trust: None,
     };
-    call.authorize(state, &wish, &call.context(state))
+    let mut context = call.context(state);
+    authz::set_owner(&mut context, state, wish.owner);
+    call.authorize(state, &wish, &context)
 }
 
 /// A session of `actor` that nothing holds back yet.
@@ -173,7 +176,17 @@ fn new_session(call: &Open<'_>, account: AccountId, seconds: u32, actor: Actor, 
     }
 }
 
-fn credentials(id: &str, session: &Session, expires: SystemTime) -> String {
+/// What an answer says of the end, which a fault makes a lie.
+pub(crate) fn told_expiry(fault: Option<Fault>, session: &Session) -> SystemTime {
+    match fault {
+        Some(Fault::ExpiresTooLate) => session.issued + Duration::from_secs(30 * 3600),
+        Some(Fault::AlreadyExpired) => session.issued - Duration::from_secs(60),
+        _ => session.expires,
+    }
+}
+
+fn credentials(call: &Open<'_>, id: &str, session: &Session) -> String {
+    let expires = told_expiry(call.fault, session);
     format!(
         "<Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
          <SessionToken>{}</SessionToken><Expiration>{}</Expiration></Credentials>",

@@ -131,6 +131,7 @@ impl Iam<'_> {
     pub(super) fn check_new(
         &self,
         state: &State,
+        kind: Kind,
         arn: &str,
         tags: &[(&str, &str)],
         boundary: Option<&str>,
@@ -141,7 +142,24 @@ impl Iam<'_> {
             context.set("iam:PermissionsBoundary", boundary);
         }
         self.check_with(state, arn, &context)?;
+        self.check_tagging(state, kind.title(), arn, tags, &context)?;
         self.check_boundary(state, boundary)
+    }
+
+    /// To make something with tags on it is to tag it, too, and needs `iam:TagUser` and its like ("IAM: Create new users
+    /// only with specific tags").
+    pub(super) fn check_tagging(
+        &self,
+        state: &State,
+        what: &str,
+        arn: &str,
+        tags: &[(&str, &str)],
+        context: &Context,
+    ) -> Result<(), Refusal> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        self.check_action(state, &format!("iam:Tag{what}"), arn, context)
     }
 
     /// A boundary must exist.

@@ -35,6 +35,11 @@ impl Page {
         }
     }
 
+    /// How much is on it at most.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     fn seal(&self, key: &str) -> [u8; SEAL] {
         let digest = Sha256::new()
             .chain_update(self.operation.as_bytes())

@@ -113,6 +113,7 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     let mut context = iam.context(state);
     set_request_tags(&mut context, &tags);
     iam.check_with(state, &arn, &context)?;
+    iam.check_tagging(state, "Policy", &arn, &tags, &context)?;
     let policy = read(text)?;
     let home = iam.home(state)?;
     // The name alone has to differ, whatever the path is.

@@ -30,7 +30,7 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     let boundary = input.boundary();
     let tags = input.tags();
     input.finish()?;
-    iam.check_new(state, &iam.arn("role", path, name), &tags, boundary)?;
+    iam.check_new(state, Kind::Role, &iam.arn("role", path, name), &tags, boundary)?;
     // Only AWS makes roles there ("CreateRole"; "Using service-linked roles").
     if is_reserved(path) {
         return Err(Refusal::validation(format!(

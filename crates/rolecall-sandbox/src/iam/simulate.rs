@@ -13,6 +13,9 @@ use crate::state::State;
 use crate::validate::ANY;
 use world::{World, invalid};
 
+/// How often a statement may be weighed in one call: all others wait meanwhile.
+const MOST_STATEMENTS: usize = 1_000_000;
+
 pub(super) fn answer(iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
     Some(match iam.operation {
         "SimulateCustomPolicy" => custom(iam, state),
@@ -76,6 +79,16 @@ impl Asked<'_> {
 
     /// Only what is on the page is weighed.
     fn results(&self, world: &World) -> Answered {
+        let pairs = self
+            .page
+            .most()
+            .min(self.actions.len())
+            .saturating_mul(self.resources.len());
+        if pairs.saturating_mul(world.statements()) > MOST_STATEMENTS {
+            return Err(invalid(
+                "There are too many actions, resources and statements to simulate them all at once.",
+            ));
+        }
         let numbered = self.actions.iter().enumerate();
         self.page.list(
             "EvaluationResults",

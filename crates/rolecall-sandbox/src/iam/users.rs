@@ -58,7 +58,7 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     let boundary = input.boundary();
     let tags = input.tags();
     input.finish()?;
-    iam.check_new(state, &iam.arn("user", path, name), &tags, boundary)?;
+    iam.check_new(state, Kind::User, &iam.arn("user", path, name), &tags, boundary)?;
     iam.check_room(state, Kind::User, name)?;
     let user = User {
         named: Named {

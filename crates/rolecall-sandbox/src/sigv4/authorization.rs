@@ -3,6 +3,7 @@
 //! "Authenticating Requests: Using the Authorization Header" and "Using Query Parameters" (S3 API reference), "Elements of
 //! an AWS API request signature" (IAM user guide).
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use super::Algorithm;
@@ -325,6 +326,7 @@ fn check_signed_headers(
     incoming: &Incoming,
     s3: bool,
 ) -> Result<(), Refusal> {
+    check_no_header_twice(authorization, s3)?;
     for must in ["host", "x-amz-date", "x-amz-security-token"] {
         let present = must == "host" || incoming.headers.contains_key(must);
         if present && !authorization.signs(must) {
@@ -339,6 +341,22 @@ fn check_signed_headers(
         }
     }
     Ok(())
+}
+
+/// A list of one header many times over would make a canonical request of that header's value as many times.
+fn check_no_header_twice(authorization: &Authorization<'_>, s3: bool) -> Result<(), Refusal> {
+    let mut seen = HashSet::new();
+    let twice = authorization
+        .signed_headers()
+        .any(|name| !seen.insert(name.to_ascii_lowercase()));
+    if !twice {
+        return Ok(());
+    }
+    let why = "a header stands twice among the signed headers.";
+    Err(match authorization.presigned {
+        Some(_) => malformed_query(why, s3),
+        None => malformed_header(why.to_owned(), s3),
+    })
 }
 
 fn unsigned(header: &str, s3: bool) -> Refusal {

@@ -3,6 +3,8 @@
 //! "Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks" and "Including Trailing
 //! Headers (Chunked Upload)" of the S3 API reference. Every current SDK sends uploads like this unless told otherwise.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 
 use super::{hex, hmac, mismatch, same};
@@ -84,12 +86,22 @@ pub(super) fn decode(body: &[u8], kind: Kind, mut chain: Chain, length: usize) -
 fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8]) -> Result<(), Refusal> {
     let mut signed = String::new();
     let mut signature = None;
+    // Each checksum is one more reading of all that was sent.
+    let mut seen = HashSet::new();
     while let Some((line, after)) = split_line(rest) {
         rest = after;
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        if !seen.insert(name.clone()) {
+            return Err(Refusal::new(
+                400,
+                "MalformedTrailerError",
+                "The request contained trailing data that was not well-formed or did not conform to our published \
+                 schema.",
+            ));
+        }
         if name == "x-amz-trailer-signature" {
             signature = Some(value.to_owned());
             continue;
@@ -98,11 +110,7 @@ fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8])
         if let Some(computed) = checksum(&name, decoded)
             && computed != value
         {
-            return Err(Refusal::new(
-                400,
-                "BadDigest",
-                format!("The {name} you specified did not match the calculated checksum."),
-            ));
+            return Err(bad_digest(&name));
         }
     }
     if matches!(kind, Kind::SignedTrailer) {
@@ -113,8 +121,16 @@ fn check_trailers(mut rest: &[u8], kind: Kind, mut chain: Chain, decoded: &[u8])
     Ok(())
 }
 
+pub(super) fn bad_digest(name: &str) -> Refusal {
+    Refusal::new(
+        400,
+        "BadDigest",
+        format!("The {name} you specified did not match the calculated checksum."),
+    )
+}
+
 /// The checksums that SDKs send unless told otherwise, as base64; others are taken on trust.
-fn checksum(name: &str, bytes: &[u8]) -> Option<String> {
+pub(super) fn checksum(name: &str, bytes: &[u8]) -> Option<String> {
     use base64::Engine;
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     match name {

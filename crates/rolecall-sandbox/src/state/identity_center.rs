@@ -7,6 +7,9 @@ use rolecall::AccountId;
 
 use super::Policy;
 
+/// Less than this is not worth a look.
+const FORGET_AT: usize = 1024;
+
 /// The instance, where the world has one.
 pub(crate) struct IdentityCenter {
     /// As `sso_start_url` in the config file has it.
@@ -54,6 +57,8 @@ pub(crate) struct SignedIn {
     pub(crate) access: HashMap<String, Grant>,
     /// By refresh token.
     pub(crate) refresh: HashMap<String, Grant>,
+    /// How much there may be of it all before it is looked through.
+    forget_at: usize,
 }
 
 /// A registered client.
@@ -142,8 +147,12 @@ impl SignedIn {
         self.refresh.retain(|_, grant| grant.login != login);
     }
 
-    /// Forgets what was over a day ago: until then, what is over is told from what never was.
+    /// Forgets what was over a day ago: until then, what is over is told from what never was. It looks each time there is
+    /// twice as much as was left, so that one more costs no more than the one before.
     pub(crate) fn forget(&mut self, now: SystemTime) {
+        if self.len() < self.forget_at {
+            return;
+        }
         let recent = |expires: SystemTime| {
             now.duration_since(expires)
                 .map_or(true, |over| over.as_secs() < 86_400)
@@ -153,5 +162,10 @@ impl SignedIn {
         self.codes.retain(|_, code| recent(code.expires));
         self.access.retain(|_, grant| recent(grant.expires));
         self.refresh.retain(|_, grant| recent(grant.expires));
+        self.forget_at = FORGET_AT.max(self.len() * 2);
+    }
+
+    fn len(&self) -> usize {
+        self.clients.len() + self.devices.len() + self.codes.len() + self.access.len() + self.refresh.len()
     }
 }

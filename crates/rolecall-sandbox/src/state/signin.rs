@@ -6,6 +6,9 @@ use std::time::SystemTime;
 
 use super::{Caller, Session};
 
+/// Less than this is not worth a look.
+const FORGET_AT: usize = 1024;
+
 /// Sign-in tokens and console sessions.
 #[derive(Default)]
 pub(crate) struct SignIns {
@@ -13,6 +16,8 @@ pub(crate) struct SignIns {
     pub(crate) tokens: HashMap<String, SignInToken>,
     /// By the cookie's value.
     pub(crate) consoles: HashMap<String, Console>,
+    /// How much there may be of both before it is looked through.
+    forget_at: usize,
 }
 
 /// What a sign-in token stands for.
@@ -32,9 +37,13 @@ pub(crate) struct Console {
 }
 
 impl SignIns {
-    /// Forgets what is over.
+    /// Forgets what is over, each time there is twice as much as was left.
     pub(crate) fn forget(&mut self, now: SystemTime) {
+        if self.tokens.len() + self.consoles.len() < self.forget_at {
+            return;
+        }
         self.tokens.retain(|_, token| now < token.expires);
         self.consoles.retain(|_, console| now < console.expires);
+        self.forget_at = FORGET_AT.max((self.tokens.len() + self.consoles.len()) * 2);
     }
 }

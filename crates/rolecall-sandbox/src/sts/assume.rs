@@ -1,8 +1,5 @@
 //! AssumeRole: who may become whom, for how long, and held to what.
 
-use std::time::{Duration, SystemTime};
-
-use rolecall::RoleArn;
 use rolecall::policy::Context;
 
 use super::role::{Asked, actions, set_tags};
@@ -11,7 +8,6 @@ use super::{credentials, new_session};
 use crate::api::{Params, Refusal, escaped};
 use crate::authz::Wish;
 use crate::call::Call;
-use crate::faults::Fault;
 use crate::mfa;
 use crate::state::{Actor, Caller, Session, State};
 use crate::validate::{ANY, Checks, EXTERNAL_ID, NAME, Pattern};
@@ -95,12 +91,8 @@ pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, 
     };
     let (id, session) = state.issue(session);
 
-    let (account, role, name) = assumed_user(call.fault, &wanted, asked.session_name);
-    let mut result = credentials(&id, &session, told_expiry(call.fault, &session));
-    result.push_str(&format!(
-        "<AssumedRoleUser><AssumedRoleId>{unique_id}:{name}</AssumedRoleId>\
-         <Arn>arn:aws:sts::{account}:assumed-role/{role}/{name}</Arn></AssumedRoleUser>"
-    ));
+    let mut result = credentials(call, &id, &session);
+    result.push_str(&asked.assumed_user(call.fault, &wanted, &unique_id));
     result.push_str(&packed_size_element(packed));
     if let Some(identity) = source_identity {
         result.push_str(&format!(
@@ -213,30 +205,5 @@ fn set_keys(context: &mut Context, external_id: Option<&str>, source_identity: O
         // For this call alone: the session it makes does not carry it on ("Configuring MFA-protected API access").
         context.set("aws:MultiFactorAuthPresent", "true");
         context.set("aws:MultiFactorAuthAge", "0");
-    }
-}
-
-/// Account, role and session name of the answer, as the faults have them.
-fn assumed_user(fault: Option<Fault>, role: &RoleArn, session_name: &str) -> (String, String, String) {
-    let mut user = (
-        role.account().to_string(),
-        role.name().to_owned(),
-        session_name.to_owned(),
-    );
-    match fault {
-        Some(Fault::OtherAccount) => "999999999999".clone_into(&mut user.0),
-        Some(Fault::OtherRole) => "OtherRole".clone_into(&mut user.1),
-        Some(Fault::OtherSessionName) => "other-session".clone_into(&mut user.2),
-        _ => {}
-    }
-    user
-}
-
-/// What the answer says of the end, which a fault makes a lie.
-fn told_expiry(fault: Option<Fault>, session: &Session) -> SystemTime {
-    match fault {
-        Some(Fault::ExpiresTooLate) => session.issued + Duration::from_secs(30 * 3600),
-        Some(Fault::AlreadyExpired) => session.issued - Duration::from_secs(60),
-        _ => session.expires,
     }
 }

@@ -6,6 +6,7 @@ use rolecall::{Partition, RoleArn};
 use super::session_parameters::Tags;
 use crate::api::Refusal;
 use crate::authz;
+use crate::faults::Fault;
 use crate::state::{Role, State};
 use crate::validate::{Checks, NAME};
 
@@ -59,6 +60,21 @@ impl<'a> Asked<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Who the answer says the caller now is, which faults make a lie.
+    pub(super) fn assumed_user(&self, fault: Option<Fault>, wanted: &RoleArn, unique_id: &str) -> String {
+        let account = wanted.account();
+        let (account, role, name) = match fault {
+            Some(Fault::OtherAccount) => ("999999999999", wanted.name(), self.session_name),
+            Some(Fault::OtherRole) => (account.as_str(), "OtherRole", self.session_name),
+            Some(Fault::OtherSessionName) => (account.as_str(), wanted.name(), "other-session"),
+            _ => (account.as_str(), wanted.name(), self.session_name),
+        };
+        format!(
+            "<AssumedRoleUser><AssumedRoleId>{unique_id}:{name}</AssumedRoleId>\
+             <Arn>arn:aws:sts::{account}:assumed-role/{role}/{name}</Arn></AssumedRoleUser>"
+        )
     }
 
     /// The keys that gate a role ("IAM and AWS STS condition context keys").

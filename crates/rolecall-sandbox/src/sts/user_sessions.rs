@@ -6,7 +6,7 @@ use super::role::set_tags;
 use super::session_parameters::{Policies, Tags, packed_size, packed_size_element};
 use super::{credentials, new_session};
 use crate::api::{Refusal, escaped};
-use crate::authz::Wish;
+use crate::authz::{self, Wish};
 use crate::call::Call;
 use crate::mfa;
 use crate::state::{Actor, Session, State};
@@ -39,7 +39,7 @@ pub(super) fn get_session_token(call: &Call<'_>, state: &mut State) -> Result<St
         ..session
     };
     let (id, session) = state.issue(session);
-    Ok(credentials(&id, &session, session.expires))
+    Ok(credentials(call, &id, &session))
 }
 
 fn held_to_root(call: &Call<'_>, seconds: Option<u32>) -> u32 {
@@ -71,6 +71,7 @@ pub(super) fn get_federation_token(call: &Call<'_>, state: &mut State) -> Result
 
     let arn = format!("arn:aws:sts::{account}:federated-user/{name}");
     let mut context = call.context(state);
+    authz::set_owner(&mut context, state, account);
     set_keys(&mut context, seconds, &tags);
     let mut actions = vec!["sts:GetFederationToken"];
     if !tags.set.is_empty() {
@@ -98,7 +99,7 @@ pub(super) fn get_federation_token(call: &Call<'_>, state: &mut State) -> Result
         ..new_session(call, account, held_to_root(call, seconds), actor, &caller.user_id)
     };
     let (id, session) = state.issue(session);
-    let mut result = credentials(&id, &session, session.expires);
+    let mut result = credentials(call, &id, &session);
     result.push_str(&format!(
         "<FederatedUser><Arn>{}</Arn><FederatedUserId>{account}:{}</FederatedUserId></FederatedUser>{}",
         escaped(&arn),

@@ -112,13 +112,9 @@ pub(super) fn assume_role(call: &Open<'_>, state: &mut State, issuer: &Issuer) -
         escaped(&identity.audience)
     );
     let (id, session) = state.issue(session);
-    let (role, name) = (wanted.name(), asked.session_name);
-    let mut result = credentials(&id, &session, session.expires);
+    let mut result = credentials(call, &id, &session);
     result.push_str(&told);
-    result.push_str(&format!(
-        "<AssumedRoleUser><AssumedRoleId>{unique_id}:{name}</AssumedRoleId>\
-         <Arn>arn:aws:sts::{account}:assumed-role/{role}/{name}</Arn></AssumedRoleUser>"
-    ));
+    result.push_str(&asked.assumed_user(call.fault, &wanted, &unique_id));
     result.push_str(&packed_size_element(packed));
     if let Some(identity) = &session.source_identity {
         result.push_str(&format!("<SourceIdentity>{}</SourceIdentity>", escaped(identity)));
@@ -249,6 +245,7 @@ fn context(call: &Open<'_>, identity: &Identity<'_>) -> Context {
     context.set("aws:CurrentTime", clock::iso8601(now));
     context.set("aws:EpochTime", clock::epoch_seconds(now).to_string());
     context.set("aws:SecureTransport", "false");
+    context.set("aws:ViaAWSService", "false");
     context.set("aws:SourceIp", call.incoming.from.to_string());
     if let Some(agent) = call.incoming.header("user-agent") {
         context.set("aws:UserAgent", agent);

@@ -140,3 +140,61 @@ fn a_role_assumes_itself_only_where_it_trusts_itself() {
     );
     assert_eq!(assume(&sandbox, &hub, &role(TWO, "Hub"), &[]).code(), "200");
 }
+
+/// "The tags are passed to all subsequent sessions in the role chain", which a chain of two does not show.
+#[test]
+fn transitive_tags_go_on_through_every_link() {
+    let wants = r#"{"StringEquals":{"aws:RequestTag/project":"blue"}}"#;
+    let sandbox = start(&[("Spoke", wants)]);
+    let both = trust(
+        r#"{"AWS":["111111111111","arn:aws:iam::222222222222:role/Hub"]}"#,
+        ALL,
+        "",
+    );
+    let admin = crate::sts_world::admin(&sandbox, TWO);
+    let update = [("RoleName", "Hub"), ("PolicyDocument", both.as_str())];
+    let updated = iam(&sandbox, &admin, "UpdateAssumeRolePolicy", &update);
+    assert_eq!(updated.code(), "200");
+    for (tags, code, again) in [
+        (&TAGS[..], "200", "400 InvalidParameterValue"),
+        // Set, but not to be handed on.
+        (&TAGS[..4], "403 AccessDenied", "200"),
+    ] {
+        let mut session = user(&sandbox, "ann");
+        for link in 0..4 {
+            let more = if link == 0 { tags } else { &[] };
+            session = assume(&sandbox, &session, &role(TWO, "Hub"), more).credentials();
+        }
+        assert_eq!(assume(&sandbox, &session, &role(TWO, "Spoke"), &[]).code(), code);
+        assert_eq!(
+            assume(&sandbox, &session, &role(TWO, "Spoke"), &TAGS[..2]).code(),
+            again,
+            "nothing that is handed on is set anew"
+        );
+    }
+}
+
+/// `sts:SourceIdentity` is of the request that makes a session, `aws:SourceIdentity` of every request the session makes
+/// ("Monitor and control actions taken with assumed roles").
+#[test]
+fn a_source_identity_is_seen_where_it_came_from() {
+    let sandbox = start(&[
+        ("Session", r#"{"StringEquals":{"aws:SourceIdentity":"ann"}}"#),
+        ("Request", r#"{"StringEquals":{"sts:SourceIdentity":"ann"}}"#),
+    ]);
+    let ann = user(&sandbox, "ann");
+    for (identity, code) in [("ann", "200"), ("other", "403 AccessDenied")] {
+        let more = [("SourceIdentity", identity)];
+        let hub = assume(&sandbox, &ann, &role(TWO, "Hub"), &more).credentials();
+        for spoke in ["Session", "Request"] {
+            let answer = assume(&sandbox, &hub, &role(TWO, spoke), &[]);
+            assert_eq!(answer.code(), code, "{spoke} {identity}");
+        }
+    }
+    let plain = assume(&sandbox, &ann, &role(TWO, "Hub"), &[]).credentials();
+    let own = [("SourceIdentity", "ann")];
+    for (spoke, code) in [("Session", "403 AccessDenied"), ("Request", "200")] {
+        let answer = assume(&sandbox, &plain, &role(TWO, spoke), &own);
+        assert_eq!(answer.code(), code, "{spoke}");
+    }
+}

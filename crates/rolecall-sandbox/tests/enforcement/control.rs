@@ -6,7 +6,7 @@ use std::time::Duration;
 use rolecall_sandbox::{Call, Sandbox};
 use serde_json::{Value, json};
 
-use crate::common::{Answer, BLAH, assume, exchange, query, user};
+use crate::common::{Answer, BLAH, assume, exchange, query, s3, user};
 
 const PARTNER: &str = "arn:aws:iam::666666666666:role/PartnerRole";
 const FORBIDDEN: &str = "arn:aws:iam::666666666666:role/Forbidden";
@@ -195,10 +195,30 @@ fn every_call_is_explained_as_it_is_answered() {
             told(assume(&sandbox, &joe, BLAH, &[("DurationSeconds", "1")])),
             &["400 ValidationError", "says: 1 validation error detected"],
         ),
+        (
+            told(s3(
+                &sandbox,
+                &joe,
+                "GET",
+                "/account-a-private/a%0A12%3A00%1B%5B2J",
+                "",
+            )),
+            &["refused: s3:GetObject on arn:aws:s3:::account-a-private/a\u{fffd}12:00\u{fffd}[2J\n"],
+        ),
+        (
+            told(assume(
+                &sandbox,
+                &joe,
+                BLAH,
+                &[("RoleSessionName", "a\n12:00\u{1b}[2J")],
+            )),
+            &["says: 1 validation error detected: Value 'a\u{fffd}12:00\u{fffd}[2J' at"],
+        ),
     ] {
         for word in words {
             assert!(text.contains(word), "{word}\n{text}");
         }
+        assert!(!text.contains('\u{1b}'), "{text}");
         assert!(sandbox.secrets().leaks_in(text.as_bytes()).is_empty(), "{text}");
     }
 }

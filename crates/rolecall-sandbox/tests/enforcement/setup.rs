@@ -206,5 +206,24 @@ fn uploads_in_chunks_with_a_trailing_checksum() {
         "400 BadDigest"
     );
     assert_eq!(put(body, "8").code(), "400 IncompleteBody");
+    for (name, sum, code) in [
+        ("x-amz-checksum-crc32", "y/Q5Jg==", "200"),
+        ("x-amz-checksum-crc32", "y/Q5Jw==", "400 BadDigest"),
+        (
+            "x-amz-checksum-sha256",
+            "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
+            "200",
+        ),
+        ("x-amz-checksum-sha256", "y/Q5Jg==", "400 BadDigest"),
+    ] {
+        let raw = Raw::new(&sandbox, "s3", "PUT", "/account-a-private/whole", "123456789")
+            .at(wall(&sandbox))
+            .header(name, sum);
+        assert_eq!(
+            raw.signed(&sandbox, &admin).send(&sandbox).code(),
+            code,
+            "{name} {sum}"
+        );
+    }
     assert_eq!(put("9\r\n1234", "9").code(), "400 IncompleteBody");
 }

@@ -25,7 +25,7 @@ fn provider(sandbox: &Sandbox, account: &str) -> String {
 }
 
 /// A sandbox whose account 1 takes the issuer's tokens, with roles that only runtime can know the trust of.
-fn start() -> Sandbox {
+pub(crate) fn start() -> Sandbox {
     let world = World::new()
         .account(Account::new(ONE).bucket("ones", &[("a", "a")]))
         .account(Account::new(TWO).role(Role::new("Fixed", &nobody())));
@@ -86,7 +86,7 @@ fn make_role(sandbox: &Sandbox, name: &str, actions: &str, condition: &Value) ->
     role(ONE, name)
 }
 
-fn token(sandbox: &Sandbox, more: &Value) -> String {
+pub(crate) fn token(sandbox: &Sandbox, more: &Value) -> String {
     let mut claims = json!({"sub": "repo:blah/app", "aud": AUDIENCE});
     for (claim, value) in more.as_object().expect("an object") {
         claims[claim] = value.clone();
@@ -95,7 +95,7 @@ fn token(sandbox: &Sandbox, more: &Value) -> String {
 }
 
 /// The call as SDKs make it: without a signature.
-fn assume_web(sandbox: &Sandbox, arn: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+pub(crate) fn assume_web(sandbox: &Sandbox, arn: &str, token: &str, more: &[(&str, &str)]) -> Answer {
     let mut parameters = vec![
         ("RoleArn", arn),
         ("RoleSessionName", "web"),

@@ -48,6 +48,16 @@ impl World {
         }
     }
 
+    /// How many statements there are in all of them.
+    pub(super) fn statements(&self) -> usize {
+        let own = self.identity.iter().chain(&self.boundary).chain(&self.resource);
+        let above = self.service_control.iter().flatten().flatten();
+        own.map(|source| &source.document)
+            .chain(above)
+            .map(|document| document.statements().len())
+            .sum()
+    }
+
     /// The policy that the evaluator calls so.
     pub(super) fn source(&self, key: &str) -> Option<&Source> {
         self.identity

@@ -163,7 +163,13 @@ fn condition_keys_gate_what_they_are_about() {
                 "StringEquals"
             };
             let condition = format!(r#""{operator}":{{"{condition_key}":"{value}"}}"#);
-            let policy = statement(&format!("iam:{operation}"), "*", &condition);
+            // What is made with tags on it is tagged, too.
+            let action = if operation == "CreateRole" {
+                "*Role"
+            } else {
+                operation
+            };
+            let policy = statement(&format!("iam:{action}"), "*", &condition);
             let own = [
                 ("UserName", "caller"),
                 ("PolicyName", "own"),
@@ -186,6 +192,52 @@ fn condition_keys_gate_what_they_are_about() {
         );
         if operation == "CreateRole" {
             setup.a("DeleteRole", &[("RoleName", "new")]);
+        }
+    }
+}
+
+/// "IAM: Create new users only with specific tags": the example grants both actions.
+#[test]
+fn what_is_made_with_tags_on_it_is_tagged_too() {
+    let setup = Setup::empty();
+    let key = setup.user("caller", &allow("sts:GetCallerIdentity"));
+    let (trust, policy) = (trust(A), allow("s3:*"));
+    let tag = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "one")];
+    for (kind, name, more) in [
+        ("User", "UserName", None),
+        (
+            "Role",
+            "RoleName",
+            Some(("AssumeRolePolicyDocument", trust.as_str())),
+        ),
+        ("Policy", "PolicyName", Some(("PolicyDocument", policy.as_str()))),
+    ] {
+        let (create, tagging) = (format!("iam:Create{kind}"), format!("iam:Tag{kind}"));
+        for (actions, new, tags, code) in [
+            (vec![&create], "plain", &[][..], "200"),
+            (vec![&create], "tagged", &tag, "403 AccessDenied"),
+            (vec![&tagging], "tagged", &tag, "403 AccessDenied"),
+            (vec![&create, &tagging], "tagged", &tag, "200"),
+        ] {
+            let statements: Vec<String> = actions
+                .into_iter()
+                .map(|action| format!(r#"{{"Effect":"Allow","Action":"{action}","Resource":"*"}}"#))
+                .collect();
+            let own = format!(
+                r#"{{"Version":"2012-10-17","Statement":[{}]}}"#,
+                statements.join(",")
+            );
+            let put = [
+                ("UserName", "caller"),
+                ("PolicyName", "own"),
+                ("PolicyDocument", own.as_str()),
+            ];
+            setup.good("PutUserPolicy", &put);
+            let mut parameters = vec![(name, new)];
+            parameters.extend(more);
+            parameters.extend(tags);
+            let answer = query(&setup.sandbox, &key, "iam", &format!("Create{kind}"), &parameters);
+            assert_eq!(answer.code(), code, "{kind} {own}");
         }
     }
 }
