@@ -178,7 +178,7 @@ fn every_call_is_explained_as_it_is_answered() {
             &[
                 "refused: sts:AssumeRole",
                 "because no role trust policy allows it",
-                "nearly: role trust policy `AssumeRolePolicyDocument`, statement 1 `Joe`, but it names other principals",
+                "nearly: role trust policy `AssumeRolePolicyDocument`, statement 1 `Joe`, but it names `arn:aws:iam::111111111111:user/joe.bloggs`",
             ],
         ),
         (
