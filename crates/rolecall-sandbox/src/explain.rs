@@ -32,8 +32,15 @@ impl Call {
             decided.explain(&mut text);
         }
         // A refusal that no policy made has its reason in its message; the others say no more than the decision.
+        if let Some(untold) = &self.untold {
+            let _ = writeln!(text, "  refused: {untold}");
+        }
         let by_policy = !self.decided.iter().all(Decided::is_allowed);
-        if let Some(message) = self.message.as_ref().filter(|_| !by_policy) {
+        if let Some(message) = self
+            .message
+            .as_ref()
+            .filter(|_| !by_policy && self.untold.is_none())
+        {
             let _ = writeln!(text, "  says: {}", message.trim());
         }
         text
@@ -51,6 +58,7 @@ impl Call {
             "status": self.status,
             "code": self.code,
             "message": self.message,
+            "untold": self.untold,
             "decided": decided,
         })
     }

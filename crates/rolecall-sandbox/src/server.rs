@@ -153,6 +153,7 @@ async fn handle(
         status: 0,
         code: None,
         message: None,
+        untold: None,
         decided: Vec::new(),
         at: shared.clock.wall(),
     };
@@ -217,7 +218,7 @@ fn answer(
 ) -> Result<Answer, Refusal> {
     let mut state = shared.state();
     let operation = logged.operation.clone();
-    let decided = RefCell::default();
+    let (decided, untold) = (RefCell::default(), RefCell::default());
     let verified = if service.is_signed(&operation) {
         let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
         logged.principal = Some(verified.caller.principal.arn().to_owned());
@@ -236,6 +237,7 @@ fn answer(
         fault,
         request_id,
         decided: &decided,
+        untold: &untold,
         messages: &shared.messages,
     };
     let answer = match &verified {
@@ -250,6 +252,7 @@ fn answer(
         None => unsigned(&operation, &open, &mut state, shared),
     };
     logged.decided = decided.take();
+    logged.untold = untold.take();
     answer
 }
 

@@ -234,7 +234,7 @@ fn clipped(text: String) -> String {
 }
 
 /// "Did you mean …?", where one of `names` is near to what was written.
-pub(super) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     if written.len() > LONGEST_LIKENESS {
         return None;
     }

@@ -192,6 +192,30 @@ fn every_call_is_explained_as_it_is_answered() {
             &["wants `partner-7421` where the request has `guess`"],
         ),
         (
+            told(assume(&sandbox, &joe, &BLAH.replace("BlahRole", "BlahRoll"), &[])),
+            &["refused: there is no role arn:aws:iam::666666666666:role/BlahRoll. Did you mean `BlahRole`?"],
+        ),
+        (
+            told(assume(&sandbox, &joe, &BLAH.replace("role/", "role/team/"), &[])),
+            &["role/team/BlahRole: the one of this name is arn:aws:iam::666666666666:role/BlahRole"],
+        ),
+        (
+            told(assume(&sandbox, &joe, &BLAH.replace('6', "7"), &[])),
+            &["refused: there is no account 777777777777"],
+        ),
+        (
+            told(assume(
+                &sandbox,
+                &joe,
+                BLAH,
+                &[
+                    ("SerialNumber", "arn:aws:iam::111111111111:mfa/joe"),
+                    ("TokenCode", "123456"),
+                ],
+            )),
+            &["refused: account 111111111111 has no MFA device arn:aws:iam::111111111111:mfa/joe"],
+        ),
+        (
             told(assume(&sandbox, &joe, BLAH, &[("DurationSeconds", "1")])),
             &["400 ValidationError", "says: 1 validation error detected"],
         ),
