@@ -124,6 +124,15 @@ pub(crate) fn find<'a>(state: &'a State, serial: &str) -> Option<&'a MfaDevice> 
         .find_map(|account| account.mfa_devices.get(serial))
 }
 
+/// The serial numbers of all devices that are enabled for somebody.
+pub(crate) fn serials(state: &State) -> Vec<String> {
+    let devices = state.accounts.values().flat_map(|account| &account.mfa_devices);
+    devices
+        .filter(|(_, device)| device.user.is_some())
+        .map(|(serial, _)| serial.clone())
+        .collect()
+}
+
 /// The devices that are enabled for a user, and their serial numbers.
 pub(crate) fn devices_of<'a>(
     account: &'a Account,

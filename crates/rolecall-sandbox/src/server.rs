@@ -27,6 +27,7 @@ use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
+use crate::world::World;
 use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
@@ -40,6 +41,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) state: Mutex<State>,
+    /// What it was made from: the profiles are only there.
+    pub(crate) world: World,
     pub(crate) recorder: Recorder,
     pub(crate) log: Log,
     pub(crate) faults: Faults,

@@ -108,21 +108,61 @@ fn refused(name: &str, errors: &WorldErrors, ready: &str) -> CommandError {
     CommandError::several(format!("the world file {name} cannot be used"), each)
 }
 
+/// What a person pastes into another terminal. A world of many accounts would fill the screen with keys: it says where
+/// they are.
 fn how_to_reach(sandbox: &Sandbox) -> String {
+    const SHOWN: usize = 3;
+    let endpoint = sandbox.endpoint();
     let mut text = format!(
-        "The sandbox answers as AWS at {}. Ctrl-C ends it, and everything in it.\n\n\
-         export AWS_ENDPOINT_URL={}\nexport AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n",
-        sandbox.endpoint(),
-        sandbox.endpoint()
+        "The sandbox answers as AWS at {endpoint}. Ctrl-C ends it, and everything in it.\n\n\
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
     );
-    for account in sandbox.accounts() {
+    let accounts = sandbox.accounts();
+    for account in accounts.iter().take(SHOWN) {
         text.push_str(&format!(
             "\n# the administrator of {}\nexport AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
             account.id, account.access_key_id, account.secret_access_key
         ));
     }
-    text.push_str("\n`rolecall sandbox -- CMD` runs CMD with all of this set, and profiles to try.\n");
+    if accounts.len() > SHOWN {
+        let count = accounts.len();
+        text.push_str(&format!(
+            "\n# the administrators of all {count} accounts, as JSON\ncurl -s {endpoint}/_sandbox/accounts\n"
+        ));
+    }
+    let profiles = sandbox.profiles();
+    if !profiles.is_empty() {
+        text.push_str(&format!(
+            "\n# or the profiles {}\ndir=$(mktemp -d)\n\
+             curl -s {endpoint}/_sandbox/config >$dir/config\n\
+             curl -s {endpoint}/_sandbox/credentials >$dir/credentials\n\
+             export AWS_CONFIG_FILE=$dir/config AWS_SHARED_CREDENTIALS_FILE=$dir/credentials\n",
+            few(&profiles)
+        ));
+    }
+    let devices = sandbox.mfa_devices();
+    if let Some(device) = devices.first() {
+        text.push_str(&format!(
+            "\n# the code that answers a prompt of the MFA device {}\n\
+             curl -s '{endpoint}/_sandbox/mfa-code?serial={device}'\n",
+            few(&devices)
+        ));
+    }
+    if let Some(start_url) = sandbox.start_url() {
+        text.push_str(&format!(
+            "\n# Identity Center {start_url}: `aws sso login --no-browser` shows the page on which you say who you are\n"
+        ));
+    }
+    text.push_str("\n`rolecall sandbox -- CMD`, with the same --world, runs CMD with all of this set.\n");
     text
+}
+
+/// The first few names, and how many more there are.
+fn few(names: &[String]) -> String {
+    match names.split_at_checked(5) {
+        Some((first, more)) if !more.is_empty() => format!("{} and {} more", first.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 /// Says that it is ready when a signal already ends it well, and waits for one.
