@@ -44,6 +44,7 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
         how_to_reach(&sandbox)
     };
     super::block_on(until_ended(&ready))?;
+    tell_of_idle_faults(&sandbox, args);
     Ok(Ended::WELL)
 }
 
@@ -206,7 +207,21 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
         .map_err(|error| child::not_started(&command, &error))?;
     signals.forward_to(child.id());
     let status = child.wait().map_err(|error| own("child", &error))?;
+    tell_of_idle_faults(sandbox, args);
     Ok(child::ended(status))
+}
+
+/// A fault for an operation that was never called is mostly a misspelled one, and a rehearsal of nothing.
+fn tell_of_idle_faults(sandbox: &Sandbox, args: &SandboxArgs) {
+    for planned in &args.fault {
+        let (operation, fault) = (&planned.operation, planned.fault);
+        if operation != "*" && sandbox.count(operation) == 0 {
+            output::hint(&format!(
+                "The fault {operation}:{fault} met nothing: {operation} was not called. Operations are as AWS spells \
+                 them, as in AssumeRole."
+            ));
+        }
+    }
 }
 
 /// Fills the home, and gives the environment that points to it.
