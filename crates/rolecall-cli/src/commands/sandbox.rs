@@ -151,7 +151,7 @@ fn how_to_reach(sandbox: &Sandbox) -> String {
     }
     if let Some(start_url) = sandbox.start_url() {
         text.push_str(&format!(
-            "\n# Identity Center {start_url}: `aws sso login --no-browser` shows the page on which you say who you are\n"
+            "\n# Identity Center {start_url}: `aws sso login` (AWS CLI 2) opens the page on which you say who you are\n"
         ));
     }
     text.push_str("\n`rolecall sandbox -- CMD`, with the same --world, runs CMD with all of this set.\n");

@@ -299,6 +299,19 @@ fn policies() {
             &[(17, "has the character \\u{2013}", "U+00FF")],
         ),
         ("p = 5", &[(15, "is not a policy", "JSON in quotes")]),
+        ("p = ''' '''", &[(15, "is empty", "Statement")]),
+        (
+            "p = [{ Effect = 'Deny', Action = 'GetObject', Resource = '*' }]",
+            &[(15, "prefaced by a vendor", "with their service")],
+        ),
+        (
+            "p = [{ Effect = 'Deny', Action = 's3:*', Resource = '*', Condition.StringEqals.'aws:a' = 'b' }]",
+            &[(15, "`StringEqals` is not", "`StringEquals`")],
+        ),
+        (
+            "p = [{ Effect = 'Deny', Action = 's3:*', Resource = '*', Condition.StringEquals = 'b' }]",
+            &[(15, "is an object", "an operator, a key")],
+        ),
         (
             "p = { file = 'p.json' }",
             &[(15, "not read from a file itself", "")],
