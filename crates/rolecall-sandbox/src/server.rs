@@ -175,7 +175,8 @@ async fn handle(
 
     let head = incoming.method == Method::HEAD;
     let outcome = read.and_then(|()| {
-        if let Some(refusal) = fault.and_then(|fault| fault.refusal(service)) {
+        if let Some((fault, refusal)) = fault.and_then(|fault| Some((fault, fault.refusal(service)?))) {
+            logged.untold = Some(format!("by the fault {fault}"));
             return Err(refusal);
         }
         if fault == Some(Fault::Garbage) {
