@@ -260,11 +260,45 @@ fn the_documentation_is_right() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert_eq!(blocks.len(), 2);
-    for block in blocks {
+    assert_eq!(blocks.len(), 3);
+    for block in &blocks {
         std::fs::write(folder.join("w.toml"), block).unwrap();
         let world = World::from_file(folder.join("w.toml")).unwrap_or_else(|errors| panic!("{errors}"));
         Sandbox::builder().world(world).start().unwrap();
+    }
+    // Who misspells a key is told which there are: each of them is shown.
+    let complete = blocks[1];
+    for kind in [
+        "account",
+        "account.user",
+        "account.group",
+        "account.role",
+        "account.policy",
+        "account.oidc_provider",
+        "account.bucket",
+        "account.topic",
+        "organization",
+        "organization.unit",
+        "identity_center",
+        "identity_center.permission_set",
+        "identity_center.assignment",
+    ] {
+        let table = format!("{}\nqqqqqq = 1\n", &complete[..heading(complete, kind)]);
+        let told = problems(&table);
+        let hint = told.iter().find(|(text, _)| text.contains("`qqqqqq`"));
+        let keys = hint.and_then(|(_, hint)| hint.as_deref()).expect(&table);
+        let keys = keys.trim_start_matches("It has ").trim_end_matches('.');
+        assert!(
+            keys.contains("name") || keys.contains("id") || keys.contains("users"),
+            "{keys}"
+        );
+        for key in keys.split(", ") {
+            let shown = [format!("\n{key} = "), format!("\n{key}."), format!(".{key}]")];
+            assert!(
+                shown.iter().any(|shown| complete.contains(shown.as_str())),
+                "{kind}: {key}"
+            );
+        }
     }
     let world = World::ready_toml("organization").unwrap();
     let named: Vec<_> = world
@@ -276,4 +310,10 @@ fn the_documentation_is_right() {
     for name in named {
         assert!(text.contains(&format!("| `{name}` |")), "{name}");
     }
+}
+
+/// Where the first heading of a kind of table ends.
+fn heading(text: &str, kind: &str) -> usize {
+    let name = format!("[{kind}]");
+    text.find(&name).expect(kind) + text[text.find(&name).expect(kind)..].find('\n').expect(kind)
 }
