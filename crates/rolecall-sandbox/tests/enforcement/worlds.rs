@@ -317,3 +317,39 @@ fn heading(text: &str, kind: &str) -> usize {
     let name = format!("[{kind}]");
     text.find(&name).expect(kind) + text[text.find(&name).expect(kind)..].find('\n').expect(kind)
 }
+
+#[test]
+fn a_policy_that_is_given_as_the_world_is_one_mistake() {
+    let told = problems("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": []\n}\n");
+    let [(text, Some(hint))] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert!(
+        text.contains("this is JSON") && hint.contains("trust = { file"),
+        "{told:?}"
+    );
+}
+
+/// An ARN that begins like every other is no likeness: what it names has to be.
+#[test]
+fn a_likeness_is_one_of_the_last_part_too() {
+    let world = |policy: &str| {
+        format!(
+            "[[account]]\nid = '111111111111'\n[[account.user]]\nname = 'ann'\n\
+             attached = ['arn:aws:iam::111111111111:policy/{policy}']\n\
+             [[account.user]]\nname = 'bob'\n[[account.user]]\nname = 'Bob'\n[[account.user]]\nname = 'bob'\n\
+             [[account.policy]]\nname = 'Storage'\ndocument = [{{ Effect = 'Deny', Action = '*', Resource = '*' }}]\n"
+        )
+    };
+    for (policy, likeness) in [("Storagee", true), ("Nope", false)] {
+        let told = problems(&world(policy));
+        let hint = told[0].1.as_deref().unwrap();
+        assert_eq!(hint.contains("Did you mean `arn:"), likeness, "{hint}");
+        assert!(
+            told[2]
+                .0
+                .contains("bob of account 111111111111 is there twice; see line 7"),
+            "{told:?}"
+        );
+    }
+}

@@ -50,6 +50,18 @@ fn syntax_keys_and_types() {
         ("[[account.user]]\nname = ", &[(13, "quoted", "in quotes")]),
         ("[[account]\n", &[(12, "", "")]),
         (
+            "[[profile]]\nname = 'p'",
+            &[(
+                12,
+                "neither whose key nor which role",
+                "role_arn and source_profile",
+            )],
+        ),
+        (
+            "[[account.role]]\nname = 'R'",
+            &[(12, "a role has no `trust`", "trust = { file")],
+        ),
+        (
             "[account.user]\nname = 'b'",
             &[(12, "duplicate key", "two brackets")],
         ),
