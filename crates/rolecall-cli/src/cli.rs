@@ -1,6 +1,8 @@
 //! The arguments. No flag ever takes a secret.
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -184,11 +186,11 @@ pub(crate) struct SandboxArgs {
     #[arg(long, conflicts_with = "world")]
     pub(crate) empty: bool,
     /// Print the TOML of a ready world, to start a file of your own from
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json"],
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json", "explain", "fault", "port", "session_seconds", "skew"],
           value_parser = clap::builder::PossibleValuesParser::new(rolecall_sandbox::World::ready_names()))]
     pub(crate) print_world: Option<String>,
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=43_200))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 2..=43_200_u64))]
     pub(crate) session_seconds: Option<u64>,
     /// Say of every request who decided and by which statement, on stderr or in a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
@@ -205,14 +207,24 @@ pub(crate) struct SandboxArgs {
     pub(crate) fault: Vec<PlannedFault>,
     /// Run the sandbox's clocks ahead of this machine's by so many seconds (behind, where negative)
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true,
-          value_parser = clap::value_parser!(i64).range(-315_360_000..=315_360_000))]
+          value_parser = |text: &str| number(text, -315_360_000_i64..=315_360_000))]
     pub(crate) skew: i64,
     /// The port on 127.0.0.1 [default: any free one]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    #[arg(long, default_value_t = 0, hide_default_value = true,
+          value_parser = |text: &str| number(text, 0..=u16::MAX))]
     pub(crate) port: u16,
     /// Run this inside, with a home of its own that points to the sandbox
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// A value parser whose message says what would do, where Rust's own says what a digit is.
+fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N>) -> Result<N, String> {
+    let found = text.parse().ok().filter(|number| range.contains(number));
+    found.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        format!("write a whole number from {least} to {most}")
+    })
 }
 
 /// A value parser whose message is the type's own sentence.

@@ -47,9 +47,16 @@ impl CommandError {
     /// What is wrong with one file; `message` says so in one clause.
     pub(crate) fn several(message: String, each: Vec<Error>) -> Self {
         let told = |error: &Error| {
-            format!("{error} {}", error.hints().join(" "))
-                .trim_end()
-                .to_owned()
+            let message = error.to_string();
+            let period = if message.ends_with(['.', '?', '!', ')']) {
+                ""
+            } else {
+                "."
+            };
+            match error.hints() {
+                [] => message,
+                hints => format!("{message}{period} {}", hints.join(" ")),
+            }
         };
         Self::Several {
             whole: each
@@ -111,8 +118,16 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         .collect();
     let typed = |word: &str| arguments.iter().any(|argument| argument == word);
     let mut hints = Vec::new();
-    if error.kind() == clap::error::ErrorKind::UnknownArgument && (typed("exec") || typed("sandbox")) {
-        hints.push("The command to run stands behind `--`, as in `rolecall exec TARGET -- CMD`.");
+    if error.kind() == clap::error::ErrorKind::UnknownArgument {
+        if typed("exec") {
+            hints.push("The command to run stands behind `--`, as in `rolecall exec TARGET -- CMD`.");
+        } else if typed("sandbox") && typed("--explain") {
+            hints.push(
+                "A file for --explain stands behind `=`, as in `rolecall sandbox --explain=FILE -- CMD`.",
+            );
+        } else if typed("sandbox") {
+            hints.push("The command to run stands behind `--`, as in `rolecall sandbox -- CMD`.");
+        }
     }
     if is_failure && typed("--json") {
         let message = error.to_string();

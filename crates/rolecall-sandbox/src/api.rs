@@ -190,6 +190,14 @@ impl Answer {
         }
     }
 
+    pub(crate) fn text(body: &str) -> Self {
+        Self {
+            body: body.as_bytes().to_vec(),
+            headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())],
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -112,7 +112,7 @@ pub(crate) fn policies<'a>(state: &'a State, caller: &'a Caller, wish: &Wish<'a>
         service_control: state
             .organization
             .as_ref()
-            .and_then(|organization| organization.service_control(caller.account)),
+            .and_then(|organization| organization.service_control_by_name(caller.account)),
         resource: None,
         trust: wish.trust.map(|policy| PolicySource {
             name: "AssumeRolePolicyDocument",

@@ -29,6 +29,8 @@ pub(crate) struct Open<'a> {
     pub(crate) request_id: &'a str,
     /// Every decision that was made for it, in order.
     pub(crate) decided: &'a RefCell<Vec<Decided>>,
+    /// What the answer keeps to itself and an explanation does not.
+    pub(crate) untold: &'a RefCell<Option<String>>,
     /// Why calls were refused, for those who may know.
     pub(crate) messages: &'a Messages,
 }

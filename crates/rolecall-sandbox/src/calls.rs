@@ -29,6 +29,8 @@ pub struct Call {
     pub code: Option<String>,
     /// The message that came with the code.
     pub message: Option<String>,
+    /// What the answer keeps to itself, as AWS does: that a role is not there.
+    pub untold: Option<String>,
     /// Every decision that was made for it, in order.
     pub decided: Vec<Decided>,
     /// When, on the server's wall clock.

@@ -8,12 +8,33 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::AccountAccess;
 use crate::api::{Answer, Refusal};
 use crate::call::Open;
 use crate::clock;
 use crate::mfa;
 use crate::server::Shared;
 use crate::state::State;
+
+/// For whoever asks for one that is not there.
+const CALLS: [&str; 16] = [
+    "GET health",
+    "GET calls",
+    "GET counts",
+    "GET, POST and DELETE faults",
+    "GET and POST clock",
+    "POST revoke",
+    "GET accounts",
+    "GET config",
+    "GET credentials",
+    "GET mfa-code",
+    "GET encoded-message",
+    "POST oidc/token",
+    "POST oidc/revoke",
+    "GET and POST device",
+    "POST authorize",
+    "GET console",
+];
 
 pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     let path = call.incoming.path.strip_prefix("/_sandbox/").unwrap_or_default();
@@ -38,13 +59,19 @@ pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Res
         (&Method::GET, "clock") => Ok(clocks(shared)),
         (&Method::POST, "clock") => set_clock(call, shared),
         (&Method::POST, "revoke") => revoke(call, state),
+        (&Method::GET, "accounts") => Ok(Answer::json(&json!(AccountAccess::of_all(state)))),
+        (&Method::GET, "config") => Ok(Answer::text(&shared.world.config_file(state))),
+        (&Method::GET, "credentials") => Ok(Answer::text(&shared.world.credentials_file(state))),
         (&Method::GET, "console") => Ok(crate::signin::console(call, state)),
         (_, "authorize") => Ok(crate::oidc::authorize::confirmed(call, state)),
         (_, "device") => crate::oidc::device::verification(call, state),
         (method, _) => Err(Refusal::new(
             404,
             "NotFound",
-            format!("the sandbox has no {method} /_sandbox/{path}"),
+            format!(
+                "the sandbox has no {method} /_sandbox/{path}: its calls are {}",
+                CALLS.join(", ")
+            ),
         )),
     }
 }
@@ -157,7 +184,17 @@ fn encoded_message(call: &Open<'_>, shared: &Shared) -> Result<Answer, Refusal> 
 /// The code that answers a prompt for an MFA device; `offset` is for those who must see an earlier or a later step.
 fn mfa_code(call: &Open<'_>, state: &State) -> Result<Answer, Refusal> {
     let serial = call.incoming.query("serial").unwrap_or_default();
-    let device = mfa::find(state, serial).ok_or_else(|| not_found("there is no such device"))?;
+    let device = mfa::find(state, serial).ok_or_else(|| {
+        let serials = mfa::serials(state);
+        let known = match serials.as_slice() {
+            [] => "this world has none".to_owned(),
+            some => format!(
+                "there are {}",
+                some.iter().take(20).cloned().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        not_found(&format!("?serial= names no MFA device: {known}"))
+    })?;
     let now = call.clock.wall();
     let (code, seconds) = match call.incoming.query("offset").map(str::parse::<i64>) {
         None => device.present_code(now),

@@ -32,8 +32,15 @@ impl Call {
             decided.explain(&mut text);
         }
         // A refusal that no policy made has its reason in its message; the others say no more than the decision.
+        if let Some(untold) = &self.untold {
+            let _ = writeln!(text, "  refused: {}", printable(untold));
+        }
         let by_policy = !self.decided.iter().all(Decided::is_allowed);
-        if let Some(message) = self.message.as_ref().filter(|_| !by_policy) {
+        if let Some(message) = self
+            .message
+            .as_ref()
+            .filter(|_| !by_policy && self.untold.is_none())
+        {
             let _ = writeln!(text, "  says: {}", printable(message.trim()));
         }
         text
@@ -51,6 +58,7 @@ impl Call {
             "status": self.status,
             "code": self.code,
             "message": self.message,
+            "untold": self.untold,
             "decided": decided,
         })
     }
@@ -91,10 +99,15 @@ impl Decided {
             Verdict::Allowed(granted) if granted.is_empty() => {
                 vec!["by nobody's policy: the account's root user may".to_owned()]
             }
-            Verdict::Allowed(granted) => granted
-                .iter()
-                .map(|matched| format!("by {}", statement(matched)))
-                .collect(),
+            Verdict::Allowed(granted) => {
+                let mut grounds: Vec<_> = granted
+                    .iter()
+                    .map(|matched| format!("by {}", statement(matched)))
+                    .collect();
+                // `FullAWSAccess` grants at every level of an organization, which need not be said for each.
+                grounds.dedup();
+                grounds
+            }
             Verdict::ExplicitDeny(matched) => vec![format!("by an explicit Deny: {}", statement(matched))],
             Verdict::ImplicitDeny(kind) => {
                 let mut grounds = vec![format!("because no {} allows it", kind.name())];
@@ -147,6 +160,19 @@ fn statement(matched: &Matched) -> String {
     text
 }
 
+fn quoted(values: &[String]) -> String {
+    let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+    values.join(", ")
+}
+
+/// The first three, and how many more.
+fn few(values: &[String]) -> String {
+    match values.split_at_checked(3) {
+        Some((first, more)) if !more.is_empty() => format!("{} and {} more", quoted(first), more.len()),
+        _ => quoted(values),
+    }
+}
+
 /// A grant that was nearly there.
 fn nearly(miss: &NearMiss) -> String {
     let reasons: Vec<_> = miss.because.iter().map(mismatch).collect();
@@ -165,18 +191,16 @@ fn mismatch(mismatch: &Mismatch) -> String {
             wanted,
             found,
         } => {
-            let quoted = |values: &[String]| {
-                let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
-                values.join(", ")
-            };
             let found = match found {
                 Some(values) => format!("the request has {}", quoted(values)),
                 None => "the request has none".to_owned(),
             };
             format!("{operator} on {key} wants {} where {found}", quoted(wanted))
         }
-        Mismatch::Principal => "it names other principals".to_owned(),
-        Mismatch::Resource => "it is about other resources".to_owned(),
+        Mismatch::Principal(named) if named.is_empty() => "it names other principals".to_owned(),
+        Mismatch::Principal(named) => format!("it names {}", few(named)),
+        Mismatch::Resource(named) if named.is_empty() => "it is about other resources".to_owned(),
+        Mismatch::Resource(named) => format!("it is about {}", few(named)),
         _ => "it does not fit".to_owned(),
     }
 }

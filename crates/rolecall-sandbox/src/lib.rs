@@ -156,6 +156,7 @@ impl Builder {
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
             state: Mutex::new(self.world.build(&recorder, &endpoint)?),
+            world: self.world,
             recorder,
             log: calls::Log::new(self.observer),
             faults: faults::Faults::default(),
@@ -185,7 +186,6 @@ impl Builder {
             })?;
         Ok(Sandbox {
             endpoint,
-            world: self.world,
             shared,
             stop: Some(stop),
             thread: Some(thread),
@@ -196,7 +196,6 @@ impl Builder {
 /// A running embedded AWS. Dropped, it stops.
 pub struct Sandbox {
     endpoint: String,
-    world: World,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
@@ -219,6 +218,20 @@ pub struct AccountAccess {
     pub access_key_id: String,
     /// Its secret.
     pub secret_access_key: String,
+}
+
+impl AccountAccess {
+    pub(crate) fn of_all(state: &state::State) -> Vec<Self> {
+        let of = |id: &rolecall::AccountId| {
+            let (key_id, key) = state.key_of(*id, "admin")?;
+            Some(Self {
+                id: id.to_string(),
+                access_key_id: key_id.to_owned(),
+                secret_access_key: key.secret.clone(),
+            })
+        };
+        state.accounts.keys().filter_map(of).collect()
+    }
 }
 
 impl fmt::Debug for AccountAccess {
@@ -273,19 +286,7 @@ impl Sandbox {
 
     /// Every account with the key of its administrator.
     pub fn accounts(&self) -> Vec<AccountAccess> {
-        let state = self.shared.state();
-        state
-            .accounts
-            .keys()
-            .filter_map(|id| {
-                let (key_id, key) = state.key_of(*id, "admin")?;
-                Some(AccountAccess {
-                    id: id.to_string(),
-                    access_key_id: key_id.to_owned(),
-                    secret_access_key: key.secret.clone(),
-                })
-            })
-            .collect()
+        AccountAccess::of_all(&self.shared.state())
     }
 
     /// The line of `rolecall sandbox --json`: `{"endpoint": …, "accounts": […]}`. It holds the administrators' secrets.
@@ -295,12 +296,31 @@ impl Sandbox {
 
     /// The text of `~/.aws/config` inside of `rolecall sandbox -- CMD`.
     pub fn config_file(&self) -> String {
-        self.world.config_file(&self.shared.state())
+        self.shared.world.config_file(&self.shared.state())
     }
 
     /// The text of `~/.aws/credentials` inside of `rolecall sandbox -- CMD`.
     pub fn credentials_file(&self) -> String {
-        self.world.credentials_file(&self.shared.state())
+        self.shared.world.credentials_file(&self.shared.state())
+    }
+
+    /// The names of the profiles in those files, in the world's order.
+    pub fn profiles(&self) -> Vec<String> {
+        self.shared.world.profile_names().map(str::to_owned).collect()
+    }
+
+    /// The serial numbers of the MFA devices that are enabled, as [`Self::mfa_code`] takes them.
+    pub fn mfa_devices(&self) -> Vec<String> {
+        mfa::serials(&self.shared.state())
+    }
+
+    /// The start URL of the Identity Center, where the world has one.
+    pub fn start_url(&self) -> Option<String> {
+        let state = self.shared.state();
+        state
+            .identity_center
+            .as_ref()
+            .map(|center| center.start_url.clone())
     }
 
     /// The first access key of a user, in the first account that has a user of this name.

@@ -14,7 +14,7 @@ use crate::api::{Params, Refusal};
 use crate::call::Call;
 use crate::clock;
 use crate::ids;
-use crate::state::{Account, Actor, MfaDevice, State};
+use crate::state::{Account, Actor, Caller, MfaDevice, State};
 
 /// How long a code is shown.
 const STEP_SECONDS: u64 = 30;
@@ -124,6 +124,15 @@ pub(crate) fn find<'a>(state: &'a State, serial: &str) -> Option<&'a MfaDevice> 
         .find_map(|account| account.mfa_devices.get(serial))
 }
 
+/// The serial numbers of all devices that are enabled for somebody.
+pub(crate) fn serials(state: &State) -> Vec<String> {
+    let devices = state.accounts.values().flat_map(|account| &account.mfa_devices);
+    devices
+        .filter(|(_, device)| device.user.is_some())
+        .map(|(serial, _)| serial.clone())
+        .collect()
+}
+
 /// The devices that are enabled for a user, and their serial numbers.
 pub(crate) fn devices_of<'a>(
     account: &'a Account,
@@ -163,9 +172,25 @@ pub(crate) fn prove(call: &Call<'_>, state: &mut State) -> Result<bool, Refusal>
     if good {
         Ok(true)
     } else {
+        *call.untold.borrow_mut() = Some(why_not(state, caller, serial));
         Err(Refusal::denied(
             "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
         ))
+    }
+}
+
+/// What AWS keeps to itself about a code that was refused.
+fn why_not(state: &State, caller: &Caller, serial: &str) -> String {
+    let Actor::User(name) = &caller.actor else {
+        return format!("{} has no MFA device: users have", caller.principal.arn());
+    };
+    let home = state.accounts.get(&caller.account);
+    match home.and_then(|home| home.mfa_devices.get(serial)) {
+        None => format!("account {} has no MFA device {serial}", caller.account),
+        Some(device) if device.user.as_ref() != Some(name) => {
+            format!("the MFA device {serial} is not enabled for the user {name}")
+        }
+        Some(_) => format!("the code is not one of {serial} for this time, or was used before"),
     }
 }
 

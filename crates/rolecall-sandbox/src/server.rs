@@ -27,6 +27,7 @@ use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
+use crate::world::World;
 use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
@@ -45,6 +46,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) state: Mutex<State>,
+    /// What it was made from: the profiles are only there.
+    pub(crate) world: World,
     pub(crate) recorder: Recorder,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
@@ -148,6 +151,7 @@ async fn handle(
         status: 0,
         code: None,
         message: None,
+        untold: None,
         decided: Vec::new(),
         at: shared.clock.wall(),
     };
@@ -166,7 +170,8 @@ async fn handle(
 
     let head = incoming.method == Method::HEAD;
     let outcome = read.and_then(|()| {
-        if let Some(refusal) = fault.and_then(|fault| fault.refusal(service)) {
+        if let Some((fault, refusal)) = fault.and_then(|fault| Some((fault, fault.refusal(service)?))) {
+            logged.untold = Some(format!("by the fault {fault}"));
             return Err(refusal);
         }
         if fault == Some(Fault::Garbage) {
@@ -234,7 +239,7 @@ fn answer(
 ) -> Result<Answer, Refusal> {
     let mut state = shared.state();
     let operation = logged.operation.clone();
-    let decided = RefCell::default();
+    let (decided, untold) = (RefCell::default(), RefCell::default());
     let verified = if service.is_signed(&operation) {
         let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
         logged.principal = Some(verified.caller.principal.arn().to_owned());
@@ -253,6 +258,7 @@ fn answer(
         fault,
         request_id,
         decided: &decided,
+        untold: &untold,
         messages: &shared.messages,
     };
     let answer = match &verified {
@@ -267,6 +273,7 @@ fn answer(
         None => unsigned(&operation, &open, &mut state, shared),
     };
     logged.decided = decided.take();
+    logged.untold = untold.take();
     answer
 }
 

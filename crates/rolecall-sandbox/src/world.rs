@@ -18,6 +18,7 @@ use std::path::Path;
 
 pub use account::{Account, ManagedPolicy};
 use error::Place;
+pub(crate) use error::did_you_mean;
 pub use error::{WorldError, WorldErrors};
 pub use identity_center::{IdentityCenter, PermissionSet};
 pub use organization::{Organization, Unit};

@@ -44,6 +44,7 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
         how_to_reach(&sandbox)
     };
     super::block_on(until_ended(&ready))?;
+    tell_of_idle_faults(&sandbox, args);
     Ok(Ended::WELL)
 }
 
@@ -108,21 +109,61 @@ fn refused(name: &str, errors: &WorldErrors, ready: &str) -> CommandError {
     CommandError::several(format!("the world file {name} cannot be used"), each)
 }
 
+/// What a person pastes into another terminal. A world of many accounts would fill the screen with keys: it says where
+/// they are.
 fn how_to_reach(sandbox: &Sandbox) -> String {
+    const SHOWN: usize = 3;
+    let endpoint = sandbox.endpoint();
     let mut text = format!(
-        "The sandbox answers as AWS at {}. Ctrl-C ends it, and everything in it.\n\n\
-         export AWS_ENDPOINT_URL={}\nexport AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n",
-        sandbox.endpoint(),
-        sandbox.endpoint()
+        "The sandbox answers as AWS at {endpoint}. Ctrl-C ends it, and everything in it.\n\n\
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
     );
-    for account in sandbox.accounts() {
+    let accounts = sandbox.accounts();
+    for account in accounts.iter().take(SHOWN) {
         text.push_str(&format!(
             "\n# the administrator of {}\nexport AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
             account.id, account.access_key_id, account.secret_access_key
         ));
     }
-    text.push_str("\n`rolecall sandbox -- CMD` runs CMD with all of this set, and profiles to try.\n");
+    if accounts.len() > SHOWN {
+        let count = accounts.len();
+        text.push_str(&format!(
+            "\n# the administrators of all {count} accounts, as JSON\ncurl -s {endpoint}/_sandbox/accounts\n"
+        ));
+    }
+    let profiles = sandbox.profiles();
+    if !profiles.is_empty() {
+        text.push_str(&format!(
+            "\n# or the profiles {}\ndir=$(mktemp -d)\n\
+             curl -s {endpoint}/_sandbox/config >$dir/config\n\
+             curl -s {endpoint}/_sandbox/credentials >$dir/credentials\n\
+             export AWS_CONFIG_FILE=$dir/config AWS_SHARED_CREDENTIALS_FILE=$dir/credentials\n",
+            few(&profiles)
+        ));
+    }
+    let devices = sandbox.mfa_devices();
+    if let Some(device) = devices.first() {
+        text.push_str(&format!(
+            "\n# the code that answers a prompt of the MFA device {}\n\
+             curl -s '{endpoint}/_sandbox/mfa-code?serial={device}'\n",
+            few(&devices)
+        ));
+    }
+    if let Some(start_url) = sandbox.start_url() {
+        text.push_str(&format!(
+            "\n# Identity Center {start_url}: `aws sso login` (AWS CLI 2) opens the page on which you say who you are\n"
+        ));
+    }
+    text.push_str("\n`rolecall sandbox -- CMD`, with the same --world, runs CMD with all of this set.\n");
     text
+}
+
+/// The first few names, and how many more there are.
+fn few(names: &[String]) -> String {
+    match names.split_at_checked(5) {
+        Some((first, more)) if !more.is_empty() => format!("{} and {} more", first.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 /// Says that it is ready when a signal already ends it well, and waits for one.
@@ -166,7 +207,21 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
         .map_err(|error| child::not_started(&command, &error))?;
     signals.forward_to(child.id());
     let status = child.wait().map_err(|error| own("child", &error))?;
+    tell_of_idle_faults(sandbox, args);
     Ok(child::ended(status))
+}
+
+/// A fault for an operation that was never called is mostly a misspelled one, and a rehearsal of nothing.
+fn tell_of_idle_faults(sandbox: &Sandbox, args: &SandboxArgs) {
+    for planned in &args.fault {
+        let (operation, fault) = (&planned.operation, planned.fault);
+        if operation != "*" && sandbox.count(operation) == 0 {
+            output::hint(&format!(
+                "The fault {operation}:{fault} met nothing: {operation} was not called. Operations are as AWS spells \
+                 them, as in AssumeRole."
+            ));
+        }
+    }
 }
 
 /// Fills the home, and gives the environment that points to it.

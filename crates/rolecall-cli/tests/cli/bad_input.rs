@@ -354,11 +354,14 @@ fn usage_errors_are_json_too_and_say_where_the_command_stands() {
         serde_json::from_str::<Value>(&stderr).unwrap()["error"]["kind"],
         "usage"
     );
-    let stderr = machine.run_quietly(&["exec", "blah", "ls"]).failed(2);
-    assert!(
-        stderr.contains("hint: The command to run stands behind `--`"),
-        "{stderr}"
-    );
+    for (arguments, shown) in [
+        (&["exec", "blah", "ls"][..], "rolecall exec TARGET -- CMD"),
+        (&["sandbox", "ls"], "rolecall sandbox -- CMD"),
+    ] {
+        let stderr = machine.run_quietly(arguments).failed(2);
+        let hint = format!("hint: The command to run stands behind `--`, as in `{shown}`");
+        assert!(stderr.contains(&hint), "{stderr}");
+    }
 }
 
 #[test]

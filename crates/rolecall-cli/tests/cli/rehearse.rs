@@ -67,10 +67,30 @@ fn faults_and_skew_are_met_by_what_runs_inside() {
         ("--fault", "throttle", "OPERATION:FAULT[:TIMES]"),
         ("--fault", "AssumeRole:explode", "other-role"),
         ("--fault", "AssumeRole:throttle:none", "`always`"),
-        ("--skew", "yesterday", "--skew"),
+        ("--skew", "yesterday", "a whole number from -315360000"),
+        ("--port", "none", "a whole number from 0 to 65535"),
+        ("--explain", "FILE", "--explain=FILE"),
     ] {
         let (output, said) = sandbox(&[flag, value], "true");
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// A misspelled operation rehearses nothing, and that is said.
+#[test]
+fn faults_that_met_nothing_are_told() {
+    let faults = [
+        "--fault",
+        "assumerole:throttle",
+        "--fault",
+        "AssumeRole:delay=1ms",
+    ];
+    let (output, said) = sandbox(&faults, "rolecall whoami blah");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("hint: The fault assumerole:throttle met nothing"),
+        "{said}"
+    );
+    assert!(!said.contains("AssumeRole:delay"), "{said}");
 }

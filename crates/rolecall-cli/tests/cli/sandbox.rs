@@ -150,6 +150,42 @@ fn people_are_told_how_to_reach_it() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// A world of many accounts stays on one screen, and says where the rest is.
+#[test]
+fn a_large_world_is_reached_from_one_screen() {
+    let mut child = rolecall(&["sandbox", "--world", "organization"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        told.push(line.unwrap());
+        if told
+            .last()
+            .is_some_and(|line| line.starts_with("`rolecall sandbox -- CMD`"))
+        {
+            break;
+        }
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let text = told.join("\n");
+    assert!(
+        told.len() <= 30 && text.matches("# the administrator of ").count() == 3,
+        "{text}"
+    );
+    for words in [
+        "all 20 accounts",
+        "/_sandbox/accounts",
+        "/_sandbox/credentials >",
+        "profiles ada, omar,",
+        "/_sandbox/mfa-code?serial=arn:aws:iam::100000000002:mfa/omar",
+        "aws sso login",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
 #[test]
 fn sessions_of_one_second_are_refused() {
     for seconds in ["1", "18446744073709551615"] {
@@ -157,7 +193,11 @@ fn sessions_of_one_second_are_refused() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8(output.stderr).unwrap().contains("2..=43200"));
+        assert!(
+            String::from_utf8(output.stderr)
+                .unwrap()
+                .contains("from 2 to 43200")
+        );
     }
 }
 

@@ -140,3 +140,62 @@ fn a_ready_world_is_something_to_start_from() {
         assert_eq!(run(folder.path(), arguments).0, Some(2), "{arguments:?}");
     }
 }
+
+/// Follows `docs/rehearsal.md`: its files as they stand there, and what it says of each step.
+#[test]
+fn the_rehearsal_goes_as_it_is_written() {
+    let page = include_str!("../../../../docs/rehearsal.md");
+    let block = |kind: &str, number: usize| {
+        let opening = format!("```{kind}\n");
+        let begun = page.split(opening.as_str()).nth(number).unwrap();
+        begun.split("```").next().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let rehearse = |external_id: &str| {
+        let target = ["222222222222/Deploy", "--source-profile", "joe", "--external-id"];
+        let command = [
+            &["--world", "mine.toml", "--explain", "--", "rolecall", "whoami"],
+            &target[..],
+        ];
+        let (code, stdout, stderr) = run(folder.path(), &[&command.concat()[..], &[external_id]].concat());
+        assert_eq!(code, Some(i32::from(stdout.is_empty())), "{stdout}{stderr}");
+        stdout + &stderr
+    };
+
+    let (trust, world, policy) = (block("json", 1), block("toml", 1), block("toml", 2));
+    write("trust.json", trust);
+    write("mine.toml", world);
+    let said = rehearse("blue-7");
+    assert!(
+        said.contains("because no identity-based policy allows it"),
+        "{said}"
+    );
+
+    let allowed = world.replacen("name = \"joe\"\n", &format!("name = \"joe\"\n{policy}"), 1);
+    write("mine.toml", &allowed);
+    let said = rehearse("blue-7");
+    assert!(said.contains("assumed-role/Deploy/"), "{said}");
+    let said = rehearse("blue-8");
+    assert!(
+        said.contains("wants `blue-7` where the request has `blue-8`"),
+        "{said}"
+    );
+
+    let organized = allowed.replacen("1\"\n", "1\"\nunit = \"People\"\n", 1) + block("toml", 3);
+    write("mine.toml", &organized);
+    let said = rehearse("blue-7");
+    let refused = "by an explicit Deny: service control policy `StayHome`, statement 1 `NoRolesAbroad`";
+    assert!(said.contains(refused) && page.contains(refused), "{said}");
+
+    write("mine.toml", &allowed);
+    write(
+        "trust.json",
+        &trust.replace(
+            "\"}}\n",
+            "\"}, \"Bool\": {\"aws:MultiFactorAuthPresent\": \"true\"}}\n",
+        ),
+    );
+    let said = rehearse("blue-7");
+    assert!(said.contains("wants `true` where the request has none"), "{said}");
+}

@@ -203,6 +203,17 @@ impl Organization {
         };
         Some(levels.into_iter().map(sources).collect())
     }
+
+    /// The same under the names that people gave them: what a decision is explained by.
+    pub(crate) fn service_control_by_name(&self, account: AccountId) -> Option<Vec<Vec<PolicySource<'_>>>> {
+        let mut levels = self.service_control(account)?;
+        for source in levels.iter_mut().flatten() {
+            if let Some(policy) = self.policies.get(source.name) {
+                source.name = &policy.name;
+            }
+        }
+        Some(levels)
+    }
 }
 
 #[cfg(test)]

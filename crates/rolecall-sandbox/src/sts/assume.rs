@@ -54,7 +54,7 @@ pub(super) fn assume_role(call: &Call<'_>, state: &mut State) -> Result<String, 
         ))
     };
     // A role that is not there is refused in the same words as one that does not trust the caller.
-    let role = asked.find(state, &wanted).ok_or_else(refused)?;
+    let role = asked.find_or_refuse(call, state, &wanted, refused)?;
     for action in actions("sts:AssumeRole", &tags, source_identity.as_deref()) {
         let wish = Wish {
             action,

@@ -6,9 +6,11 @@ use rolecall::{Partition, RoleArn};
 use super::session_parameters::Tags;
 use crate::api::Refusal;
 use crate::authz;
+use crate::call::Open;
 use crate::faults::Fault;
 use crate::state::{Role, State};
 use crate::validate::{Checks, NAME};
+use crate::world::did_you_mean;
 
 /// An hour, unless asked.
 const DEFAULT_SECONDS: u32 = 3600;
@@ -51,6 +53,36 @@ impl<'a> Asked<'a> {
             .get(&wanted.account())
             .and_then(|account| account.roles.get(wanted.name()))
             .filter(|role| role.named.arn(wanted.account(), "role") == self.arn)
+    }
+
+    /// The role, or the refusal that a role gets which does not trust the caller: AWS does not tell them apart. Why is
+    /// kept for whoever may know.
+    pub(super) fn find_or_refuse<'s>(
+        &self,
+        call: &Open<'_>,
+        state: &'s State,
+        wanted: &RoleArn,
+        refused: impl FnOnce() -> Refusal,
+    ) -> Result<&'s Role, Refusal> {
+        self.find(state, wanted).ok_or_else(|| {
+            *call.untold.borrow_mut() = Some(self.absence(state, wanted));
+            refused()
+        })
+    }
+
+    /// Why the role cannot be found.
+    fn absence(&self, state: &State, wanted: &RoleArn) -> String {
+        let account = wanted.account();
+        let Some(home) = state.accounts.get(&account) else {
+            return format!("there is no account {account}");
+        };
+        if let Some(role) = home.roles.get(wanted.name()) {
+            let arn = role.named.arn(account, "role");
+            return format!("there is no role {}: the one of this name is {arn}", self.arn);
+        }
+        let near = did_you_mean(wanted.name(), home.roles.keys().map(String::as_str));
+        let near = near.map(|near| format!(". {near}")).unwrap_or_default();
+        format!("there is no role {}{near}", self.arn)
     }
 
     pub(super) fn check_duration(&self, role: &Role) -> Result<(), Refusal> {

@@ -62,7 +62,7 @@ pub(super) fn assume_role(call: &Open<'_>, state: &mut State, issuer: &Issuer) -
     if let Some(identity) = source_identity {
         context.set("sts:SourceIdentity", identity);
     }
-    let role = asked.find(state, &wanted).ok_or_else(|| denied(CALL))?;
+    let role = asked.find_or_refuse(call, state, &wanted, || denied(CALL))?;
     let principal = Principal::federated(identity.provider_arn.as_str());
     for action in actions(CALL, &tags, source_identity) {
         let request = Request {

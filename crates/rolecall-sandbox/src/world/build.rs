@@ -71,7 +71,9 @@ impl<'w> Names<'w> {
     /// Whether the name is new. IAM does not tell names apart by case ("IAM name requirements").
     fn add(&mut self, name: &'w Told, problems: &mut Problems) -> bool {
         let (what, account) = (self.what, self.account);
-        let Some((other, before)) = self.seen.insert(name.to_ascii_lowercase(), (&name.text, name.at)) else {
+        let folded = name.to_ascii_lowercase();
+        let Some(&(other, before)) = self.seen.get(&folded) else {
+            self.seen.insert(folded, (&name.text, name.at));
             return true;
         };
         if other == name.text {

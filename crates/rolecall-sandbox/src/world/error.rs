@@ -234,16 +234,22 @@ fn clipped(text: String) -> String {
 }
 
 /// "Did you mean …?", where one of `names` is near to what was written.
-pub(super) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     if written.len() > LONGEST_LIKENESS {
         return None;
     }
     let folded = written.to_lowercase();
+    // ARNs of one kind begin alike, whatever they name.
+    let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
+    let likeness = |name: &str| {
+        let name = name.to_lowercase();
+        strsim::jaro_winkler(&folded, &name).min(strsim::jaro_winkler(&last(&folded), &last(&name)))
+    };
     names
         .into_iter()
         .filter(|name| name.len() <= LONGEST_LIKENESS)
         .take(MOST_LIKENESSES)
-        .map(|name| (strsim::jaro_winkler(&folded, &name.to_lowercase()), name))
+        .map(|name| (likeness(name), name))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| format!("Did you mean `{name}`?"))

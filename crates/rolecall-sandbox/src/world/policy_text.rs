@@ -73,6 +73,12 @@ impl PolicyText {
     }
 
     fn explain(&self, what: &str, purpose: Purpose, invalid: &Invalid, problems: &mut Problems) {
+        if self.json.trim().is_empty() {
+            let error = self.problem(self.at, format!("{what} is empty"), problems);
+            problems
+                .push(error.with_hint("The least is {\"Version\": \"2012-10-17\", \"Statement\": [ … ]}."));
+            return;
+        }
         // serde_json names lines from the start of the policy, which is not where the person looks.
         if let Err(error) = serde_json::from_str::<serde_json::Value>(&self.json) {
             let reason = error.to_string();
@@ -205,7 +211,7 @@ fn statement_offset(json: &str, number: usize) -> Option<usize> {
     None
 }
 
-/// The element that was probably meant by one that does not exist.
+/// The element or operator that was probably meant by one that does not exist.
 fn misspelled(message: &str) -> Option<String> {
     const ELEMENTS: [&str; 12] = [
         "Version",
@@ -221,9 +227,43 @@ fn misspelled(message: &str) -> Option<String> {
         "NotResource",
         "Condition",
     ];
-    let (before, _) = message.split_once("` is not an element of")?;
-    let (_, written) = before.rsplit_once('`')?;
-    did_you_mean(written, ELEMENTS)
+    const OPERATORS: [&str; 27] = [
+        "StringEquals",
+        "StringNotEquals",
+        "StringEqualsIgnoreCase",
+        "StringNotEqualsIgnoreCase",
+        "StringLike",
+        "StringNotLike",
+        "NumericEquals",
+        "NumericNotEquals",
+        "NumericLessThan",
+        "NumericLessThanEquals",
+        "NumericGreaterThan",
+        "NumericGreaterThanEquals",
+        "DateEquals",
+        "DateNotEquals",
+        "DateLessThan",
+        "DateLessThanEquals",
+        "DateGreaterThan",
+        "DateGreaterThanEquals",
+        "Bool",
+        "BinaryEquals",
+        "IpAddress",
+        "NotIpAddress",
+        "ArnEquals",
+        "ArnLike",
+        "ArnNotEquals",
+        "ArnNotLike",
+        "Null",
+    ];
+    let written = |(before, _): (&'_ str, _)| before.rsplit_once('`').map(|(_, written)| written.to_owned());
+    if let Some(written) = message.split_once("` is not an element of").and_then(written) {
+        return did_you_mean(&written, ELEMENTS);
+    }
+    let written = message
+        .split_once("` is not a condition operator")
+        .and_then(written)?;
+    did_you_mean(&written, OPERATORS)
 }
 
 /// What to do about the mistakes that are made most.
@@ -258,6 +298,27 @@ fn hint(message: &str, purpose: Purpose) -> Option<&'static str> {
             "prohibited field resource",
             "The resource of a trust policy is its role: leave `Resource` out.",
         ),
+        (
+            "of a condition is an object",
+            "A condition is an operator, a key and what it must be: `{\"StringEquals\": {\"sts:ExternalId\": \"…\"}}`.",
+        ),
+        (
+            "is not a kind of principal",
+            "Kinds are `AWS` for accounts, users and roles, `Federated`, `Service` and `CanonicalUser`.",
+        ),
+        (
+            "a policy is a json object",
+            "Around the statements stands `{\"Version\": \"2012-10-17\", \"Statement\": [ … ]}`.",
+        ),
+        (
+            "prefaced by a vendor",
+            "Actions and condition keys begin with their service, as in `sts:AssumeRole` and `sts:ExternalId`.",
+        ),
+        (
+            "may only specify sts",
+            "A trust policy says who may assume its role; what the role may do stands in its `policies`.",
+        ),
+        ("valid version string", "Say `\"Version\": \"2012-10-17\"`."),
         (
             "must be unique",
             "Give each statement a `Sid` of its own, or none.",

@@ -268,6 +268,10 @@ fn add(problems: &mut Problems, at: Place, message: String, hint: Option<String>
 }
 
 impl World {
+    pub(crate) fn profile_names(&self) -> impl Iterator<Item = &str> {
+        self.profiles.iter().map(|profile| profile.name.text.as_str())
+    }
+
     /// The text of `~/.aws/config`.
     pub(crate) fn config_file(&self, state: &State) -> String {
         let mut text = String::new();

@@ -29,6 +29,16 @@ pub(super) fn read(text: &str, file: &str, folder: Option<&Path>) -> Result<Worl
         problems: Problems::new(file),
         is_lossy: false,
     };
+    // Each line of JSON is a mistake in TOML, and none of them is the one that was made.
+    if text.trim_start().starts_with('{') {
+        reader.problems.add_with_hint(
+            Place::of_line(1),
+            "this is JSON, and a world is TOML",
+            "A policy belongs to somebody in a world, as in trust = { file = \"trust.json\" } of an [[account.role]].",
+        );
+        reader.problems.into_result()?;
+        return Ok(World::default());
+    }
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut told = Place::default();
     for error in &errors {
@@ -124,6 +134,10 @@ fn syntax_hint(message: &str) -> Option<&'static str> {
         (
             "invalid multi-line basic string",
             "A policy in JSON stands best between ''' and ''', where backslashes mean nothing.",
+        ),
+        (
+            "invalid basic string",
+            "A text of several lines stands between ''' and '''.",
         ),
         (
             "missing escaped value",

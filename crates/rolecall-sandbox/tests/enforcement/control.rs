@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rolecall_sandbox::{Call, Sandbox};
+use rolecall_sandbox::{Call, Sandbox, World};
 use serde_json::{Value, json};
 
 use crate::common::{Answer, BLAH, assume, exchange, query, s3, user};
@@ -111,6 +111,33 @@ fn clocks_are_moved_and_roles_revoked_from_outside() {
     assert_eq!(control(&sandbox, "POST", "clock", &json!({"skew": 1})).0, 400);
 }
 
+/// What another terminal needs; and whoever asks for what is not there is told what is.
+#[test]
+fn keys_and_profiles_are_there_for_other_terminals() {
+    let world = World::ready("organization").unwrap();
+    let sandbox = Sandbox::builder().world(world).start().unwrap();
+    let get = |path: &str| control(&sandbox, "GET", path, &Value::Null);
+    let (status, accounts) = get("accounts");
+    assert_eq!((status, accounts.as_array().unwrap().len()), (200, 20));
+    let ready: Value = serde_json::from_str(&sandbox.ready_line()).unwrap();
+    assert_eq!(accounts, ready["accounts"]);
+    for (path, text) in [
+        ("config", sandbox.config_file()),
+        ("credentials", sandbox.credentials_file()),
+    ] {
+        let request = format!("GET /_sandbox/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = exchange(&sandbox, request.as_bytes(), Duration::from_secs(10));
+        assert_eq!((answer.status, answer.body), (200, text));
+    }
+    let device = "arn:aws:iam::100000000002:mfa/omar";
+    assert_eq!(get(&format!("mfa-code?serial={device}")).0, 200);
+    for (path, words) in [("mfa-code?serial=x", device), ("nothing", "GET mfa-code")] {
+        let (status, refused) = get(path);
+        let message = refused["message"].as_str().unwrap();
+        assert!(status == 404 && message.contains(words), "{refused}");
+    }
+}
+
 #[test]
 fn the_record_says_who_decided_and_holds_no_secret() {
     let sandbox = Sandbox::builder().start().unwrap();
@@ -178,7 +205,7 @@ fn every_call_is_explained_as_it_is_answered() {
             &[
                 "refused: sts:AssumeRole",
                 "because no role trust policy allows it",
-                "nearly: role trust policy `AssumeRolePolicyDocument`, statement 1 `Joe`, but it names other principals",
+                "nearly: role trust policy `AssumeRolePolicyDocument`, statement 1 `Joe`, but it names `arn:aws:iam::111111111111:user/joe.bloggs`",
             ],
         ),
         (
@@ -190,6 +217,30 @@ fn every_call_is_explained_as_it_is_answered() {
         (
             told(assume(&sandbox, &joe, PARTNER, &[("ExternalId", "guess")])),
             &["wants `partner-7421` where the request has `guess`"],
+        ),
+        (
+            told(assume(&sandbox, &joe, &BLAH.replace("BlahRole", "BlahRoll"), &[])),
+            &["refused: there is no role arn:aws:iam::666666666666:role/BlahRoll. Did you mean `BlahRole`?"],
+        ),
+        (
+            told(assume(&sandbox, &joe, &BLAH.replace("role/", "role/team/"), &[])),
+            &["role/team/BlahRole: the one of this name is arn:aws:iam::666666666666:role/BlahRole"],
+        ),
+        (
+            told(assume(&sandbox, &joe, &BLAH.replace('6', "7"), &[])),
+            &["refused: there is no account 777777777777"],
+        ),
+        (
+            told(assume(
+                &sandbox,
+                &joe,
+                BLAH,
+                &[
+                    ("SerialNumber", "arn:aws:iam::111111111111:mfa/joe"),
+                    ("TokenCode", "123456"),
+                ],
+            )),
+            &["refused: account 111111111111 has no MFA device arn:aws:iam::111111111111:mfa/joe"],
         ),
         (
             told(assume(&sandbox, &joe, BLAH, &[("DurationSeconds", "1")])),

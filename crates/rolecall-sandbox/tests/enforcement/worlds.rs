@@ -260,11 +260,45 @@ fn the_documentation_is_right() {
         .skip(1)
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert_eq!(blocks.len(), 2);
-    for block in blocks {
+    assert_eq!(blocks.len(), 3);
+    for block in &blocks {
         std::fs::write(folder.join("w.toml"), block).unwrap();
         let world = World::from_file(folder.join("w.toml")).unwrap_or_else(|errors| panic!("{errors}"));
         Sandbox::builder().world(world).start().unwrap();
+    }
+    // Who misspells a key is told which there are: each of them is shown.
+    let complete = blocks[1];
+    for kind in [
+        "account",
+        "account.user",
+        "account.group",
+        "account.role",
+        "account.policy",
+        "account.oidc_provider",
+        "account.bucket",
+        "account.topic",
+        "organization",
+        "organization.unit",
+        "identity_center",
+        "identity_center.permission_set",
+        "identity_center.assignment",
+    ] {
+        let table = format!("{}\nqqqqqq = 1\n", &complete[..heading(complete, kind)]);
+        let told = problems(&table);
+        let hint = told.iter().find(|(text, _)| text.contains("`qqqqqq`"));
+        let keys = hint.and_then(|(_, hint)| hint.as_deref()).expect(&table);
+        let keys = keys.trim_start_matches("It has ").trim_end_matches('.');
+        assert!(
+            keys.contains("name") || keys.contains("id") || keys.contains("users"),
+            "{keys}"
+        );
+        for key in keys.split(", ") {
+            let shown = [format!("\n{key} = "), format!("\n{key}."), format!(".{key}]")];
+            assert!(
+                shown.iter().any(|shown| complete.contains(shown.as_str())),
+                "{kind}: {key}"
+            );
+        }
     }
     let world = World::ready_toml("organization").unwrap();
     let named: Vec<_> = world
@@ -275,5 +309,47 @@ fn the_documentation_is_right() {
     assert!(named.len() > 10);
     for name in named {
         assert!(text.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+/// Where the first heading of a kind of table ends.
+fn heading(text: &str, kind: &str) -> usize {
+    let name = format!("[{kind}]");
+    text.find(&name).expect(kind) + text[text.find(&name).expect(kind)..].find('\n').expect(kind)
+}
+
+#[test]
+fn a_policy_that_is_given_as_the_world_is_one_mistake() {
+    let told = problems("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": []\n}\n");
+    let [(text, Some(hint))] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert!(
+        text.contains("this is JSON") && hint.contains("trust = { file"),
+        "{told:?}"
+    );
+}
+
+/// An ARN that begins like every other is no likeness: what it names has to be.
+#[test]
+fn a_likeness_is_one_of_the_last_part_too() {
+    let world = |policy: &str| {
+        format!(
+            "[[account]]\nid = '111111111111'\n[[account.user]]\nname = 'ann'\n\
+             attached = ['arn:aws:iam::111111111111:policy/{policy}']\n\
+             [[account.user]]\nname = 'bob'\n[[account.user]]\nname = 'Bob'\n[[account.user]]\nname = 'bob'\n\
+             [[account.policy]]\nname = 'Storage'\ndocument = [{{ Effect = 'Deny', Action = '*', Resource = '*' }}]\n"
+        )
+    };
+    for (policy, likeness) in [("Storagee", true), ("Nope", false)] {
+        let told = problems(&world(policy));
+        let hint = told[0].1.as_deref().unwrap();
+        assert_eq!(hint.contains("Did you mean `arn:"), likeness, "{hint}");
+        assert!(
+            told[2]
+                .0
+                .contains("bob of account 111111111111 is there twice; see line 7"),
+            "{told:?}"
+        );
     }
 }

@@ -120,7 +120,11 @@ impl<'t> Reader<'t> {
 
     pub(super) fn required(&mut self, fields: &Fields<'t>, key: &str) -> Option<Told> {
         if !fields.table.contains_key(key) {
-            self.lose(fields.at, format!("{} has no `{key}`", fields.what));
+            self.lose_with_hint(
+                fields.at,
+                format!("{} has no `{key}`", fields.what),
+                format!("Write {key} = \"…\" below its heading."),
+            );
             return None;
         }
         self.text(fields, key)

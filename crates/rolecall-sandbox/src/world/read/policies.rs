@@ -18,7 +18,11 @@ impl<'t> Reader<'t> {
     /// A policy that must be there.
     pub(super) fn required_policy(&mut self, fields: &Fields<'t>, key: &str) -> Option<PolicyText> {
         if !fields.table.contains_key(key) {
-            self.lose(fields.at, format!("{} has no `{key}`", fields.what));
+            self.lose_with_hint(
+                fields.at,
+                format!("{} has no `{key}`", fields.what),
+                format!("Write {key} = {{ file = \"policy.json\" }}, or the policy itself."),
+            );
             return None;
         }
         self.policy(fields, key)

@@ -45,6 +45,13 @@ impl<'t> Reader<'t> {
                 account: account?,
                 permission_set: permission_set?,
             }
+        } else if !has("account") && !has("user") {
+            self.lose_with_hint(
+                fields.at,
+                "a profile says neither whose key nor which role it is about",
+                "It has account and user, role_arn and source_profile, or sso_account_id and sso_role_name.",
+            );
+            return None;
         } else {
             self.known(
                 fields,

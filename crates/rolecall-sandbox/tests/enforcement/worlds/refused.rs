@@ -50,6 +50,18 @@ fn syntax_keys_and_types() {
         ("[[account.user]]\nname = ", &[(13, "quoted", "in quotes")]),
         ("[[account]\n", &[(12, "", "")]),
         (
+            "[[profile]]\nname = 'p'",
+            &[(
+                12,
+                "neither whose key nor which role",
+                "role_arn and source_profile",
+            )],
+        ),
+        (
+            "[[account.role]]\nname = 'R'",
+            &[(12, "a role has no `trust`", "trust = { file")],
+        ),
+        (
             "[account.user]\nname = 'b'",
             &[(12, "duplicate key", "two brackets")],
         ),
@@ -299,6 +311,19 @@ fn policies() {
             &[(17, "has the character \\u{2013}", "U+00FF")],
         ),
         ("p = 5", &[(15, "is not a policy", "JSON in quotes")]),
+        ("p = ''' '''", &[(15, "is empty", "Statement")]),
+        (
+            "p = [{ Effect = 'Deny', Action = 'GetObject', Resource = '*' }]",
+            &[(15, "prefaced by a vendor", "with their service")],
+        ),
+        (
+            "p = [{ Effect = 'Deny', Action = 's3:*', Resource = '*', Condition.StringEqals.'aws:a' = 'b' }]",
+            &[(15, "`StringEqals` is not", "`StringEquals`")],
+        ),
+        (
+            "p = [{ Effect = 'Deny', Action = 's3:*', Resource = '*', Condition.StringEquals = 'b' }]",
+            &[(15, "is an object", "an operator, a key")],
+        ),
         (
             "p = { file = 'p.json' }",
             &[(15, "not read from a file itself", "")],

@@ -2,7 +2,7 @@
 
 use super::statement::{applied, is_about_action, is_about_resource, named};
 use super::{Matched, Policies, PolicyKind, Request};
-use crate::policy::document::Effect;
+use crate::policy::document::{Effect, PrincipalClause, Statement};
 
 /// A statement that allows the action and would have granted it, were it not for something else in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,10 +28,10 @@ pub enum Mismatch {
         /// The request's values; `None` where it does not carry the key.
         found: Option<Vec<String>>,
     },
-    /// It is about other principals.
-    Principal,
-    /// It is about other resources.
-    Resource,
+    /// It is about other principals: these, or all but some where there are none.
+    Principal(Vec<String>),
+    /// It is about other resources: these, or all but some where there are none.
+    Resource(Vec<String>),
 }
 
 /// The statements of one kind of policy that allow the action, and why none of them grants the request. The nearest comes
@@ -65,9 +65,9 @@ pub fn near_misses(request: &Request<'_>, policies: &Policies<'_>, kind: PolicyK
                 }
                 let principal = named(request, bounded, kind, statement)
                     .is_none()
-                    .then_some(Mismatch::Principal);
+                    .then(|| Mismatch::Principal(principals(statement)));
                 let resource = (!is_about_resource(request, kind, source.document, statement))
-                    .then_some(Mismatch::Resource);
+                    .then(|| Mismatch::Resource(statement.resources().unwrap_or_default().to_vec()));
                 let conditions = statement
                     .conditions
                     .iter()
@@ -95,6 +95,14 @@ pub fn near_misses(request: &Request<'_>, policies: &Policies<'_>, kind: PolicyK
     }
     near.sort_by_key(|miss| miss.because.len());
     near
+}
+
+/// Whom a statement names, as it was written.
+fn principals(statement: &Statement) -> Vec<String> {
+    match statement.principal() {
+        Some(PrincipalClause::Named(named)) => named.iter().map(|(_, name)| name.clone()).collect(),
+        Some(PrincipalClause::Anyone) | None => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +170,10 @@ mod tests {
             near(trust, &context),
             [
                 vec![condition(Some("wrong"))],
-                vec![Mismatch::Principal, condition(Some("wrong"))]
+                vec![
+                    Mismatch::Principal(vec!["222222222222".to_owned()]),
+                    condition(Some("wrong"))
+                ]
             ]
         );
         assert_eq!(near(trust, &Context::new())[0], [condition(None)]);
@@ -170,7 +181,12 @@ mod tests {
         let identity = r#"{"Statement": [
             {"Effect": "Allow", "Action": "sts:*", "Resource": "arn:aws:iam::666666666666:role/Other"},
             {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
-        assert_eq!(near(identity, &context), [vec![Mismatch::Resource]]);
+        assert_eq!(
+            near(identity, &context),
+            [vec![Mismatch::Resource(vec![
+                "arn:aws:iam::666666666666:role/Other".to_owned()
+            ])]]
+        );
         let granting = r#"{"Statement": {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}}"#;
         assert!(near(granting, &context).is_empty());
     }
