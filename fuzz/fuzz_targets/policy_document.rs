@@ -1,11 +1,14 @@
-//! A policy of any bytes is refused or decides, and never takes anything down or long.
+//! Policies of any text are refused or decide, never take anything down or long, and what is told of a decision agrees with it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rolecall::policy::{Context, Document, Policies, PolicySource, Principal, Request, evaluate};
+use rolecall::policy::{
+    Context, Document, Outcome, Policies, PolicySource, Principal, Request, Verdict, evaluate, layers,
+    missing_keys, near_misses,
+};
 
-fuzz_target!(|text: &str| {
-    let Ok(document) = text.parse::<Document>() else {
+fuzz_target!(|texts: (&str, &str)| {
+    let (Ok(identity), Ok(trust)) = (texts.0.parse::<Document>(), texts.1.parse::<Document>()) else {
         return;
     };
     let account = "111111111111".parse().expect("twelve digits");
@@ -22,15 +25,27 @@ fuzz_target!(|text: &str| {
         resource_account: "666666666666".parse().expect("twelve digits"),
         context: &context,
     };
-    let source = PolicySource {
-        name: "fuzzed",
-        document: &document,
-    };
+    let source = |name, document| PolicySource { name, document };
     let policies = Policies {
-        identity: vec![source],
-        trust: Some(source),
-        boundary: Some(source),
+        identity: vec![source("identity", &identity)],
+        trust: Some(source("trust", &trust)),
+        boundary: Some(source("boundary", &identity)),
+        session: Some(vec![source("session", &identity)]),
         ..Policies::default()
     };
-    let _ = evaluate(&request, &policies);
+    let said = layers(&request, &policies);
+    let denied = said
+        .iter()
+        .any(|layer| matches!(layer.outcome, Outcome::Denied(_)));
+    match evaluate(&request, &policies).verdict() {
+        Verdict::Allowed(_) => assert!(!denied),
+        Verdict::ExplicitDeny(_) => assert!(denied),
+        Verdict::ImplicitDeny(kind) => {
+            assert!(!denied);
+            for miss in near_misses(&request, &policies, *kind) {
+                assert!(!miss.because.is_empty());
+            }
+        }
+    }
+    let _ = missing_keys(&request, &policies);
 });

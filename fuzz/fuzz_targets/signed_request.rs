@@ -1,22 +1,22 @@
-//! Calls with a good signature and any parameters: what stands behind the signature never goes down either.
+//! Calls in a row with good signatures and any parameters, by all kinds of callers: what stands behind the signature never
+//! goes down, and lets nobody into the closed role.
 #![no_main]
 
 mod server;
+mod words;
 
-use std::time::SystemTime;
+use std::sync::LazyLock;
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-/// Names that lead somewhere; anything else is made up by the fuzzer.
-const WORDS: &str = include_str!("../words.txt");
+use server::SANDBOX;
+use words::Word;
 
 #[derive(Arbitrary, Debug)]
 struct Call<'a> {
+    caller: u8,
     service: Service,
     action: Word<'a>,
     parameters: Vec<(Word<'a>, u8, Word<'a>, Word<'a>)>,
@@ -33,28 +33,40 @@ enum Service {
     Sts,
 }
 
-#[derive(Debug)]
-struct Word<'a>(&'a str);
-
-impl<'a> Arbitrary<'a> for Word<'a> {
-    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        if input.ratio(7, 8)? {
-            let words: Vec<&str> = WORDS.lines().collect();
-            return input.choose(&words).map(|word| Self(word));
-        }
-        input.arbitrary().map(Self)
+/// Administrators, root users, and every kind of session.
+static CALLERS: LazyLock<Vec<Credentials>> = LazyLock::new(|| {
+    let mut callers = Vec::new();
+    for account in SANDBOX.accounts() {
+        let admin = Credentials::new(
+            account.access_key_id,
+            account.secret_access_key,
+            None,
+            None,
+            "fuzz",
+        );
+        callers.extend(SANDBOX.root_keys(&account.id).map(|keys| keys.credentials()));
+        callers.extend(server::session(&admin, "Action=GetSessionToken"));
+        let federated = "Action=GetFederationToken&Name=fuzz\
+            &Policy=%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D";
+        callers.extend(server::session(&admin, federated));
+        callers.push(admin);
     }
-}
-
-fuzz_target!(|call: Call<'_>| {
-    let admin = server::SANDBOX.user_keys("admin").expect("every account has one").credentials();
-    if let Some(bytes) = signed(&call, &admin) {
-        server::send(&bytes);
-        server::still_answers();
-    }
+    callers
 });
 
-fn signed(call: &Call<'_>, credentials: &Credentials) -> Option<Vec<u8>> {
+fuzz_target!(|calls: Vec<Call<'_>>| {
+    for call in calls.iter().take(8) {
+        let Some(caller) = CALLERS.get(usize::from(call.caller) % CALLERS.len()) else {
+            return;
+        };
+        if let Some(bytes) = signed(call, caller) {
+            server::send(&bytes);
+        }
+    }
+    server::still_answers();
+});
+
+fn signed(call: &Call<'_>, caller: &Credentials) -> Option<Vec<u8>> {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let (name, version) = match call.service {
         Service::Iam => ("iam", "2010-05-08"),
@@ -63,18 +75,36 @@ fn signed(call: &Call<'_>, credentials: &Credentials) -> Option<Vec<u8>> {
         Service::Sns => ("sns", "2010-03-31"),
         Service::Sts => ("sts", "2011-06-15"),
     };
-    let mut headers = Vec::new();
-    let (method, path, body) = match call.service {
-        Service::S3 => ("PUT", format!("/{}", encoded(call.path)), call.body.to_vec()),
+    match call.service {
+        Service::S3 => {
+            let methods = ["GET", "PUT", "DELETE", "HEAD"];
+            let method = methods[call.parameters.len() % methods.len()];
+            let path = format!("/{}", encoded(call.path).replace("%2F", "/"));
+            server::signed(caller, name, (method, &path), Vec::new(), call.body)
+        }
         Service::Organizations => {
-            let target: String = call.action.0.chars().filter(char::is_ascii_alphanumeric).collect();
-            headers.push(("x-amz-target".to_owned(), format!("AWSOrganizationsV20161128.{target}")));
-            let pairs: Vec<_> = call
+            let target: String = call
+                .action
+                .0
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect();
+            let target = format!("AWSOrganizationsV20161128.{target}");
+            let body: serde_json::Map<String, serde_json::Value> = call
                 .parameters
                 .iter()
-                .map(|(key, _, _, value)| format!("{:?}:{:?}", key.0, value.0))
+                .map(|(key, n, _, value)| {
+                    let value = match n % 4 {
+                        0 => serde_json::json!(n),
+                        1 => serde_json::json!([value.0]),
+                        _ => serde_json::json!(value.0),
+                    };
+                    (key.0.to_owned(), value)
+                })
                 .collect();
-            ("POST", "/".to_owned(), format!("{{{}}}", pairs.join(",")).into_bytes())
+            let body = serde_json::Value::Object(body).to_string();
+            let headers = vec![("x-amz-target".to_owned(), target)];
+            server::signed(caller, name, ("POST", "/"), headers, body.as_bytes())
         }
         _ => {
             let mut body = format!("Action={}&Version={version}", encoded(call.action.0));
@@ -86,38 +116,7 @@ fn signed(call: &Call<'_>, credentials: &Credentials) -> Option<Vec<u8>> {
                 };
                 body.push_str(&format!("&{}={}", encoded(&key), encoded(value.0)));
             }
-            ("POST", "/".to_owned(), body.into_bytes())
+            server::signed(caller, name, ("POST", "/"), Vec::new(), body.as_bytes())
         }
-    };
-    let host = server::SANDBOX.endpoint().trim_start_matches("http://").to_owned();
-    headers.push(("host".to_owned(), host));
-    let mut settings = SigningSettings::default();
-    if name == "s3" {
-        settings.percent_encoding_mode = aws_sigv4::http_request::PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = aws_sigv4::http_request::UriPathNormalizationMode::Disabled;
-        settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
     }
-    let identity = credentials.clone().into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("us-east-1")
-        .name(name)
-        .time(SystemTime::now())
-        .settings(settings)
-        .build()
-        .ok()?
-        .into();
-    let uri = format!("{}{path}", server::SANDBOX.endpoint());
-    let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let request = SignableRequest::new(method, &uri, pairs, SignableBody::Bytes(&body)).ok()?;
-    let (instructions, _) = sign(request, &parameters).ok()?.into_parts();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-    let more = instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    for (name, value) in headers.into_iter().chain(more) {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text.push_str("\r\n");
-    let mut bytes = text.into_bytes();
-    bytes.extend(body);
-    Some(bytes)
 }
