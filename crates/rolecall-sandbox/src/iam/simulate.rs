@@ -13,8 +13,8 @@ use crate::state::State;
 use crate::validate::ANY;
 use world::{World, invalid};
 
-/// How often a statement may be weighed in one call: all others wait meanwhile.
-const MOST_STATEMENTS: usize = 1_000_000;
+/// How many characters of policies may be gone through in one call: all others wait meanwhile.
+const MOST_CHARACTERS: usize = 100_000_000;
 
 pub(super) fn answer(iam: &Iam<'_>, state: &mut State) -> Option<Answered> {
     Some(match iam.operation {
@@ -79,12 +79,8 @@ impl Asked<'_> {
 
     /// Only what is on the page is weighed.
     fn results(&self, world: &World) -> Answered {
-        let pairs = self
-            .page
-            .most()
-            .min(self.actions.len())
-            .saturating_mul(self.resources.len());
-        if pairs.saturating_mul(world.statements()) > MOST_STATEMENTS {
+        let actions = self.page.most().min(self.actions.len());
+        if actions.saturating_mul(world.work(&self.resources)) > MOST_CHARACTERS {
             return Err(invalid(
                 "There are too many actions, resources and statements to simulate them all at once.",
             ));

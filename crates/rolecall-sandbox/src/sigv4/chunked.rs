@@ -226,4 +226,41 @@ mod tests {
         let refused = decode(changed.as_bytes(), Kind::Signed, chain(), 3).unwrap_err();
         assert_eq!(refused.code, "SignatureDoesNotMatch");
     }
+
+    #[test]
+    fn signed_trailers_follow_the_last_chunk() {
+        let sum = "x-amz-checksum-crc32:y/Q5Jg==";
+        let mut chain_of = chain();
+        let mut sign = |algorithm: &str, text: &str| {
+            let to_sign = format!(
+                "{algorithm}\n{}\n{}\n{}\n{text}",
+                chain_of.at, chain_of.scope, chain_of.previous
+            );
+            chain_of.previous = hex(&hmac(&chain_of.key, to_sign.as_bytes()));
+            chain_of.previous.clone()
+        };
+        let mut body = String::new();
+        for chunk in ["123456789", ""] {
+            let hash = |bytes: &[u8]| hex(&Sha256::digest(bytes));
+            let text = format!("{}\n{}", hash(b""), hash(chunk.as_bytes()));
+            let signature = sign("AWS4-HMAC-SHA256-PAYLOAD", &text);
+            body.push_str(&format!("{:x};chunk-signature={signature}\r\n", chunk.len()));
+            if !chunk.is_empty() {
+                body.push_str(&format!("{chunk}\r\n"));
+            }
+        }
+        let trailer = sign(
+            "AWS4-HMAC-SHA256-TRAILER",
+            &hex(&Sha256::digest(format!("{sum}\n"))),
+        );
+        let whole = |signature: &str| format!("{body}{sum}\r\n{signature}\r\n");
+        let read = |body: String| {
+            decode(body.as_bytes(), Kind::SignedTrailer, chain(), 9).map_err(|refusal| refusal.code)
+        };
+        let stated = |signature: &str| whole(&format!("x-amz-trailer-signature:{signature}\r\n"));
+        assert_eq!(read(stated(&trailer)).unwrap(), b"123456789");
+        for wrong in [stated(&"0".repeat(64)), whole("")] {
+            assert_eq!(read(wrong), Err("SignatureDoesNotMatch"));
+        }
+    }
 }

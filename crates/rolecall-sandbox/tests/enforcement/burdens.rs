@@ -119,7 +119,7 @@ fn registrations_are_bounded() {
     }
 }
 
-/// What a simulation weighs is statements times actions times resources.
+/// What a simulation weighs is policies times actions times resources, and longer for what is longer to match.
 #[test]
 fn simulations_are_bounded() {
     let sandbox = Sandbox::builder().world(World::empty()).start().unwrap();
@@ -147,6 +147,29 @@ fn simulations_are_bounded() {
         query(&sandbox, &admin, "iam", "SimulateCustomPolicy", &parameters)
     };
     assert_eq!(simulate(10, 10, 10).code(), "200");
-    let answer = simulate(1000, 100, 100);
-    assert_eq!(answer.code(), "400 InvalidInput", "{}", answer.head);
+    for (statements, actions, resources) in [(1000, 100, 100), (1000, 2, 1000), (100, 100, 1000)] {
+        let answer = simulate(statements, actions, resources);
+        assert_eq!(answer.code(), "400 InvalidInput", "{}", answer.head);
+    }
+    let text = |length: usize| format!("a{}", "b".repeat(length));
+    for (length, code) in [(100, "200"), (1_000_000, "400 InvalidInput")] {
+        let value = text(length);
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*",
+                "Condition":{{"StringLike":{{"aws:UserAgent":"*{}c"}}}}}}}}"#,
+            text(100_000)
+        );
+        let parameters = [
+            ("PolicyInputList.member.1", policy.as_str()),
+            ("ActionNames.member.1", "s3:GetObject"),
+            ("ContextEntries.member.1.ContextKeyName", "aws:UserAgent"),
+            ("ContextEntries.member.1.ContextKeyType", "string"),
+            (
+                "ContextEntries.member.1.ContextKeyValues.member.1",
+                value.as_str(),
+            ),
+        ];
+        let answer = query(&sandbox, &admin, "iam", "SimulateCustomPolicy", &parameters);
+        assert_eq!(answer.code(), code, "{length}");
+    }
 }

@@ -464,6 +464,38 @@ fn accounts_are_apart() {
     assert!(own.body.contains("blah-reports") && !own.body.contains("account-a-private"));
 }
 
+/// "If you don't have the s3:ListBucket permission, Amazon S3 returns an HTTP status code 403 error" for a key that is not
+/// there (GetObject).
+#[test]
+fn who_may_not_list_does_not_learn_what_is_there() {
+    let may = |actions: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}}}"#
+        )
+    };
+    let account = Account::new("111111111111")
+        .bucket("bucket", &[("there", "x")])
+        .user(User::new("reader").policy("may", &may(r#""s3:GetObject""#)))
+        .user(User::new("lister").policy("may", &may(r#""s3:GetObject","s3:ListBucket""#)));
+    let sandbox = Sandbox::builder()
+        .world(World::new().account(account))
+        .start()
+        .unwrap();
+    for (name, code) in [("reader", "403 AccessDenied"), ("lister", "404 NoSuchKey")] {
+        let keys = user(&sandbox, name);
+        assert_eq!(s3(&sandbox, &keys, "GET", "/bucket/there", "").code(), "200");
+        assert_eq!(
+            s3(&sandbox, &keys, "GET", "/bucket/none", "").code(),
+            code,
+            "{name}"
+        );
+        assert_eq!(
+            s3(&sandbox, &keys, "HEAD", "/bucket/none", "").status.to_string(),
+            code[..3]
+        );
+    }
+}
+
 #[test]
 fn worlds_that_cannot_be_are_refused() {
     let trust = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Principal":"*"}}"#;

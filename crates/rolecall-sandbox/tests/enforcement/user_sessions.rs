@@ -308,3 +308,24 @@ fn temporary_sessions_of_users_end_and_are_still_known_to_have_ended() {
         }
     }
 }
+
+/// "The policies must exist in the same account as the role" (AssumeRole), and in that of the user (GetFederationToken).
+#[test]
+fn managed_session_policies_are_of_the_sessions_account() {
+    let sandbox = Sandbox::builder().world(world()).start().unwrap();
+    let ann = user(&sandbox, "ann");
+    let lists = format!("arn:aws:iam::{TWO}:policy/lists");
+    for (policy, in_one, in_two) in [
+        (lists.as_str(), "400 ValidationError", "200"),
+        (READ_ONLY, "200", "200"),
+    ] {
+        let more = [("PolicyArns.member.1.arn", policy)];
+        let two = assume(&sandbox, &ann, &role(TWO, "Open"), &more);
+        assert_eq!(two.code(), in_two, "{policy}");
+        let one = assume(&sandbox, &ann, &role(ONE, "Home"), &more);
+        assert_eq!(one.code(), in_one, "{policy}");
+        let federated = [("Name", "fed"), more[0]];
+        let federated = sts(&sandbox, &ann, "GetFederationToken", &federated);
+        assert_eq!(federated.code(), in_one, "{policy}");
+    }
+}

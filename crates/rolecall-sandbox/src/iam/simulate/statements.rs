@@ -11,6 +11,7 @@ pub(super) struct Source {
     /// `SourcePolicyType`.
     pub(super) kind: &'static str,
     pub(super) document: Document,
+    pub(super) characters: usize,
     /// Where each statement begins and ends.
     pub(super) spans: Vec<(Position, Position)>,
 }
@@ -28,6 +29,7 @@ impl Source {
             key: String::new(),
             id,
             kind,
+            characters: text.len(),
             spans: positions(text, &offsets(text)),
             document,
         }

@@ -20,6 +20,8 @@ pub(super) struct World {
     pub(super) owner: AccountId,
     /// Service control policies from the root down; `None` outside of organizations.
     pub(super) service_control: Option<Vec<Vec<Document>>>,
+    /// How long the ones that were given are.
+    control_characters: usize,
     pub(super) context: Context,
 }
 
@@ -48,14 +50,23 @@ impl World {
         }
     }
 
-    /// How many statements there are in all of them.
-    pub(super) fn statements(&self) -> usize {
+    /// How much is gone through to weigh an action on these resources, in characters of policies: once for each resource,
+    /// and again for every so many characters that patterns may be measured by.
+    pub(super) fn work(&self, resources: &[&str]) -> usize {
         let own = self.identity.iter().chain(&self.boundary).chain(&self.resource);
-        let above = self.service_control.iter().flatten().flatten();
-        own.map(|source| &source.document)
-            .chain(above)
-            .map(|document| document.statements().len())
-            .sum()
+        let policies: usize = own.map(|source| source.characters).sum();
+        let lengths = self
+            .context
+            .iter()
+            .map(|(_, values)| values.iter().map(String::len).sum::<usize>());
+        let longest = lengths.max().unwrap_or_default();
+        let rounds: usize = resources
+            .iter()
+            .map(|resource| 1 + (resource.len() + longest) / 256)
+            .sum();
+        policies
+            .saturating_add(self.control_characters)
+            .saturating_mul(rounds)
     }
 
     /// The policy that the evaluator calls so.
@@ -323,6 +334,7 @@ impl Given<'_> {
             owner: self.owner()?.unwrap_or(account),
             identity,
             boundary,
+            control_characters: self.levels.iter().flatten().map(|text| text.len()).sum(),
             service_control: match source {
                 Some(source) => service_control(state, source.account, &self.exclusions),
                 None => self.given_levels()?,

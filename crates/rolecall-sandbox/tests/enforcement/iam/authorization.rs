@@ -241,3 +241,35 @@ fn what_is_made_with_tags_on_it_is_tagged_too() {
         }
     }
 }
+
+/// "You must also have permission on the target" (UpdateUser, UpdateGroup): a new name or path is another ARN.
+#[test]
+fn renaming_needs_both_names() {
+    let setup = furnished();
+    let key = setup.user("caller", &allow("sts:GetCallerIdentity"));
+    for (kind, parameter, new_parameter, name) in [
+        ("User", "UserName", "NewUserName", "u"),
+        ("Group", "GroupName", "NewGroupName", "g"),
+    ] {
+        let arn = |name: &str| format!("arn:aws:iam::111111111111:{}/p/{name}", kind.to_lowercase());
+        for (resources, code) in [
+            (vec![arn(name)], "403 AccessDenied"),
+            (vec![arn("new")], "403 AccessDenied"),
+            (vec![arn(name), arn("new")], "200"),
+        ] {
+            let resources = resources.join("\",\"");
+            let own = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"iam:Update{kind}","Resource":["{resources}"]}}}}"#
+            );
+            let put = [
+                ("UserName", "caller"),
+                ("PolicyName", "own"),
+                ("PolicyDocument", own.as_str()),
+            ];
+            setup.good("PutUserPolicy", &put);
+            let parameters = [(parameter, name), (new_parameter, "new")];
+            let answer = query(&setup.sandbox, &key, "iam", &format!("Update{kind}"), &parameters);
+            assert_eq!(answer.code(), code, "{own}");
+        }
+    }
+}

@@ -294,3 +294,23 @@ fn nothing_secret_is_in_the_record_of_calls() {
             .is_empty()
     );
 }
+
+/// "sso:account:access: Enables … access to … accounts and permission sets": a token without it opens nothing here.
+#[test]
+fn tokens_without_the_portals_scope_open_nothing() {
+    let sandbox = start();
+    for (scope, status) in [("sso:account:access", 200), ("openid", 401)] {
+        let client = super::register(&sandbox, &json!({"scopes": [scope]}));
+        let device = super::start_device(&sandbox, &client);
+        let code = device["userCode"].as_str().unwrap();
+        assert!(sandbox.approve_device(code, "ann"));
+        let fields = json!({"grantType": super::DEVICE_GRANT, "deviceCode": device["deviceCode"]});
+        let given = super::token(&sandbox, &client, &fields).json();
+        let access = given["accessToken"].as_str().unwrap();
+        assert_eq!(
+            portal(&sandbox, access, "GET", ACCOUNTS, &[]).status,
+            status,
+            "{scope}"
+        );
+    }
+}

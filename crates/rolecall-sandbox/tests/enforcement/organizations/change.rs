@@ -87,6 +87,10 @@ fn policies_are_made_changed_and_unmade() {
         json!({"ParentId": parent, "Name": "Level6"}),
     );
     assert_eq!(sixth.json()["Reason"], "OU_DEPTH_LIMIT_EXCEEDED");
+    // From where it is, and from nowhere else.
+    let above = ask("ListParents", json!({"ChildId": parent})).json()["Parents"][0]["Id"].clone();
+    let astray = json!({"AccountId": AUDIT, "SourceParentId": above, "DestinationParentId": parent});
+    assert_eq!(ask("MoveAccount", astray).error(), "400 AccountNotFoundException");
     let moved = json!({"AccountId": AUDIT, "SourceParentId": "r-cnry", "DestinationParentId": parent});
     assert_eq!(ask("MoveAccount", moved).error(), "200");
     let parents = ask("ListParents", json!({"ChildId": AUDIT})).json();
