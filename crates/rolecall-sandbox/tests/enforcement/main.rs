@@ -1,4 +1,4 @@
-//! What the sandbox enforces, over real sockets: each rule with its positive control. `docs/sandbox.md` names the tests.
+//! What the sandbox enforces, over real sockets: each rule with its positive control. `docs/rules.md` names the tests.
 
 mod authorization_messages;
 mod burdens;
