@@ -17,7 +17,29 @@ enum Token {
 
 /// Whether `text` fits a pattern of `*` (any characters, none too) and `?` (exactly one).
 pub fn wildcard_matches(pattern: &str, text: &str) -> bool {
-    tokens_match(plain(pattern), text.chars())
+    if pattern.contains('?') {
+        tokens_match(plain(pattern), text.chars())
+    } else {
+        segments_match(pattern, text)
+    }
+}
+
+/// Without a `?`, what stands between the asterisks is searched for as it is, in time that grows with the text alone.
+fn segments_match(pattern: &str, text: &str) -> bool {
+    let mut segments = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(segments.next().unwrap_or_default()) else {
+        return false;
+    };
+    let Some(last) = segments.next_back() else {
+        return rest.is_empty();
+    };
+    for segment in segments {
+        match rest.split_once(segment) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 /// Whether an action fits a pattern. Case does not matter ("IAM JSON policy elements: Action").

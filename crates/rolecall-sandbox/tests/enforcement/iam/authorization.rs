@@ -273,3 +273,34 @@ fn renaming_needs_both_names() {
         }
     }
 }
+
+/// A key is changed as its own user's, or anyone who may change their own could change everybody's.
+#[test]
+fn keys_are_changed_under_their_own_users_name() {
+    let setup = Setup::empty();
+    let key = setup.user(
+        "caller",
+        &statement("iam:*AccessKey", "arn:aws:iam::111111111111:user/caller", ""),
+    );
+    let other = setup.user("other", &allow("iam:ListUsers"));
+    let (mine, theirs) = (key.access_key_id(), other.access_key_id());
+    for (action, more) in [
+        ("UpdateAccessKey", &[("Status", "Active")][..]),
+        ("DeleteAccessKey", &[]),
+    ] {
+        for (name, id, code) in [
+            ("caller", theirs, "404 NoSuchEntity"),
+            ("other", theirs, "403 AccessDenied"),
+            ("other", mine, "403 AccessDenied"),
+            ("caller", mine, "200"),
+        ] {
+            let parameters = [&[("UserName", name), ("AccessKeyId", id)], more].concat();
+            let answer = query(&setup.sandbox, &key, "iam", action, &parameters);
+            assert_eq!(answer.code(), code, "{action} {name} {id}");
+        }
+    }
+    assert_eq!(
+        query(&setup.sandbox, &other, "iam", "ListUsers", &[]).code(),
+        "200"
+    );
+}

@@ -147,3 +147,12 @@ fn a_resource_full_of_colons_costs_no_more_than_another() {
     }
     assert!(resource_matches("arn:aws:s3:*:*:*a", &resource));
 }
+
+proptest::proptest! {
+    /// The quick way and the one that knows every wildcard say the same.
+    #[test]
+    fn asterisks_alone_are_matched_as_with_others(pattern in "[ab*é]{0,10}", text in "[abé]{0,12}") {
+        let slow = tokens_match(plain(&pattern), text.chars());
+        proptest::prop_assert_eq!(segments_match(&pattern, &text), slow, "{} {}", pattern, text);
+    }
+}
