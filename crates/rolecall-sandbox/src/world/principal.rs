@@ -61,6 +61,52 @@ pub struct Role {
     pub(super) dangling: bool,
 }
 
+/// What users, groups and roles are all described with.
+macro_rules! has_policies {
+    ($kind:literal) => {
+        #[doc = concat!("The same ", $kind, " at a path, which begins and ends with `/`.")]
+        #[must_use]
+        pub fn path(mut self, path: &str) -> Self {
+            self.holder.path = path.into();
+            self
+        }
+
+        #[doc = concat!("The same ", $kind, " with an inline policy.")]
+        #[must_use]
+        pub fn policy(mut self, name: &str, document: &str) -> Self {
+            self.holder.policies.push((name.into(), document.into()));
+            self
+        }
+
+        #[doc = concat!("The same ", $kind, " with a managed policy: its ARN, or the name of one of the account's own.")]
+        #[must_use]
+        pub fn attach(mut self, policy: &str) -> Self {
+            self.holder.attached.push(policy.into());
+            self
+        }
+    };
+}
+
+/// What only those have who can act.
+macro_rules! is_a_principal {
+    ($kind:literal) => {
+        #[doc = concat!("The same ", $kind, " with a permissions boundary: the ARN of a managed policy, or the name of one of the")]
+        /// account's own.
+        #[must_use]
+        pub fn boundary(mut self, policy: &str) -> Self {
+            self.holder.boundary = Some(policy.into());
+            self
+        }
+
+        #[doc = concat!("The same ", $kind, " with a tag.")]
+        #[must_use]
+        pub fn tag(mut self, key: &str, value: &str) -> Self {
+            self.holder.tags.push((key.into(), value.into()));
+            self
+        }
+    };
+}
+
 impl User {
     /// A user at path `/`.
     pub fn new(name: &str) -> Self {
@@ -72,45 +118,10 @@ impl User {
         }
     }
 
-    /// The same user at a path, which begins and ends with `/`.
-    #[must_use]
-    pub fn path(mut self, path: &str) -> Self {
-        self.holder.path = path.into();
-        self
-    }
-
     /// The same user in a group of its account.
     #[must_use]
     pub fn group(mut self, name: &str) -> Self {
         self.groups.push(name.into());
-        self
-    }
-
-    /// The same user with an inline policy.
-    #[must_use]
-    pub fn policy(mut self, name: &str, document: &str) -> Self {
-        self.holder.policies.push((name.into(), document.into()));
-        self
-    }
-
-    /// The same user with a managed policy: its ARN, or the name of one of the account's own.
-    #[must_use]
-    pub fn attach(mut self, policy: &str) -> Self {
-        self.holder.attached.push(policy.into());
-        self
-    }
-
-    /// The same user with a permissions boundary: the ARN of a managed policy, or the name of one of the account's own.
-    #[must_use]
-    pub fn boundary(mut self, policy: &str) -> Self {
-        self.holder.boundary = Some(policy.into());
-        self
-    }
-
-    /// The same user with a tag.
-    #[must_use]
-    pub fn tag(mut self, key: &str, value: &str) -> Self {
-        self.holder.tags.push((key.into(), value.into()));
         self
     }
 
@@ -130,6 +141,9 @@ impl User {
         self.access_key = false;
         self
     }
+
+    has_policies!("user");
+    is_a_principal!("user");
 }
 
 impl Group {
@@ -140,26 +154,7 @@ impl Group {
         }
     }
 
-    /// The same group at a path, which begins and ends with `/`.
-    #[must_use]
-    pub fn path(mut self, path: &str) -> Self {
-        self.holder.path = path.into();
-        self
-    }
-
-    /// The same group with an inline policy.
-    #[must_use]
-    pub fn policy(mut self, name: &str, document: &str) -> Self {
-        self.holder.policies.push((name.into(), document.into()));
-        self
-    }
-
-    /// The same group with a managed policy: its ARN, or the name of one of the account's own.
-    #[must_use]
-    pub fn attach(mut self, policy: &str) -> Self {
-        self.holder.attached.push(policy.into());
-        self
-    }
+    has_policies!("group");
 }
 
 impl Role {
@@ -174,45 +169,10 @@ impl Role {
         }
     }
 
-    /// The same role at a path, which begins and ends with `/`.
-    #[must_use]
-    pub fn path(mut self, path: &str) -> Self {
-        self.holder.path = path.into();
-        self
-    }
-
     /// The same role with a description.
     #[must_use]
     pub fn description(mut self, description: &str) -> Self {
         self.description = Some(description.into());
-        self
-    }
-
-    /// The same role with an inline policy.
-    #[must_use]
-    pub fn policy(mut self, name: &str, document: &str) -> Self {
-        self.holder.policies.push((name.into(), document.into()));
-        self
-    }
-
-    /// The same role with a managed policy: its ARN, or the name of one of the account's own.
-    #[must_use]
-    pub fn attach(mut self, policy: &str) -> Self {
-        self.holder.attached.push(policy.into());
-        self
-    }
-
-    /// The same role with a permissions boundary: the ARN of a managed policy, or the name of one of the account's own.
-    #[must_use]
-    pub fn boundary(mut self, policy: &str) -> Self {
-        self.holder.boundary = Some(policy.into());
-        self
-    }
-
-    /// The same role with a tag.
-    #[must_use]
-    pub fn tag(mut self, key: &str, value: &str) -> Self {
-        self.holder.tags.push((key.into(), value.into()));
         self
     }
 
@@ -231,4 +191,7 @@ impl Role {
         self.dangling = true;
         self
     }
+
+    has_policies!("role");
+    is_a_principal!("role");
 }
