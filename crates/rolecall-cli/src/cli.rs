@@ -195,7 +195,7 @@ pub(crate) struct SandboxArgs {
     /// Say of every request who decided and by which statement, on stderr or in a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) explain: Option<Option<PathBuf>>,
-    /// Let calls go wrong: OPERATION:FAULT[:TIMES], as in AssumeRole:throttle:3 (may be repeated)
+    /// Let calls go wrong: OPERATION:FAULT, or OPERATION:FAULT:TIMES, as in AssumeRole:throttle:3 (may be repeated)
     #[arg(
         long,
         value_name = "FAULT",
