@@ -6,6 +6,5 @@ mod server;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    server::send(bytes);
-    server::still_answers();
+    server::with(|server| server.send(bytes));
 });
