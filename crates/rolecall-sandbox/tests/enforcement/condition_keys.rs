@@ -171,6 +171,15 @@ fn keys_tell_who_calls() {
             r#""NumericLessThan":{"aws:EpochTime":"1577836800"}"#,
             [false, false, false],
         ),
+        (
+            r#""NumericGreaterThan":{"aws:EpochTime":"1577836800"}"#,
+            [true, true, true],
+        ),
+        (r#""Bool":{"aws:SecureTransport":"false"}"#, [true, true, true]),
+        (
+            r#""ForAnyValue:StringLike":{"aws:ResourceOrgPaths":"o-canaryorg0/r-cnry/*"}"#,
+            [true, true, true],
+        ),
         (r#""Null":{"aws:TokenIssueTime":"true"}"#, [true, false, true]),
         (r#""Null":{"aws:PrincipalOrgID":"true"}"#, [false, false, true]),
     ];
@@ -205,5 +214,42 @@ fn keys_tell_who_calls() {
             let got = assume(&sandbox, caller, &arn, &[]).code();
             assert_eq!(got, code, "{condition} {}", caller.access_key_id());
         }
+    }
+}
+
+/// A federated user's length and tags are keys of the call ("IAM and AWS STS condition context keys").
+#[test]
+fn federation_tokens_are_gated_by_their_length_and_tags() {
+    let may = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:*","Resource":"*","Condition":{{{condition}}}}}}}"#
+        )
+    };
+    let short = may(r#""NumericLessThanEquals":{"sts:DurationSeconds":"1800"}"#);
+    let red = may(r#""StringEquals":{"aws:RequestTag/team":"red"}"#);
+    let account = Account::new("111111111111")
+        .user(User::new("ann").policy("short", &short))
+        .user(User::new("ben").policy("red", &red));
+    let sandbox = Sandbox::builder()
+        .world(World::new().account(account))
+        .start()
+        .unwrap();
+    let tag = |value| [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", value)];
+    for (name, more, code) in [
+        ("ann", &[("DurationSeconds", "1800")][..], "200"),
+        ("ann", &[("DurationSeconds", "1801")], "403 AccessDenied"),
+        ("ann", &[], "403 AccessDenied"),
+        ("ben", &tag("red"), "200"),
+        ("ben", &tag("blue"), "403 AccessDenied"),
+    ] {
+        let parameters = [&[("Name", "fay")], more].concat();
+        let answer = query(
+            &sandbox,
+            &user(&sandbox, name),
+            "sts",
+            "GetFederationToken",
+            &parameters,
+        );
+        assert_eq!(answer.code(), code, "{name} {more:?} {}", answer.body);
     }
 }

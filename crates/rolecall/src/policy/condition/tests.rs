@@ -9,7 +9,10 @@ fn holds(operator: &str, key: &str, values: &[&str]) -> bool {
     context.set("s:ip", "10.1.2.3");
     context.set("s:ip6", "2001:db8::1");
     context.set("s:true", "true");
+    context.set("s:false", "False");
+    context.set("s:umlaut", "ärger");
     context.set("s:arn", "arn:aws:iam::666666666666:role/team/Deploy");
+    context.set("s:short", "arn:aws:iam::666666666666");
     context.set("aws:username", "joe");
     context.set_all("s:many", ["red".to_owned(), "green".to_owned()]);
     context.set_all("s:empty", []);
@@ -40,6 +43,15 @@ fn every_operator() {
         ("StringNotLike", "s:one", &["${aws:none}"], true),
         ("StringNotEquals", "s:one", &["${aws:none}", "Blue"], false),
         ("ArnNotLike", "s:arn", &["${aws:none}"], true),
+        ("ArnLike", "s:one", &["*"], false),
+        ("ArnLike", "s:one", &["*:*:*:*:*:*"], false),
+        ("ArnLike", "s:short", &["arn:aws:iam::666666666666"], false),
+        ("ArnLike", "s:short", &["arn:aws:iam::6666*:*"], false),
+        ("ArnLike", "s:short", &["${s:short}:*"], false),
+        ("ArnLike", "s:arn", &["${s:arn}"], true),
+        ("ArnLike", "s:arn", &["${s:short}:role/team/*"], true),
+        ("ArnLike", "s:arn", &["${s:short}:role/other/*"], false),
+        ("ArnLike", "s:arn", &["${s:short}"], false),
         ("StringEquals", "s:many", &["${s:many}"], false),
         ("StringEquals", "s:star", &["a${*}b"], true),
         ("StringEquals", "s:star", &["a*b"], true),
@@ -51,6 +63,11 @@ fn every_operator() {
         ("StringNotEquals", "s:none", &["Red"], true),
         ("StringEqualsIgnoreCase", "s:one", &["BLUE"], true),
         ("StringNotEqualsIgnoreCase", "s:one", &["BLUE"], false),
+        ("StringEqualsIgnoreCase", "s:one", &["RED"], false),
+        ("StringEqualsIgnoreCase", "s:umlaut", &["ÄRGER"], true),
+        ("StringEqualsIgnoreCase", "s:umlaut", &["ÖRGER"], false),
+        ("Bool", "s:false", &["false"], true),
+        ("Bool", "s:false", &["true"], false),
         ("StringLike", "s:one", &["B*e"], true),
         ("StringLike", "s:one", &["b*e"], false),
         ("StringNotLike", "s:one", &["B?ue"], false),

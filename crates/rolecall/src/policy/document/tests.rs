@@ -252,3 +252,36 @@ fn hostile_documents_are_read_or_refused_in_no_time() {
         20_000
     );
 }
+
+#[test]
+fn a_document_tells_what_it_says() {
+    let document: Document = r#"{"Id":"one","Statement":[
+        {"Effect":"Deny","NotAction":["iam:*","sts:*"],"NotResource":"arn:aws:s3:::reports/*"},
+        {"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#
+        .parse()
+        .unwrap();
+    let [not, only] = document.statements() else {
+        panic!("two statements");
+    };
+    assert_eq!(document.id(), Some("one"));
+    assert_eq!(not.not_actions().unwrap(), ["iam:*", "sts:*"]);
+    assert_eq!(not.not_resources().unwrap(), ["arn:aws:s3:::reports/*"]);
+    assert_eq!((not.actions(), not.resources()), (None, None));
+    assert_eq!((only.not_actions(), only.not_resources()), (None, None));
+    let unnamed: Document = r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#
+        .parse()
+        .unwrap();
+    assert_eq!(unnamed.id(), None);
+}
+
+/// Twins are found wherever they stand, and not only beside each other.
+#[test]
+fn statement_ids_are_unique_across_the_whole_document() {
+    let of = |sids: [&str; 3]| {
+        let statements =
+            sids.map(|sid| format!(r#"{{"Sid":"{sid}","Effect":"Allow","Action":"s3:*","Resource":"*"}}"#));
+        format!(r#"{{"Statement":[{}]}}"#, statements.join(","))
+    };
+    assert!(refused(&of(["b", "a", "b"])).contains("must be unique"));
+    assert!(of(["b", "a", "c"]).parse::<Document>().is_ok());
+}

@@ -315,3 +315,55 @@ fn a_principal_knows_its_account_and_its_role() {
         );
     }
 }
+
+/// The order of a policy's statements changes nothing: the one that names somebody most closely decides what else must grant.
+#[test]
+fn the_closest_grant_decides_wherever_it_stands() {
+    use PolicyKind::{Boundary, Resource};
+    let statement = |arn: &str| {
+        format!(r#"{{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":{{"AWS":"{arn}"}}}}"#)
+    };
+    for names in [[HOME, JOE], [JOE, HOME]] {
+        let policy = format!(r#"{{"Statement":[{}]}}"#, names.map(statement).join(","));
+        let attached = [(Resource, policy.as_str()), (Boundary, NONE)];
+        assert_eq!(
+            asked(&joe_himself(), HOME, &attached),
+            "allowed Resource",
+            "{names:?}"
+        );
+    }
+    let account_alone = format!(r#"{{"Statement":{}}}"#, statement(HOME));
+    let attached = [(Resource, account_alone.as_str()), (Boundary, NONE)];
+    assert_eq!(asked(&joe_himself(), HOME, &attached), "missing Identity");
+}
+
+#[test]
+fn only_a_statement_makes_an_explicit_deny() {
+    let principal = joe_himself();
+    for (text, allowed, explicit) in [(ALL, true, false), (NONE, false, false), (DENY, false, true)] {
+        let document: Document = text.parse().unwrap();
+        let request = Request {
+            principal: &principal,
+            action: "s3:GetObject",
+            resource: "arn:aws:s3:::b/k",
+            resource_account: account(HOME),
+            context: &Context::new(),
+        };
+        let identity = vec![PolicySource {
+            name: "p",
+            document: &document,
+        }];
+        let decision = evaluate(
+            &request,
+            &Policies {
+                identity,
+                ..Policies::default()
+            },
+        );
+        assert_eq!(
+            (decision.is_allowed(), decision.is_explicit_deny()),
+            (allowed, explicit),
+            "{text}"
+        );
+    }
+}
