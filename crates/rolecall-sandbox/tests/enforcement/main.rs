@@ -16,6 +16,7 @@ mod mfa;
 mod organizations;
 mod presigned;
 mod queries;
+mod refusals;
 mod rest;
 mod revocation;
 mod setup;
