@@ -12,19 +12,20 @@
     reason = "a benchmark looks at the real clock, prints, and ends at the first thing that goes wrong"
 )]
 
-use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant, SystemTime};
+#[path = "client/raw.rs"]
+mod raw;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rolecall_sandbox::Sandbox;
+
+use raw::{ask, signed};
 
 const CLIENTS: usize = 4;
 const ROUNDS: usize = 3;
@@ -45,7 +46,14 @@ fn main() {
     let sandbox = Sandbox::builder().start().unwrap();
     let joe = sandbox.user_keys("joe.bloggs").unwrap().credentials();
     let address = sandbox.endpoint().trim_start_matches("http://").parse().unwrap();
-    let requests = (0..REQUESTS).map(|n| assume_role(&sandbox, &joe, n)).collect();
+    // The session name tells the calls apart.
+    let requests = (0..REQUESTS)
+        .map(|n| {
+            let role = "arn%3Aaws%3Aiam%3A%3A666666666666%3Arole%2FBlahRole";
+            let form = format!("Action=AssumeRole&RoleSessionName=bench-{n}&RoleArn={role}");
+            signed(&sandbox, &joe, &form)
+        })
+        .collect();
     let sandboxed = Target { address, requests };
     let answer = ask(&mut TcpStream::connect(address).unwrap(), &sandboxed.requests[0]);
     assert!(
@@ -68,43 +76,6 @@ fn main() {
         "AssumeRole: {ours:.0}/s, bare hyper {theirs:.0}/s, ratio {:.2}",
         ours / theirs
     );
-}
-
-/// A signed call as bytes; the session name tells them apart.
-fn assume_role(sandbox: &Sandbox, credentials: &Credentials, n: usize) -> Vec<u8> {
-    let body = format!(
-        "Action=AssumeRole&Version=2011-06-15&RoleSessionName=bench-{n}\
-         &RoleArn=arn%3Aaws%3Aiam%3A%3A666666666666%3Arole%2FBlahRole"
-    );
-    let host = sandbox.endpoint().trim_start_matches("http://");
-    let identity = credentials.clone().into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region("us-east-1")
-        .name("sts")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .unwrap()
-        .into();
-    let uri = format!("{}/", sandbox.endpoint());
-    let headers = [
-        ("host", host),
-        ("content-type", "application/x-www-form-urlencoded"),
-    ];
-    let request = SignableRequest::new(
-        "POST",
-        &uri,
-        headers.into_iter(),
-        SignableBody::Bytes(body.as_bytes()),
-    )
-    .unwrap();
-    let (instructions, _) = sign(request, &parameters).unwrap().into_parts();
-    let mut text = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers.into_iter().chain(instructions.headers()) {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    format!("{text}\r\n{body}").into_bytes()
 }
 
 /// A server that reads a request and answers `length` bytes, head included or nearly so.
@@ -165,29 +136,6 @@ fn rate(target: &Target) -> f64 {
         .collect();
     let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
     answered as f64 / start.elapsed().as_secs_f64()
-}
-
-/// One request and its whole answer.
-fn ask(stream: &mut TcpStream, request: &[u8]) -> Vec<u8> {
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::with_capacity(4096);
-    let mut buffer = [0; 4096];
-    loop {
-        let read = stream.read(&mut buffer).unwrap();
-        assert!(read > 0, "the server closed");
-        answer.extend_from_slice(&buffer[..read]);
-        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-        let length: usize = text
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-            .unwrap();
-        if answer.len() >= head + 4 + length {
-            return answer;
-        }
-    }
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {

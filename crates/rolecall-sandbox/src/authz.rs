@@ -142,20 +142,21 @@ pub(crate) fn authorize(
 ) -> Result<(), Refusal> {
     let caller = &call.verified.caller;
     let decided = decide(state, caller, wish, context);
-    let verdict = decided.verdict.clone();
-    let allowed = decided.is_allowed();
+    let outcome = if decided.is_allowed() {
+        Ok(())
+    } else {
+        let verdict = &decided.verdict;
+        call.messages.refused(call, wish, verdict, context);
+        tracing::debug!(?verdict, action = wish.action, "refused");
+        let message = denied(caller, wish, verdict);
+        Err(match call.service {
+            Service::Sns => Refusal::new(403, "AuthorizationError", message),
+            Service::Organizations => Refusal::new(400, "AccessDeniedException", message),
+            _ => Refusal::denied(message),
+        })
+    };
     call.decided.borrow_mut().push(decided);
-    if allowed {
-        return Ok(());
-    }
-    call.messages.refused(call, wish, &verdict, context);
-    tracing::debug!(?verdict, action = wish.action, "refused");
-    let message = denied(caller, wish, &verdict);
-    Err(match call.service {
-        Service::Sns => Refusal::new(403, "AuthorizationError", message),
-        Service::Organizations => Refusal::new(400, "AccessDeniedException", message),
-        _ => Refusal::denied(message),
-    })
+    outcome
 }
 
 /// The sentence of "Troubleshoot access denied error messages" (IAM user guide). Across accounts AWS does not say which

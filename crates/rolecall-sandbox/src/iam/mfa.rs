@@ -219,12 +219,17 @@ fn get(iam: &Iam<'_>, state: &State) -> Answered {
         .find(|(other, _)| *other == serial)
         .map(|(_, device)| device)
         .ok_or_else(not_theirs)?;
-    Ok(format!(
+    Ok(enabled_for(&name, serial, device))
+}
+
+/// A device and the user it is enabled for.
+fn enabled_for(name: &str, serial: &str, device: &MfaDevice) -> String {
+    format!(
         "<UserName>{}</UserName><SerialNumber>{}</SerialNumber>{}",
-        escaped(&name),
+        escaped(name),
         escaped(serial),
         enabled(device.enabled)
-    ))
+    )
 }
 
 fn list(iam: &Iam<'_>, state: &State) -> Answered {
@@ -242,14 +247,7 @@ fn list(iam: &Iam<'_>, state: &State) -> Answered {
     page.list(
         "MFADevices",
         mfa::devices_of(iam.seen(state)?, &name).map(|(serial, device)| (serial, (serial, device))),
-        |(serial, device)| {
-            format!(
-                "<UserName>{}</UserName><SerialNumber>{}</SerialNumber>{}",
-                escaped(&name),
-                escaped(serial),
-                enabled(device.enabled)
-            )
-        },
+        |(serial, device)| enabled_for(&name, serial, device),
     )
 }
 
