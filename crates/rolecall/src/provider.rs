@@ -21,7 +21,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use crate::chain::{Chain, MfaStrategy, Request};
+use crate::chain::{Chain, Mfa, MfaStrategy, Request, Role};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -237,30 +237,54 @@ impl Inner {
             return self.session_from_source(self.chain.roles.first()).await;
         }
         let before = Self::session_of(&self, at - 1).await?;
-        let outcome = self.assume(hop, before.credentials()).await;
+        let outcome = self.assume(hop, before.credentials(), before.proves_mfa()).await;
         match outcome {
             // The hop before was ended early, by a revocation or a clock: one new one, and one more try.
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
                 self.slots[at - 1].reject(before.credentials().access_key_id());
                 let before = Self::session_of(&self, at - 1).await?;
-                self.assume(hop, before.credentials()).await
+                self.assume(hop, before.credentials(), before.proves_mfa()).await
             }
             outcome => outcome,
         }
     }
 
     /// Assumes a role of the chain with these credentials; the first with an MFA code, where the chain wants it so.
-    async fn assume(&self, hop: usize, credentials: &Credentials) -> Result<Session, Error> {
+    async fn assume(
+        &self,
+        hop: usize,
+        credentials: &Credentials,
+        proves_mfa: bool,
+    ) -> Result<Session, Error> {
         let role = &self.chain.roles[hop];
-        let mfa = self.chain.mfa.as_ref();
-        match mfa.filter(|mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct) {
-            None => role::assume(&self.host, role, credentials.clone(), None).await,
-            Some(mfa) => {
-                let purpose = role.arn.to_string();
-                let call = |proof| role::assume(&self.host, role, credentials.clone(), Some(proof));
-                mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
-            }
+        let mfa = self.chain.mfa.as_ref().filter(|_| hop == 0);
+        let direct = mfa.filter(|mfa| mfa.strategy == MfaStrategy::Direct);
+        if let Some(mfa) = direct {
+            return self.assume_with_code(role, mfa, credentials).await;
         }
+        let refused = match role::assume(&self.host, role, credentials.clone(), None).await {
+            Err(error) => error,
+            session => return session,
+        };
+        // A command was taken for one that prints a long-term key, and prints temporary ones. They may have proved the
+        // device already; where they have not, the code can only go with the role.
+        match mfa {
+            Some(mfa) if !proves_mfa && refused.aws_code() == Some("AccessDenied") => {
+                self.assume_with_code(role, mfa, credentials).await
+            }
+            _ => Err(mfa::unproved(&self.chain, hop, refused)),
+        }
+    }
+
+    async fn assume_with_code(
+        &self,
+        role: &Role,
+        mfa: &Mfa,
+        credentials: &Credentials,
+    ) -> Result<Session, Error> {
+        let purpose = role.arn.to_string();
+        let call = |proof| role::assume(&self.host, role, credentials.clone(), Some(proof));
+        mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
     }
 }
 
