@@ -5,6 +5,7 @@
 
 mod files;
 mod person;
+mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};

@@ -2,6 +2,7 @@
 
 mod answer;
 mod container;
+mod document;
 mod login;
 mod metadata;
 mod mfa;
