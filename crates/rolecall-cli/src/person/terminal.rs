@@ -23,10 +23,6 @@ pub(super) struct Terminal(File);
 
 impl Terminal {
     /// The terminal, where there is one and it is ours to read: to read it from the background would stop us.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the controlling terminal is no file whose text is read"
-    )]
     pub(super) fn open() -> Option<Self> {
         let file = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let is_ours = tcgetpgrp(&file).is_ok_and(|group| group == getpgrp());

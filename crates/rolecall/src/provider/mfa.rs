@@ -193,10 +193,9 @@ fn tidy(given: Secret) -> Option<Secret> {
 
 /// The code that the profile's command prints.
 async fn printed(host: &Host, command: &Configured<CommandLine>) -> Result<Secret, Error> {
-    let output = super::process::run(host, &command.value)
-        .await
-        .map_err(|error| error.with_hint(format!("It is the `mfa_process` of {}.", command.origin)))?;
-    tidy(output).ok_or_else(|| {
+    let what = format!("mfa_process ({})", command.origin);
+    let mut output = super::process::run(host, &command.value, &what, super::process::DEADLINE).await?;
+    tidy(Secret::new(std::mem::take(&mut *output))).ok_or_else(|| {
         Error::config(format!(
             "`{}` ({}) printed something else than a code of six digits",
             command.value, command.origin

@@ -378,16 +378,3 @@ fn signal(status: ExitStatus) -> Option<i32> {
 fn signal(_status: ExitStatus) -> Option<i32> {
     None
 }
-
-pub(super) async fn run(_host: &Host, command: &CommandLine) -> Result<crate::secret::Secret, Error> {
-    let output = tokio::process::Command::new(command.program())
-        .args(command.arguments())
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .await
-        .map_err(|error| Error::config(format!("`{command}` cannot be run: {error}")))?;
-    Ok(crate::secret::Secret::new(
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-    ))
-}
