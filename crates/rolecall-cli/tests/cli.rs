@@ -11,9 +11,12 @@ mod cli {
     mod deliver;
     mod exec;
     mod exec_env;
+    mod mfa;
+    mod mfa_ask;
     mod rehearse;
     mod sandbox;
     mod show;
     mod support;
+    mod terminal;
     mod worlds;
 }
