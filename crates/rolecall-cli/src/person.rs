@@ -7,7 +7,7 @@ mod reading;
 mod terminal;
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct Asker(Arc<Inner>);
 struct Inner {
     host: Host,
     /// The descriptor a code is read from, until it has been.
-    descriptor: Mutex<Option<u32>>,
+    descriptor: Mutex<Option<Descriptor>>,
     /// One question at a time.
     asking: Mutex<()>,
     /// When whoever waits for us gives up.
@@ -50,6 +50,13 @@ struct Inner {
     told: Mutex<Option<String>>,
 }
 
+/// Opened before we open anything ourselves: a number that nobody gave us would be a file of our own later on.
+#[derive(Debug)]
+struct Descriptor {
+    number: u32,
+    file: std::io::Result<File>,
+}
+
 /// How a question can be asked.
 enum Way {
     Askpass { program: String, setting: &'static str },
@@ -59,11 +66,18 @@ enum Way {
 
 impl Asker {
     /// One for this process. `descriptor` is `--mfa-fd`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a descriptor is no file whose text is read"
+    )]
     pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
         let variable = || host.env("ROLECALL_MFA_FD")?.trim().parse().ok();
         Self(Arc::new(Inner {
             host: host.clone(),
-            descriptor: Mutex::new(descriptor.or_else(variable)),
+            descriptor: Mutex::new(descriptor.or_else(variable).map(|number| Descriptor {
+                number,
+                file: File::open(format!("/dev/fd/{number}")),
+            })),
             asking: Mutex::default(),
             deadline: Mutex::default(),
             has_child: AtomicBool::new(false),
@@ -184,13 +198,14 @@ impl Asker {
     }
 
     /// The line that the descriptor holds. It is read once: what is read from it later is another's.
-    fn read_descriptor(&self, descriptor: u32) -> Result<Secret, Error> {
+    fn read_descriptor(&self, descriptor: Descriptor) -> Result<Secret, Error> {
+        let Descriptor { number, file } = descriptor;
         let fail = |why: &dyn std::fmt::Display| {
-            Error::config(format!("no code can be read from descriptor {descriptor}: {why}")).with_hint(
+            Error::config(format!("no code can be read from descriptor {number}: {why}")).with_hint(
                 "Open it for reading, as in `rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD`.",
             )
         };
-        let file = open_descriptor(descriptor).map_err(|error| fail(&error))?;
+        let file = file.map_err(|error| fail(&error))?;
         let until = (*lock(&self.0.deadline)).unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
         match Lines::of(&file).next(Some(until), None) {
             Ok(Line::Text(text)) => Ok(Secret::new(text.to_string())),
@@ -353,8 +368,7 @@ impl Person for Asker {
             return;
         }
         let mut told = lock(&self.0.told);
-        match Terminal::open().filter(|_| std::io::stderr().is_terminal() || lock(&self.0.deadline).is_some())
-        {
+        match Terminal::open() {
             // One line that counts down, and goes when it is over.
             Some(mut terminal) if left.is_zero() => terminal.say("\r\x1b[K"),
             Some(mut terminal) => {
@@ -413,14 +427,6 @@ fn program_above(host: &Host) -> Option<String> {
         pid = rest.split(' ').nth(1)?.parse().ok()?;
     }
     None
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a descriptor is no file whose text is read"
-)]
-fn open_descriptor(descriptor: u32) -> std::io::Result<File> {
-    File::open(format!("/dev/fd/{descriptor}"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

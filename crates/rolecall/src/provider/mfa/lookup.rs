@@ -129,14 +129,14 @@ async fn list(host: &Host, chain: &Chain, credentials: &Credentials) -> Result<V
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(8))
         .build();
-    let sts = &chain.source_sts;
-    // IAM has one endpoint for each partition, which the SDK knows.
+    // IAM has one endpoint for each partition, signed for one region of it.
+    let region = chain.source_sts.region.partition().default_region();
     let url = host
         .env("AWS_ENDPOINT_URL_IAM")
         .or_else(|| host.env("AWS_ENDPOINT_URL"));
     let mut config = aws_sdk_iam::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(SdkRegion::new(sts.region.as_str().to_owned()))
+        .region(SdkRegion::new(region.as_str().to_owned()))
         .http_client(host.http_client(url.unwrap_or("https://")))
         .credentials_provider(credentials.clone())
         .identity_cache(IdentityCache::no_cache())
