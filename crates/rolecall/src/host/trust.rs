@@ -94,11 +94,12 @@ pub(super) fn causes<'a>(
 /// What went wrong in a TLS handshake and what to do, as one sentence or two; `None` for every other error.
 ///
 /// rustls does not say which issuer it met and did not know.
-pub(crate) fn tls_hint(error: &(dyn StdError + 'static)) -> Option<String> {
+pub fn tls_hint(error: &(dyn StdError + 'static)) -> Option<String> {
     let error = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
     Some(match error {
         rustls::Error::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => "The certificate of the server comes from an authority that is not trusted here. Where a proxy opens TLS, or the endpoint is your own, put the authority's certificate into a PEM file and name it in AWS_CA_BUNDLE or `ca_bundle`.".to_owned(),
+            // The second: an authority that was made anew under its old name.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => "The certificate of the server comes from an authority that is not trusted here. Where a proxy opens TLS, or the endpoint is your own, put the authority's certificate into a PEM file and name it in AWS_CA_BUNDLE or `ca_bundle`.".to_owned(),
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "The certificate of the server is for other names: check the endpoint's URL, and whether a proxy answers in its place.".to_owned()
             }
@@ -123,7 +124,7 @@ pub(crate) fn tls_hint(error: &(dyn StdError + 'static)) -> Option<String> {
 /// What a proxy did not do, and what to do about it; `None` for every other error.
 ///
 /// The connector's own type is out of reach here, so its words are read; a test holds them.
-pub(crate) fn proxy_hint(error: &(dyn StdError + 'static)) -> Option<String> {
+pub fn proxy_hint(error: &(dyn StdError + 'static)) -> Option<String> {
     let words = causes(error)
         .map(ToString::to_string)
         .find_map(|text| text.strip_prefix("tunnel error: ").map(str::to_owned))?;
