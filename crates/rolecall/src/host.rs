@@ -5,6 +5,7 @@
 
 mod fetch;
 mod http;
+mod issuer;
 mod proxy;
 mod trust;
 
@@ -21,7 +22,7 @@ use crate::error::Error;
 
 pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::http::{CaBundle, Transport};
-pub use self::trust::{proxy_hint, tls_hint};
+pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

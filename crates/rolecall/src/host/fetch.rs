@@ -214,10 +214,10 @@ impl Host {
                     .with_hint("This is a bug of rolecall: please report it."),
             )
         })?;
-        let mut response = connector
-            .call(request)
-            .await
-            .map_err(|error| failed.to_connect(error))?;
+        let mut response = match connector.call(request).await {
+            Ok(response) => response,
+            Err(error) => return Err(failed.to_connect(error).await),
+        };
         let status = response.status().as_u16();
         if status == 407 {
             return Err(failed.because(
@@ -314,9 +314,20 @@ impl Failed<'_> {
 
     /// No answer at all. The connector says it in types that are out of reach here, so their words are read; tests hold
     /// them.
-    fn to_connect(&self, error: ConnectorError) -> FetchError {
+    async fn to_connect(&self, error: ConnectorError) -> FetchError {
         if let Some(hint) = trust::tls_hint(&error) {
-            return self.because(FetchErrorKind::Tls, "the TLS handshake failed".to_owned(), hint);
+            let issuer = if trust::is_unknown_authority(&error) {
+                self.host.issuer_seen(&self.fetch.transport).await
+            } else {
+                None
+            };
+            let why = match issuer {
+                Some(issuer) => {
+                    format!("the TLS handshake failed on a certificate that `{issuer}` has issued")
+                }
+                None => "the TLS handshake failed".to_owned(),
+            };
+            return self.because(FetchErrorKind::Tls, why, hint);
         }
         if let Some(hint) = trust::proxy_hint(&error) {
             let why = "the proxy did not let it through".to_owned();

@@ -183,6 +183,13 @@ impl Host {
         })
     }
 
+    pub(super) fn proxy(&self, transport: &Transport<'_>, uri: &Uri) -> Result<Option<&Proxy>, Error> {
+        if transport.direct {
+            return Ok(None);
+        }
+        self.proxies().for_uri(uri)
+    }
+
     fn proxies(&self) -> &Proxies {
         let inner = &self.0;
         inner
@@ -199,11 +206,7 @@ impl Host {
     ) -> Result<T, Error> {
         let uri = uri(transport.url)?;
         let is_https = uri.scheme_str() == Some("https");
-        let proxy = if transport.direct {
-            None
-        } else {
-            self.proxies().for_uri(&uri)?
-        };
+        let proxy = self.proxy(transport, &uri)?;
         let variable = self.env("AWS_CA_BUNDLE").map(|path| CaBundle {
             path: Path::new(path),
             origin: &"$AWS_CA_BUNDLE",

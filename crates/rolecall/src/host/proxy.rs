@@ -43,6 +43,15 @@ impl Proxy {
         &self.url
     }
 
+    /// Host and port of a proxy that is spoken to over plain http and asks for no password.
+    pub(super) fn open_address(&self) -> Option<(String, u16)> {
+        let uri: Uri = self.url.parse().ok()?;
+        let authority = uri.authority()?;
+        let is_open = !self.is_https() && !authority.as_str().contains('@');
+        let host = authority.host().trim_matches(['[', ']']);
+        is_open.then(|| (host.to_owned(), authority.port_u16().unwrap_or(80)))
+    }
+
     pub(super) fn is_https(&self) -> bool {
         self.url.starts_with("https:")
     }

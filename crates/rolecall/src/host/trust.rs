@@ -91,15 +91,28 @@ pub(super) fn causes<'a>(
     })
 }
 
-/// What went wrong in a TLS handshake and what to do, as one sentence or two; `None` for every other error.
+fn of_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())
+}
+
+/// Whether a handshake failed because nobody here knows the authority behind the certificate: [`Host::issuer_seen`] may
+/// say which it is.
 ///
-/// rustls does not say which issuer it met and did not know.
+/// [`Host::issuer_seen`]: super::Host::issuer_seen
+pub fn is_unknown_authority(error: &(dyn StdError + 'static)) -> bool {
+    // The second: one that was made anew under its old name.
+    const UNKNOWN: [CertificateError; 2] = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
+    matches!(of_tls(error), Some(rustls::Error::InvalidCertificate(why)) if UNKNOWN.contains(why))
+}
+
+/// What went wrong in a TLS handshake and what to do, as a sentence or two; `None` for every other error.
 pub fn tls_hint(error: &(dyn StdError + 'static)) -> Option<String> {
-    let error = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
+    if is_unknown_authority(error) {
+        return Some("The certificate of the server comes from an authority that is not trusted here. Where a proxy opens TLS, or the endpoint is your own, put the authority's certificate into a PEM file and name it in AWS_CA_BUNDLE or `ca_bundle`.".to_owned());
+    }
+    let error = of_tls(error)?;
     Some(match error {
         rustls::Error::InvalidCertificate(why) => match why {
-            // The second: an authority that was made anew under its old name.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => "The certificate of the server comes from an authority that is not trusted here. Where a proxy opens TLS, or the endpoint is your own, put the authority's certificate into a PEM file and name it in AWS_CA_BUNDLE or `ca_bundle`.".to_owned(),
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "The certificate of the server is for other names: check the endpoint's URL, and whether a proxy answers in its place.".to_owned()
             }

@@ -206,3 +206,35 @@ async fn a_host_calls_again_and_again() {
     }
     assert_eq!(record.count(), 3);
 }
+
+/// A kept connection belongs to the runtime it was made in; programs that make one for each call lose nothing by it.
+#[test]
+fn a_host_outlives_the_runtimes_it_calls_in() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                // Every request is one read here, and the connection stays open.
+                while stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+                    stream.write_all(OK.as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    let host = host(&[]);
+    for _ in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        for _ in 0..2 {
+            let answer = runtime
+                .block_on(host.fetch(Fetch::new(Method::GET, Transport::to(&url))))
+                .unwrap();
+            assert_eq!(answer.text(), Some("ok"));
+        }
+    }
+}

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use rolecall::ErrorKind;
-use rolecall::host::{CaBundle, Fetch, FetchErrorKind, Transport, tls_hint};
+use rolecall::host::{CaBundle, Fetch, FetchErrorKind, Transport, is_unknown_authority, tls_hint};
 
-use crate::support::{Authority, OK, Record, all_of, answering_tls, bundle, get, host, listen};
+use crate::support::{Authority, OK, Proxying, Record, all_of, answering_tls, bundle, get, host, listen};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test]
@@ -57,7 +57,9 @@ async fn a_private_authority_is_trusted_by_its_bundle_and_no_other() {
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert_eq!(
             error.to_string(),
-            format!("cannot call https://{server}: the TLS handshake failed")
+            format!(
+                "cannot call https://{server}: the TLS handshake failed on a certificate that `Blah Inspection CA` has issued"
+            )
         );
         let hint = &error.hints()[0];
         assert!(hint.contains("authority that is not trusted here"), "{hint}");
@@ -222,8 +224,86 @@ async fn the_sdks_own_error_says_it_too() {
     let client = crate::proxy::sts(&host(&[]), &url, "joe");
     let error = client.get_caller_identity().send().await.unwrap_err();
     let hint = tls_hint(&error).unwrap();
+    assert!(is_unknown_authority(&error));
     assert!(hint.contains("AWS_CA_BUNDLE or `ca_bundle`"), "{hint}");
     let refused = crate::proxy::sts(&host(&[]), "http://127.0.0.1:1", "joe");
     let error = refused.get_caller_identity().send().await.unwrap_err();
+    assert!(!is_unknown_authority(&error));
     assert_eq!(tls_hint(&error), None, "a refused connection is no matter of TLS");
+}
+
+#[tokio::test]
+async fn the_issuer_is_named_through_a_proxy_too_and_asking_sends_nothing() {
+    const NAME: &str = "sts.eu-west-1.amazonaws.com";
+    let (authority, record, seen) = (Authority::new(), Record::default(), Record::default());
+    let server = answering_tls(authority.acceptor(&[NAME]), OK, &record).await;
+    let proxy = Proxying::to(server).start(&seen).await;
+    let through = format!("http://{proxy}");
+    let url = format!("https://{NAME}/");
+    let transport = Transport::to(&url);
+    let behind = host(&[("HTTPS_PROXY", &through)]);
+    assert_eq!(
+        behind.issuer_seen(&transport).await.as_deref(),
+        Some("Blah Inspection CA")
+    );
+    assert_eq!((seen.tunnels(), record.count()), (1, 0));
+    let error = get(&behind, &url).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("that `Blah Inspection CA` has issued"),
+        "{error}"
+    );
+    // A password is given to nobody for it.
+    let closed = format!("http://joe:CANARY@{proxy}");
+    assert_eq!(
+        host(&[("HTTPS_PROXY", &closed)]).issuer_seen(&transport).await,
+        None
+    );
+    assert_eq!(seen.tunnels(), 3);
+    // Nobody there, no TLS there, and no TLS meant.
+    let silent = listen(|mut stream| async move {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    for url in [
+        "https://127.0.0.1:1".to_owned(),
+        format!("http://{server}"),
+        format!("https://{silent}"),
+    ] {
+        assert_eq!(host(&[]).issuer_seen(&Transport::to(&url)).await, None, "{url}");
+    }
+    assert_eq!(record.count(), 0);
+}
+
+#[tokio::test]
+async fn a_client_is_built_once_for_each_setup() {
+    let (authority, record) = (Authority::new(), Record::default());
+    let server = answering_tls(authority.acceptor(&["127.0.0.1"]), OK, &record).await;
+    let url = format!("https://{server}/");
+    let ca = authority.path();
+    let trusting = host(&[bundle(&ca)]);
+    assert_eq!(get(&trusting, &url).await.unwrap(), "ok");
+    assert!(trusting.client_for(&Transport::to(&url)).is_ok());
+    std::fs::remove_file(&ca).unwrap();
+    assert_eq!(get(&trusting, &url).await.unwrap(), "ok", "the connector is kept");
+    assert!(
+        trusting.client_for(&Transport::to("https://127.0.0.1:1")).is_ok(),
+        "and so is the client"
+    );
+    assert!(
+        host(&[bundle(&ca)]).client_for(&Transport::to(&url)).is_err(),
+        "of this host alone"
+    );
+    // Another bundle is another setup: what is kept for the one does not vouch for the other.
+    let other = Authority::named("Somebody else").path();
+    let transport = Transport {
+        ca_bundle: Some(CaBundle {
+            path: &other,
+            origin: &"config:3",
+        }),
+        ..Transport::to(&url)
+    };
+    let error = trusting.client_for(&transport).unwrap_err();
+    assert!(error.to_string().ends_with("(config:3) is not there"), "{error}");
 }
