@@ -4,8 +4,10 @@
 //! a [`Host`] of their own.
 
 mod fetch;
+mod files;
 mod http;
 mod issuer;
+mod person;
 mod proxy;
 mod trust;
 
@@ -21,7 +23,9 @@ use self::http::Clients;
 use crate::error::Error;
 
 pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
+pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
+pub use self::person::{Choice, MfaQuestion, Nobody, Person, SignIn};
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 
 /// A config file larger than this is somebody's mistake, not a config file.
@@ -60,6 +64,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// Built at the first call that needs one: a warm hit builds neither a client nor a TLS configuration.
     http: Clients,
+    person: Arc<dyn Person>,
 }
 
 impl Host {
@@ -76,6 +81,7 @@ impl Host {
             home: None,
             login_name: OnceLock::from(None),
             clock: Arc::new(SystemClock),
+            person: Arc::new(Nobody),
         }
     }
 
@@ -119,6 +125,34 @@ impl Host {
     /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`, then its `HOMEDRIVE` and `HOMEPATH`.
     pub fn home(&self) -> Option<&Path> {
         self.0.home.as_deref()
+    }
+
+    /// A path as people write it: `~` and `~/…` are the home directory's.
+    pub(crate) fn expand_home(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix('~'), self.home()) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                home.join(rest.trim_start_matches('/'))
+            }
+            _ => PathBuf::from(path),
+        }
+    }
+
+    /// Who can be asked for a code, for a choice, or to sign in.
+    pub fn person(&self) -> Arc<dyn Person> {
+        Arc::clone(&self.0.person)
+    }
+
+    /// The folder for what is remembered without secrets: `XDG_STATE_HOME/rolecall`, else `~/.local/state/rolecall`.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let base = match self
+            .env("XDG_STATE_HOME")
+            .map(Path::new)
+            .filter(|path| path.is_absolute())
+        {
+            Some(path) => path.to_owned(),
+            None => self.home()?.join(".local/state"),
+        };
+        Some(base.join("rolecall"))
     }
 
     /// The present moment, on the clock that sessions are judged by.
@@ -187,6 +221,7 @@ pub struct HostBuilder {
     home: Option<PathBuf>,
     login_name: OnceLock<Option<String>>,
     clock: Arc<dyn Clock>,
+    person: Arc<dyn Person>,
 }
 
 impl HostBuilder {
@@ -235,6 +270,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets who can be asked. Without it nobody is there.
+    #[must_use]
+    pub fn person(mut self, person: impl Person + 'static) -> Self {
+        self.person = Arc::new(person);
+        self
+    }
+
     /// Takes over this process's environment, home and login name. What is not UTF-8 is kept by
     /// name only, for [`Host::check`].
     #[must_use]
@@ -275,6 +317,7 @@ impl HostBuilder {
             home,
             login_name,
             clock,
+            person,
         } = self;
         Host(Arc::new(Inner {
             env,
@@ -283,6 +326,7 @@ impl HostBuilder {
             login_name,
             clock,
             http: Clients::default(),
+            person,
         }))
     }
 }
