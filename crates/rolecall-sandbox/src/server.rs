@@ -14,6 +14,7 @@ use hyper::body::Incoming as Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -27,8 +28,9 @@ use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
+use crate::tls::Tls;
 use crate::world::World;
-use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
+use crate::{container, control, iam, ids, instance, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) endpoint: String,
     pub(crate) issuer: Issuer,
     pub(crate) messages: Messages,
+    /// Where it answers over TLS.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Shared {
@@ -105,6 +109,23 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: ones
 async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
+    match &shared.tls {
+        None => speak(stream, |stream| stream, from, shared).await,
+        Some(tls) => {
+            if let Some(stream) = tls.accept(stream).await {
+                speak(stream, |stream| stream.get_ref().0, from, Arc::clone(&shared)).await;
+            }
+        }
+    }
+}
+
+/// HTTP, over a stream and what is below it.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    below: fn(&S) -> &TcpStream,
+    from: SocketAddr,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(move |request| handle(request, from.ip(), Arc::clone(&shared)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -114,7 +135,7 @@ async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     if (&mut connection).await.is_err() {
         let stream = connection.into_parts().io.into_inner();
         // What is left unread or unsaid is dropped at once; for a reset, the client must see one.
-        let _ = stream.set_zero_linger();
+        let _ = below(&stream).set_zero_linger();
     }
 }
 
@@ -318,7 +339,9 @@ fn check_version(operation: &str, call: &Open<'_>) -> Result<(), Refusal> {
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     check_version(operation, call)?;
     match call.service {
+        Service::Container => container::answer(call, state),
         Service::Control => control::answer(call, state, shared),
+        Service::Instance => instance::answer(call, state),
         Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
         Service::Oidc => oidc::answer(operation, call, state),
         Service::SignIn => signin::answer(operation, call, state),

@@ -13,6 +13,7 @@ mod policy_text;
 mod principal;
 mod profile;
 mod read;
+mod workload;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub use identity_center::{IdentityCenter, PermissionSet};
 pub use organization::{Organization, Unit};
 pub use principal::{Group, Role, User};
 use profile::{Profile, ProfileKind};
+use workload::{Container, Machine};
 
 /// A world to start from. What is made in code is not checked before [`crate::Builder::start`].
 ///
@@ -44,6 +46,8 @@ pub struct World {
     accounts: Vec<Account>,
     organization: Option<(Organization, Place)>,
     identity_center: Option<(IdentityCenter, Place)>,
+    instance: Option<Machine>,
+    containers: Vec<Container>,
     profiles: Vec<Profile>,
 }
 
