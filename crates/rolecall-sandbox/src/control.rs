@@ -18,7 +18,7 @@ use crate::server::Shared;
 use crate::state::{State, Task};
 
 /// For whoever asks for one that is not there.
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 19] = [
     "GET health",
     "GET calls",
     "GET counts",
@@ -33,6 +33,7 @@ const CALLS: [&str; 18] = [
     "POST oidc/token",
     "POST oidc/revoke",
     "GET and POST device",
+    "POST browser",
     "GET and POST instance",
     "GET containers",
     "POST authorize",
@@ -65,6 +66,7 @@ pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Res
         (&Method::GET, "accounts") => Ok(Answer::json(&json!(AccountAccess::of_all(state)))),
         (&Method::GET, "config") => Ok(Answer::text(&shared.world.config_file(state))),
         (&Method::GET, "credentials") => Ok(Answer::text(&shared.world.credentials_file(state))),
+        (&Method::POST, "browser") => browser(call, state),
         (&Method::GET, "containers") => Ok(containers(call, state)),
         (&Method::GET, "instance") => instance(state),
         (&Method::POST, "instance") => set_instance(call, state),
@@ -175,6 +177,26 @@ fn revoke(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
     } else {
         let why = format!("there is no role {}", wanted.role_arn);
         Err(Refusal::new(404, "NotFound", why))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seat<'a> {
+    /// A user of the directory; an empty text is nobody.
+    user: &'a str,
+}
+
+fn browser(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    let wanted: Seat<'_> = body(call)?;
+    let user = Some(wanted.user).filter(|user| !user.is_empty());
+    let center = state.identity_center.as_mut();
+    if center.is_some_and(|center| center.seat(user)) {
+        Ok(Answer::json(&json!({"user": user})))
+    } else {
+        Err(not_found(
+            "there is no Identity Center, or no such user in its directory",
+        ))
     }
 }
 

@@ -459,6 +459,31 @@ impl Sandbox {
         center.is_some_and(|center| center.approve(user_code, user, now))
     }
 
+    /// Seats a user of the Identity Center's directory at the browser, who says yes to everything: then a GET of the address
+    /// that a client would open (`/authorize`, a device's `verificationUriComplete`) is all that signing in takes. `None`
+    /// lets the pages ask again. Whether there is such a user.
+    pub fn set_browser_user(&self, user: Option<&str>) -> bool {
+        let mut state = self.shared.state();
+        let center = state.identity_center.as_mut();
+        center.is_some_and(|center| center.seat(user))
+    }
+
+    /// Ends every access token of the Identity Center, as if its time had come.
+    pub fn end_access_tokens(&self) {
+        let now = self.now();
+        if let Some(center) = &mut self.shared.state().identity_center {
+            center.signed_in.end_access(now);
+        }
+    }
+
+    /// Ends every refresh token of the Identity Center: whoever holds one has to sign in again.
+    pub fn end_refresh_tokens(&self) {
+        let now = self.now();
+        if let Some(center) = &mut self.shared.state().identity_center {
+            center.signed_in.end_refresh(now);
+        }
+    }
+
     /// Where a container's credentials are, and the token that opens them: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` and
     /// `AWS_CONTAINER_AUTHORIZATION_TOKEN` say inside of it.
     pub fn container(&self, name: &str) -> Option<(String, String)> {

@@ -27,4 +27,5 @@ mod sts_world;
 mod tls;
 mod user_sessions;
 mod web_identity;
+mod workloads;
 mod worlds;
