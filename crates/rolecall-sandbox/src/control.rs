@@ -67,7 +67,7 @@ pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Res
         (&Method::GET, "config") => Ok(Answer::text(&shared.world.config_file(state))),
         (&Method::GET, "credentials") => Ok(Answer::text(&shared.world.credentials_file(state))),
         (&Method::POST, "browser") => browser(call, state),
-        (&Method::GET, "containers") => Ok(containers(call, state)),
+        (&Method::GET, "containers") => Ok(containers(state, shared)),
         (&Method::GET, "instance") => instance(state),
         (&Method::POST, "instance") => set_instance(call, state),
         (&Method::GET, "console") => Ok(crate::signin::console(call, state)),
@@ -201,12 +201,12 @@ fn browser(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
 }
 
 /// Every container with its address and its token, as its environment has them.
-fn containers(call: &Open<'_>, state: &State) -> Answer {
+fn containers(state: &State, shared: &Shared) -> Answer {
     let task = |(name, task): (&String, &Task)| {
         json!({
             "name": name,
             "role_arn": task.workload.role.to_string(),
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": container::uri(call.endpoint, name),
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": container::uri(&shared.machines, name),
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": task.token,
         })
     };

@@ -163,11 +163,21 @@ impl Builder {
                 "sessions of less than 2 seconds end before a client has used them",
             ));
         }
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
-        listener.set_nonblocking(true)?;
+        let bound = |port| {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            listener.set_nonblocking(true)?;
+            io::Result::Ok(listener)
+        };
+        let listener = bound(self.port)?;
         let tls = self.tls.then(tls::Tls::new).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let endpoint = format!("{scheme}://{}", listener.local_addr()?);
+        // The SDKs ask machines in plain HTTP, and trust no bundle of the user's there.
+        let plain = self.tls.then(|| bound(0)).transpose()?;
+        let machines = match &plain {
+            Some(listener) => format!("http://{}", listener.local_addr()?),
+            None => endpoint.clone(),
+        };
         let recorder = secrets::Recorder::default();
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
@@ -181,6 +191,7 @@ impl Builder {
             messages: authorization_message::Messages::new()
                 .ok_or_else(|| io::Error::other("the operating system has no randomness"))?,
             endpoint: endpoint.clone(),
+            machines,
             tls,
         });
         shared.clock.set_skew(self.skew_seconds);
@@ -196,8 +207,9 @@ impl Builder {
             .name("sandbox".to_owned())
             .spawn(move || {
                 runtime.block_on(async move {
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        server::serve(listener, served, stopped).await;
+                    let plain = plain.map(TcpListener::from_std).transpose();
+                    if let (Ok(listener), Ok(plain)) = (TcpListener::from_std(listener), plain) {
+                        server::serve(listener, plain, served, stopped).await;
                     }
                 });
             })?;
@@ -489,7 +501,7 @@ impl Sandbox {
     pub fn container(&self, name: &str) -> Option<(String, String)> {
         let state = self.shared.state();
         let task = state.tasks.get(name)?;
-        Some((container::uri(&self.endpoint, name), task.token.clone()))
+        Some((container::uri(&self.shared.machines, name), task.token.clone()))
     }
 
     /// The names of the world's containers.
@@ -497,9 +509,11 @@ impl Sandbox {
         self.shared.state().tasks.keys().cloned().collect()
     }
 
-    /// Whether the world has an instance: this endpoint serves its metadata.
-    pub fn has_instance(&self) -> bool {
-        self.shared.state().instance.is_some()
+    /// Where the metadata of the world's instance is, for `AWS_EC2_METADATA_SERVICE_ENDPOINT`. It is plain HTTP, as at
+    /// AWS: this endpoint, or another port of it under [`Builder::tls`].
+    pub fn metadata_endpoint(&self) -> Option<&str> {
+        let is_there = self.shared.state().instance.is_some();
+        is_there.then_some(self.shared.machines.as_str())
     }
 
     /// Turns the instance's metadata service on or off: then it answers 403.

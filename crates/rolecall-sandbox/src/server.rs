@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) session_seconds: Option<u64>,
     pub(crate) endpoint: String,
+    /// Where metadata and containers' credentials are, in plain HTTP.
+    pub(crate) machines: String,
     pub(crate) issuer: Issuer,
     pub(crate) messages: Messages,
     /// Where it answers over TLS.
@@ -79,41 +81,71 @@ impl fmt::Display for ResetConnection {
 
 impl std::error::Error for ResetConnection {}
 
+/// What is served at a port.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Port {
+    /// All of it, over TLS where there is some.
+    Everything,
+    /// What machines ask in plain HTTP, whatever AWS speaks: metadata and containers' credentials.
+    Machines,
+}
+
 /// Serves until `stop` is dropped or told.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: oneshot::Receiver<Infallible>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepting = async {
-        loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return;
-            };
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    let shared = Arc::clone(&shared);
-                    tokio::spawn(async move {
-                        connection(stream, from, shared).await;
-                        drop(permit);
-                    });
-                }
-                // Out of file descriptors, most likely: some connection has to end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
+pub(crate) async fn serve(
+    listener: TcpListener,
+    machines: Option<TcpListener>,
+    shared: Arc<Shared>,
+    stop: oneshot::Receiver<Infallible>,
+) {
+    let accepting = accept(listener, Port::Everything, Arc::clone(&shared));
+    let machines = async {
+        match machines {
+            Some(listener) => accept(listener, Port::Machines, shared).await,
+            None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = accepting => {}
+        () = machines => {}
         _ = stop => {}
     }
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, port: Port, shared: Arc<Shared>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    connection(stream, from, port, shared).await;
+                    drop(permit);
+                });
+            }
+            // Out of file descriptors, most likely: some connection has to end first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, from: SocketAddr, port: Port, shared: Arc<Shared>) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
-    match &shared.tls {
-        None => speak(stream, |stream| stream, from, shared).await,
+    match shared.tls.as_ref().filter(|_| port == Port::Everything) {
+        None => speak(stream, |stream| stream, from, port, shared).await,
         Some(tls) => {
             if let Some(stream) = tls.accept(stream).await {
-                speak(stream, |stream| stream.get_ref().0, from, Arc::clone(&shared)).await;
+                speak(
+                    stream,
+                    |stream| stream.get_ref().0,
+                    from,
+                    port,
+                    Arc::clone(&shared),
+                )
+                .await;
             }
         }
     }
@@ -124,9 +156,10 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     below: fn(&S) -> &TcpStream,
     from: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
 ) {
-    let service = service_fn(move |request| handle(request, from.ip(), Arc::clone(&shared)));
+    let service = service_fn(move |request| handle(request, from.ip(), port, Arc::clone(&shared)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -142,6 +175,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
 async fn handle(
     request: Request<Body>,
     from: IpAddr,
+    port: Port,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, ResetConnection> {
     let request_id = ids::request();
@@ -191,6 +225,10 @@ async fn handle(
 
     let head = incoming.method == Method::HEAD;
     let outcome = read.and_then(|()| {
+        if port == Port::Machines && !matches!(service, Service::Container | Service::Instance) {
+            let why = format!("the service answers at {}", shared.endpoint);
+            return Err(Refusal::new(400, "BadRequest", why));
+        }
         if let Some((fault, refusal)) = fault.and_then(|fault| Some((fault, fault.refusal(service)?))) {
             logged.untold = Some(format!("by the fault {fault}"));
             return Err(refusal);

@@ -24,7 +24,7 @@ pub use error::{WorldError, WorldErrors};
 pub use identity_center::{IdentityCenter, PermissionSet};
 pub use organization::{Organization, Unit};
 pub use principal::{Group, Role, User};
-use profile::{Profile, ProfileKind};
+use profile::{Profile, ProfileKind, RoleSource};
 use workload::{Container, Machine};
 
 /// A world to start from. What is made in code is not checked before [`crate::Builder::start`].
@@ -176,7 +176,7 @@ impl World {
             region: "us-east-1".into(),
             kind: ProfileKind::Role {
                 role_arn: role_arn.into(),
-                source_profile: source_profile.into(),
+                source: RoleSource::Profile(source_profile.into()),
                 external_id: external_id.map(Into::into),
                 mfa_serial: None,
                 duration_seconds: None,

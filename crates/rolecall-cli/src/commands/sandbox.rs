@@ -130,9 +130,13 @@ fn how_to_reach(sandbox: &Sandbox, ca_bundle: Option<&Path>) -> String {
         Some(path) => format!("curl -s --cacert {}", quoted(path)),
         None => "curl -s".to_owned(),
     };
+    // Only the world's instance has one; the machine's own stays out of it.
+    let metadata = sandbox.metadata_endpoint().map_or_else(String::new, |endpoint| {
+        format!(" AWS_EC2_METADATA_SERVICE_ENDPOINT={endpoint}")
+    });
     let mut text = format!(
         "The sandbox answers as AWS at {endpoint}. Ctrl-C ends it, and everything in it.\n\n\
-         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1{metadata}\n"
     );
     if let Some(path) = ca_bundle {
         text.push_str(&format!("export AWS_CA_BUNDLE={}\n", quoted(path)));
@@ -173,15 +177,10 @@ fn how_to_reach(sandbox: &Sandbox, ca_bundle: Option<&Path>) -> String {
             "\n# Identity Center {start_url}: `aws sso login` (AWS CLI 2) opens the page on which you say who you are\n"
         ));
     }
-    if sandbox.has_instance() {
-        text.push_str(&format!(
-            "\n# the instance's role\nexport AWS_EC2_METADATA_SERVICE_ENDPOINT={endpoint}\n"
-        ));
-    }
     let containers = sandbox.containers();
     if !containers.is_empty() {
         text.push_str(&format!(
-            "\n# the containers {}, and what their environments say\n{curl} {endpoint}/_sandbox/containers\n",
+            "\n# the environments of the containers {}: {curl} {endpoint}/_sandbox/containers\n",
             few(&containers)
         ));
     }
@@ -325,8 +324,8 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
     );
     env.set("AWS_ENDPOINT_URL", sandbox.endpoint());
     // Nothing inside may look for a machine's role in the network: it finds the world's, or none.
-    if sandbox.has_instance() {
-        env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", sandbox.endpoint());
+    if let Some(endpoint) = sandbox.metadata_endpoint() {
+        env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
     } else {
         env.set("AWS_EC2_METADATA_DISABLED", "true");
     }

@@ -142,6 +142,39 @@ fn faults_are_met_over_tls_too() {
     assert_eq!(sandbox.count("GetCallerIdentity"), 3);
 }
 
+/// Machines ask in plain HTTP, as at AWS: at a port of their own, where nothing else is served.
+#[test]
+fn machines_are_answered_in_plain_http() {
+    let sandbox = Sandbox::builder()
+        .tls()
+        .world(World::organization_of_twenty())
+        .start()
+        .unwrap();
+    let endpoint = sandbox.metadata_endpoint().unwrap().to_owned();
+    assert!(endpoint.starts_with("http://127.0.0.1:") && endpoint != sandbox.endpoint());
+    let (uri, token) = sandbox.container("indexer").unwrap();
+    let path = uri.strip_prefix(&endpoint).unwrap();
+    let ask = |head: &str| {
+        let mut stream = TcpStream::connect(endpoint.trim_start_matches("http://")).unwrap();
+        let request = format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).map(str::to_owned)
+    };
+    let put = "PUT /latest/api/token HTTP/1.1\r\nx-aws-ec2-metadata-token-ttl-seconds: 60";
+    assert_eq!(ask(put).as_deref(), Some("200"));
+    let credentials = format!("GET {path} HTTP/1.1\r\nauthorization: {token}");
+    assert_eq!(ask(&credentials).as_deref(), Some("200"));
+    for head in [
+        "GET /_sandbox/accounts HTTP/1.1",
+        "GET / HTTP/1.1",
+        "POST /token HTTP/1.1",
+    ] {
+        assert_eq!(ask(head).as_deref(), Some("400"), "{head}");
+    }
+}
+
 /// `aws:SecureTransport` says which it was.
 #[test]
 fn policies_see_whether_it_was_tls() {

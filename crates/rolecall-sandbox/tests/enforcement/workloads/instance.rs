@@ -288,7 +288,7 @@ fn metadata_can_be_off_and_the_role_another_or_none() {
     assert_eq!(get(&sandbox, "/_sandbox/instance", &[]).json(), now);
 
     let bare = Sandbox::builder().world(World::empty()).start().unwrap();
-    assert!(!bare.has_instance() && !bare.set_instance_role(None));
+    assert!(bare.metadata_endpoint().is_none() && !bare.set_instance_role(None));
     assert_eq!(token(&bare, &[(TTL, "60")]).status, 404);
     assert_eq!(get(&bare, "/_sandbox/instance", &[]).status, 404);
 }
