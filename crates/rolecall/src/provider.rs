@@ -2,6 +2,7 @@
 
 mod answer;
 mod container;
+mod decision;
 mod login;
 mod metadata;
 mod mfa;
