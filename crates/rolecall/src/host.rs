@@ -5,6 +5,7 @@
 
 mod files;
 mod person;
+mod skew;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use crate::error::Error;
 pub use files::FileLock;
 pub use person::{Choice, MfaQuestion, Nobody, Person, SignIn};
+pub(crate) use skew::Skew;
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -43,6 +45,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The system's clock, for what has no host at hand: it is the same on every one.
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemClock.now()
+}
+
 /// Everything outside the process that the library may touch. Clone it freely.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
@@ -56,6 +63,8 @@ struct Inner {
     login_name: OnceLock<Option<String>>,
     clock: Arc<dyn Clock>,
     person: Arc<dyn Person>,
+    /// How far AWS's clock is from this machine's, as its last answer said.
+    skew: Skew,
     /// Built at the first call that needs it: a warm hit builds neither a client nor a TLS configuration.
     https: OnceLock<SharedHttpClient>,
     http: OnceLock<SharedHttpClient>,
@@ -156,7 +165,12 @@ impl Host {
 
     /// The system's clock, whatever clock sessions are judged by: what requests are signed on.
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        SystemClock.now()
+        wall_clock()
+    }
+
+    /// How far AWS's clock is from this machine's: one measure for every call, whichever service answers.
+    pub(crate) fn skew(&self) -> &Skew {
+        &self.0.skew
     }
 
     /// The name the person is logged in under, from the user database.
@@ -325,6 +339,7 @@ impl HostBuilder {
             login_name,
             clock,
             person,
+            skew: Skew::default(),
             https: OnceLock::new(),
             http: OnceLock::new(),
         }))

@@ -101,8 +101,10 @@ impl<'a> Resolver<'a> {
             (Some(region), None) => region.value.clone(),
             (None, None) => Partition::Aws.default_region(),
         };
+        let corrects_clock = self.corrects_clock(&steps, source_profile)?;
         Ok(Chain {
             target,
+            corrects_clock,
             source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
             source,
             own,
@@ -129,6 +131,27 @@ impl<'a> Resolver<'a> {
     pub(super) fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
+        }
+    }
+
+    /// The environment, then the profiles from the target down to the source, as the SDKs have it.
+    fn corrects_clock(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Result<bool, Error> {
+        const KEY: &str = "disable_clock_skew_correction";
+        let variable = self.host.env("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+        let mut profiles = steps.iter().filter_map(|step| step.profile).chain(source);
+        let property = profiles.find_map(|profile| profile.property(KEY));
+        let (value, origin) = match (variable, property) {
+            (Some(value), _) => (value, Origin::Variable("AWS_DISABLE_CLOCK_SKEW_CORRECTION")),
+            (None, Some(property)) => (property.one_line(KEY)?, property.origin().clone()),
+            (None, None) => return Ok(true),
+        };
+        match value.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(false),
+            "false" => Ok(true),
+            _ => Err(Error::config(format!(
+                "{origin}: {KEY} is `{value}`, and takes `true` or `false`"
+            ))
+            .with_hint("Set it to `true` or `false`, or take it away.")),
         }
     }
 

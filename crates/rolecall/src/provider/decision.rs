@@ -264,6 +264,23 @@ fn rest(service: Service, code: &str, status: u16, context: &Context<'_>) -> Dec
     }
 }
 
+/// Why a session was refused for its length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TooLong {
+    /// The role was assumed with temporary credentials.
+    Chained,
+    /// The role's `MaxSessionDuration`.
+    Role,
+}
+
+/// Whether a refusal says that less would have been granted.
+pub(super) fn too_long(error: &Error) -> Option<TooLong> {
+    if error.aws_code().map(bare) != Some("ValidationError") {
+        return None;
+    }
+    parameters::too_long(&error.to_string())
+}
+
 /// The code without the ending that one of AWS's protocols writes and another does not.
 fn bare(code: &str) -> &str {
     code.strip_suffix("Exception").unwrap_or(code)
@@ -279,9 +296,9 @@ fn throttled(code: &str) -> bool {
                 | "BandwidthLimitExceeded"
                 | "LimitExceeded"
                 | "PriorRequestNotComplete"
+                | "SlowDown"
                 | "TransactionInProgress"
         )
-        || code == "SlowDown"
 }
 
 /// A clock that is too far off for AWS to take a request.

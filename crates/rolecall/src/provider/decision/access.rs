@@ -55,7 +55,7 @@ fn about_the_caller(message: &str, context: &Context<'_>) -> Option<Decision> {
     if message.contains("with session credentials") {
         return Some(
             Decision::config(format!(
-                "{} takes a user's own access key, and these credentials are temporary",
+                "only a user's own access key gets {}, and these credentials are temporary",
                 context.operation
             ))
             .hint("Leave --mfa and `mfa_serial` away where the source hands out temporary credentials: they proved what they proved when they were made.")

@@ -64,7 +64,6 @@ pub(super) fn sign_in(code: &str, context: &Context<'_>) -> Option<Decision> {
         "InvalidRequest" | "InvalidRedirectUri" | "InvalidClientMetadata" | "UnsupportedGrantType" => {
             Decision::config("Identity Center does not take the sign-in as it was asked for")
                 .hint("Check `sso_start_url` and `sso_region`: both have to be those of one Identity Center.")
-                .hint("Where its browser sign-in is not offered, --device asks for a code on another page.")
         }
         _ => return None,
     };

@@ -1,6 +1,6 @@
 //! Refusals of what was asked for: durations, tags, policies, names, regions.
 
-use super::{Context, Decision, bare};
+use super::{Context, Decision, TooLong, bare};
 
 pub(super) fn decide(code: &str, message: &str, context: &Context<'_>) -> Option<Decision> {
     let decision = match bare(code) {
@@ -51,14 +51,25 @@ fn too_large(message: &str) -> Decision {
         .hint("The room is counted after packing: 2048 characters that repeat themselves fit better than 1500 that do not.")
 }
 
+/// By the words: AWS has no codes of its own for these.
+pub(super) fn too_long(message: &str) -> Option<TooLong> {
+    if message.contains("role chaining") || message.contains("1 hour session limit") {
+        Some(TooLong::Chained)
+    } else if message.contains("MaxSessionDuration") {
+        Some(TooLong::Role)
+    } else {
+        None
+    }
+}
+
 fn value(code: &str, message: &str, context: &Context<'_>) -> Decision {
     let has = |words: &str| message.contains(words);
-    if has("role chaining") || has("1 hour session limit") {
+    if too_long(message) == Some(TooLong::Chained) {
         return Decision::config("a role that is assumed with temporary credentials lasts an hour at most")
             .hint("Ask for an hour (--duration 1h): rolecall renews it silently for as long as its source lasts.")
             .hint("For longer, assume it straight from a user's own access key (--source-profile), with an MFA code for each session where the role demands one.");
     }
-    if has("MaxSessionDuration") {
+    if too_long(message) == Some(TooLong::Role) {
         let asked = context.role.map_or_else(
             || "that long".to_owned(),
             |role| crate::time::spoken(role.duration.value.to_std()),
