@@ -1,6 +1,7 @@
 //! Chains: a source, then the roles assumed from it in order. Pure data without a secret in it; resolving calls nothing.
 
 mod endpoint_url;
+mod limits;
 mod mfa;
 mod resolve;
 mod source;
