@@ -1,6 +1,7 @@
 //! Chains: a source, then the roles assumed from it in order. Pure data without a secret in it; resolving calls nothing.
 
 mod endpoint_url;
+mod limits;
 mod mfa;
 mod resolve;
 mod source;
@@ -127,6 +128,8 @@ pub struct Chain {
     pub region: Option<Configured<Region>>,
     /// Where STS is called for the source's own session, and in which region.
     pub source_sts: StsEndpoint,
+    /// Whether requests are signed by AWS's clock where this machine's is wrong (`disable_clock_skew_correction`).
+    pub corrects_clock: bool,
     /// What a person should know and nobody asked.
     pub warnings: Vec<String>,
 }

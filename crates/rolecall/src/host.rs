@@ -10,6 +10,7 @@ mod issuer;
 mod person;
 mod proxy;
 mod trust;
+mod skew;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -27,6 +28,7 @@ pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub use self::person::{Choice, MfaQuestion, Nobody, Person, SignIn};
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
+pub(crate) use self::skew::Skew;
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -50,6 +52,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The system's clock, for what has no host at hand: it is the same on every one.
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemClock.now()
+}
+
 /// Everything outside the process that the library may touch. Clone it freely.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
@@ -65,6 +72,8 @@ struct Inner {
     /// Built at the first call that needs one: a warm hit builds neither a client nor a TLS configuration.
     http: Clients,
     person: Arc<dyn Person>,
+    /// How far AWS's clock is from this machine's, as its last answer said.
+    skew: Skew,
 }
 
 impl Host {
@@ -162,7 +171,12 @@ impl Host {
 
     /// The system's clock, whatever clock sessions are judged by: what requests are signed on.
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        SystemClock.now()
+        wall_clock()
+    }
+
+    /// How far AWS's clock is from this machine's: one measure for every call, whichever service answers.
+    pub(crate) fn skew(&self) -> &Skew {
+        &self.0.skew
     }
 
     /// The name the person is logged in under, from the user database.
@@ -327,6 +341,7 @@ impl HostBuilder {
             clock,
             http: Clients::default(),
             person,
+            skew: Skew::default(),
         }))
     }
 }
