@@ -42,7 +42,7 @@ where
                 .map_err(|error| error.with_hint(format!("It stands in {}.", serial.origin)))?;
             serial.value.as_str().to_owned()
         }
-        None => lookup::device(host, chain, credentials).await?,
+        None => lookup::device(host, chain, mfa, credentials).await?,
     };
     let mut question = MfaQuestion {
         serial: serial.clone(),
