@@ -9,10 +9,12 @@ mod sources;
 mod target;
 mod walk;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::Invalid;
+use crate::host::{CaBundle, Transport};
 use crate::parameters::{
     ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
@@ -20,6 +22,7 @@ use crate::partition::Region;
 use crate::profile::Origin;
 use crate::session::{KeyBuilder, SessionKey};
 
+pub use endpoint_url::{Endpoints, Service};
 pub use mfa::{Mfa, MfaStrategy};
 pub use source::{
     Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
@@ -144,15 +147,31 @@ pub enum OwnSession {
     },
 }
 
-/// Where STS is called, and which region the call is signed for.
+/// Where STS, or another service, is called, and which region the call is signed for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StsEndpoint {
-    /// The URL, without a path.
+    /// The URL, without a `/` at its end.
     pub url: String,
-    /// The region.
+    /// The region the call is signed for.
     pub region: Region,
     /// What made it this URL.
     pub origin: Origin,
+    /// The authorities trusted for it, where not the operating system's. Not a part of any session key: who vouches for
+    /// the server decides whether there is a session, not which one it is.
+    pub ca_bundle: Option<Configured<PathBuf>>,
+}
+
+impl StsEndpoint {
+    /// What a client for this endpoint is built from.
+    pub fn transport(&self) -> Transport<'_> {
+        Transport {
+            ca_bundle: self.ca_bundle.as_ref().map(|bundle| CaBundle {
+                path: &bundle.value,
+                origin: &bundle.origin,
+            }),
+            ..Transport::to(&self.url)
+        }
+    }
 }
 
 /// One `sts:AssumeRole` step, with every parameter STS takes.
