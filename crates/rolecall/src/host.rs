@@ -9,8 +9,8 @@ mod http;
 mod issuer;
 mod person;
 mod proxy;
-mod trust;
 mod skew;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -27,8 +27,8 @@ pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub use self::person::{Choice, MfaQuestion, Nobody, Person, SignIn};
-pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 pub(crate) use self::skew::Skew;
+pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

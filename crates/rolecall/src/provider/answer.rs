@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::decision::{Context, Service, decide};
 use crate::chain::{Role, StsEndpoint};
 use crate::error::{Error, ErrorKind};
+use crate::host::{proxy_hint, tls_hint};
 
 /// The codes that say: these credentials have ended or never were.
 pub(super) fn credential_rejected(code: &str) -> bool {
@@ -57,7 +58,14 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             unreachable("it did not answer in time".to_owned())
         }
-        SdkError::DispatchFailure(_) => unreachable(innermost(&error)),
+        SdkError::DispatchFailure(_) => {
+            let decided = unreachable(innermost(&error));
+            // What is known of the certificate or the proxy says more than where the endpoint comes from, and is added.
+            [tls_hint(&error), proxy_hint(&error)]
+                .into_iter()
+                .flatten()
+                .fold(decided, |decided, hint| decided.with_hint(hint))
+        }
         SdkError::ServiceError(refusal) => {
             let (meta, raw) = (refusal.err().meta(), refusal.raw());
             let status = raw.status().as_u16();
