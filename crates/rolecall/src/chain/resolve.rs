@@ -174,13 +174,14 @@ impl<'a> Resolver<'a> {
         }
         if roles.is_empty() {
             let asked = self.request.duration.map(|asked| asked.first().seconds());
+            let with_code = mfa.map(|mfa| mfa.session_seconds.value);
             return Some(OwnSession::Token {
-                seconds: asked.unwrap_or(TWELVE_HOURS),
+                seconds: asked.or(with_code).unwrap_or(TWELVE_HOURS),
             });
         }
         mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session)
-            .map(|_| OwnSession::Token {
-                seconds: TWELVE_HOURS,
+            .map(|mfa| OwnSession::Token {
+                seconds: mfa.session_seconds.value,
             })
     }
 

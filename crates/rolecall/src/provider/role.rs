@@ -33,7 +33,24 @@ pub struct CallerIdentity {
     pub user_id: String,
 }
 
-pub(super) fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewMeter) -> Client {
+/// How often a call is tried. One that carries a code is sent once: the code may have been taken though no answer came.
+const TRIES: u32 = 3;
+const TRIES_WITH_A_CODE: u32 = 1;
+
+fn tries(proof: Option<&Proof>) -> u32 {
+    match proof {
+        Some(_) => TRIES_WITH_A_CODE,
+        None => TRIES,
+    }
+}
+
+pub(super) fn client(
+    host: &Host,
+    sts: &StsEndpoint,
+    credentials: Credentials,
+    skew: &SkewMeter,
+    tries: u32,
+) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -47,7 +64,7 @@ pub(super) fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, s
         .http_client(host.http_client(&sts.url))
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::no_cache())
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .retry_config(RetryConfig::standard().with_max_attempts(tries))
         .timeout_config(timeouts)
         .time_source(skew.time_source())
         .disable_clock_skew_correction(!skew.corrects())
@@ -106,22 +123,28 @@ pub(super) async fn assume(
     let skew = by.meter(host);
     let seconds = role.duration.value.seconds();
     tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRole");
-    let mut call = client(host, &role.sts, by.credentials.clone(), &skew)
-        .assume_role()
-        .role_arn(&hop)
-        .role_session_name(role.session_name.value.as_str())
-        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
-        .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
-        .set_source_identity(
-            role.source_identity
-                .as_ref()
-                .map(|identity| identity.value.as_str().to_owned()),
-        )
-        .set_policy(
-            role.policy
-                .as_ref()
-                .map(|policy| policy.value.as_str().to_owned()),
-        );
+    let mut call = client(
+        host,
+        &role.sts,
+        by.credentials.clone(),
+        &skew,
+        tries(proof.as_ref()),
+    )
+    .assume_role()
+    .role_arn(&hop)
+    .role_session_name(role.session_name.value.as_str())
+    .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+    .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
+    .set_source_identity(
+        role.source_identity
+            .as_ref()
+            .map(|identity| identity.value.as_str().to_owned()),
+    )
+    .set_policy(
+        role.policy
+            .as_ref()
+            .map(|policy| policy.value.as_str().to_owned()),
+    );
     if let Some(proof) = &proof {
         call = call.serial_number(&proof.serial).token_code(proof.code.expose());
     }
@@ -187,7 +210,7 @@ pub(super) async fn session_token(
 ) -> Result<Session, Error> {
     let skew = by.meter(host);
     tracing::debug!(seconds, sts = %sts.url, "GetSessionToken");
-    let reply = client(host, sts, by.credentials.clone(), &skew)
+    let reply = client(host, sts, by.credentials.clone(), &skew, tries(proof.as_ref()))
         .get_session_token()
         .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
         .set_serial_number(proof.as_ref().map(|proof| proof.serial.clone()))
@@ -206,9 +229,11 @@ pub(super) async fn session_token(
     let credentials = reply
         .credentials()
         .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
-    Ok(Session::new(
-        parts(host, &skew, credentials, seconds, None).map_err(untrusted)?,
-    ))
+    let session = Session::new(parts(host, &skew, credentials, seconds, None).map_err(untrusted)?);
+    Ok(match proof {
+        Some(_) => session.proving_mfa(),
+        None => session,
+    })
 }
 
 pub(super) async fn caller_identity(
@@ -217,7 +242,7 @@ pub(super) async fn caller_identity(
     by: By<'_>,
 ) -> Result<CallerIdentity, Error> {
     let skew = by.meter(host);
-    let reply = client(host, sts, by.credentials.clone(), &skew)
+    let reply = client(host, sts, by.credentials.clone(), &skew, TRIES)
         .get_caller_identity()
         .send()
         .await

@@ -39,7 +39,11 @@ impl Inner {
         }
         match self.fetched().await? {
             Fetched::Session(session) => Ok(session),
-            Fetched::Key(credentials) => self.session_token(credentials, FROM_A_SOURCE).await,
+            Fetched::Key(credentials) => {
+                let mfa = self.chain.mfa.as_ref();
+                let seconds = mfa.map_or(FROM_A_SOURCE, |mfa| mfa.session_seconds.value);
+                self.session_token(credentials, seconds).await
+            }
         }
     }
 
@@ -48,8 +52,15 @@ impl Inner {
         match &source.kind {
             SourceKind::Container(container) => container::fetch(host, container).await,
             SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
-            SourceKind::Login(login) => login::fetch(host, login),
-            SourceKind::Process(command) => process::fetch(host, source, command).await,
+            SourceKind::Login(login) => login::fetch(host, source, login),
+            SourceKind::Process(command) => {
+                let profile = source
+                    .profile
+                    .as_deref()
+                    .and_then(|name| self.profiles.profile(name));
+                let account = profile.and_then(|profile| profile.value("aws_account_id"));
+                process::fetch(host, source, command, account.and_then(|id| id.parse().ok())).await
+            }
             SourceKind::Sso(sso) => sso::fetch(host, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
@@ -88,7 +99,7 @@ impl Inner {
     async fn ask(&self, role: Option<&Role>, credentials: Credentials) -> Result<Session, Error> {
         let chain = &self.chain;
         match (role, chain.own) {
-            (Some(_), None) => self.assume(0, &credentials).await,
+            (Some(_), None) => self.assume(0, &credentials, false).await,
             (_, Some(OwnSession::Token { seconds })) => self.session_token(credentials, seconds).await,
             (_, Some(OwnSession::Fetched) | None) => self.session_token(credentials, FROM_A_SOURCE).await,
         }
