@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use rolecall::export::shell::{Format, Shell};
-use rolecall::parameters::{ExternalId, SessionDuration, SessionName, SessionPolicy};
-use rolecall::{Error, Host, Invalid, PolicyArn, Region, Request};
+use rolecall::parameters::{ExternalId, MfaSerial, SessionName, SessionPolicy, SourceIdentity, Tag};
+use rolecall::{AskedDuration, Error, Host, Invalid, PolicyArn, Region, Request};
 use rolecall_sandbox::PlannedFault;
 
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
@@ -71,9 +71,9 @@ pub(crate) struct TargetArgs {
     /// The session's name in CloudTrail [default: your login name]
     #[arg(long, value_name = "NAME", value_parser = parse::<SessionName>)]
     session_name: Option<SessionName>,
-    /// How long the session is asked for: seconds, or 1h, 90m [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = parse::<SessionDuration>)]
-    duration: Option<SessionDuration>,
+    /// How long the session is asked for: seconds, 1h, 90m, or `max` for as long as the role allows [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = parse::<AskedDuration>)]
+    duration: Option<AskedDuration>,
     /// The region, for STS and for what you run
     #[arg(long, value_parser = parse::<Region>)]
     region: Option<Region>,
@@ -89,6 +89,24 @@ pub(crate) struct TargetArgs {
     /// Hold the session to AWS's ReadOnlyAccess
     #[arg(long)]
     read_only: bool,
+    /// Who is behind the session, fixed for the whole chain and shown in CloudTrail
+    #[arg(long, value_name = "NAME", value_parser = parse::<SourceIdentity>)]
+    source_identity: Option<SourceIdentity>,
+    /// A tag of the session (may be repeated)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::<Tag>)]
+    tag: Vec<Tag>,
+    /// The key of a tag that later roles of a chain inherit (may be repeated)
+    #[arg(long, value_name = "KEY")]
+    transitive_tag: Vec<String>,
+    /// Prove your MFA device, whether or not a profile names one; it is looked up when none does
+    #[arg(long)]
+    mfa: bool,
+    /// The serial number or ARN of the MFA device to prove
+    #[arg(long, value_name = "SERIAL", value_parser = parse::<MfaSerial>)]
+    mfa_serial: Option<MfaSerial>,
+    /// Call endpoints of plain http outside of this machine too; whoever listens on the way reads the credentials
+    #[arg(long)]
+    insecure_endpoint: bool,
     /// Print JSON where there is text to print, and errors as JSON on stderr
     #[arg(long)]
     pub(crate) json: bool,
@@ -107,6 +125,12 @@ impl TargetArgs {
             external_id: self.external_id,
             session_name: self.session_name,
             duration: self.duration,
+            source_identity: self.source_identity,
+            tags: self.tag,
+            transitive_tags: self.transitive_tag,
+            mfa: self.mfa,
+            mfa_serial: self.mfa_serial,
+            insecure_endpoint: self.insecure_endpoint,
             region: self.region,
             source_profile: self.source_profile,
             policy,

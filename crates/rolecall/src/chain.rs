@@ -1,20 +1,28 @@
 //! Chains: a source, then the roles assumed from it in order. Pure data without a secret in it; resolving calls nothing.
 
 mod endpoint_url;
+mod mfa;
 mod resolve;
+mod source;
+mod sources;
 mod target;
 mod walk;
 
-use std::fmt;
+use std::str::FromStr;
 
 use crate::arn::{PolicyArn, RoleArn};
+use crate::error::Invalid;
 use crate::parameters::{
-    ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tags,
+    ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
 use crate::partition::Region;
 use crate::profile::Origin;
-use crate::session::{KeyBuilder, SessionKey, masked_key_id};
+use crate::session::{KeyBuilder, SessionKey};
 
+pub use mfa::{Mfa, MfaStrategy};
+pub use source::{
+    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+};
 pub use target::Target;
 
 /// What the caller asks for: a target, and what overrides the target's own settings. The fields are the common flags.
@@ -27,7 +35,19 @@ pub struct Request {
     /// The name the session carries into CloudTrail.
     pub session_name: Option<SessionName>,
     /// How long the session is asked for.
-    pub duration: Option<SessionDuration>,
+    pub duration: Option<AskedDuration>,
+    /// Who the person behind the chain is.
+    pub source_identity: Option<SourceIdentity>,
+    /// Tags of the session, besides those of the profile; the same key here wins.
+    pub tags: Vec<Tag>,
+    /// Keys of tags that later hops inherit, besides those of the profile.
+    pub transitive_tags: Vec<String>,
+    /// Prove an MFA device, whether or not a profile names one; without a serial it is looked up.
+    pub mfa: bool,
+    /// The device to prove.
+    pub mfa_serial: Option<MfaSerial>,
+    /// Allow an endpoint of plain http outside of this machine.
+    pub insecure_endpoint: bool,
     /// The region, for STS and for the child.
     pub region: Option<Region>,
     /// The profile whose credentials assume the role.
@@ -55,6 +75,37 @@ impl<T> Configured<T> {
     }
 }
 
+/// How long a session is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AskedDuration {
+    /// So long.
+    For(SessionDuration),
+    /// As long as the role allows: twelve hours are asked for, and less where AWS refuses that.
+    Longest,
+}
+
+impl AskedDuration {
+    /// What is asked for first.
+    pub fn first(self) -> SessionDuration {
+        match self {
+            Self::For(duration) => duration,
+            Self::Longest => SessionDuration::TWELVE_HOURS,
+        }
+    }
+}
+
+/// `max`, or a duration.
+impl FromStr for AskedDuration {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "max" => Ok(Self::Longest),
+            _ => text.parse().map(Self::For),
+        }
+    }
+}
+
 /// How credentials are obtained.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -62,51 +113,32 @@ pub struct Chain {
     pub target: Target,
     /// Where the first credentials come from.
     pub source: Source,
-    /// The roles assumed from it, in order. None: the source's own identity, by `GetSessionToken`.
+    /// The session the source has before any role is assumed: the first role is assumed with it, or, where there is no
+    /// role, it is what is handed out. None: the first role is assumed with the source's key or token itself.
+    pub own: Option<OwnSession>,
+    /// How an MFA device is proved, where one is.
+    pub mfa: Option<Mfa>,
+    /// The roles assumed from it, in order. None: the source's own identity.
     pub roles: Vec<Role>,
     /// The region the caller works in, where one is configured.
     pub region: Option<Configured<Region>>,
     /// Where STS is called for the source's own session, and in which region.
     pub source_sts: StsEndpoint,
-    /// How long the source's own session is asked for, where the caller said so and there is no role.
-    pub source_duration: Option<SessionDuration>,
     /// What a person should know and nobody asked.
     pub warnings: Vec<String>,
 }
 
-/// Where the first credentials come from. It needs no credentials itself, and holds no secret.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// What kind it is.
-    pub kind: SourceKind,
-    /// The profile it belongs to, where it does.
-    pub profile: Option<String>,
-    /// The access key's id.
-    pub access_key_id: String,
-    /// Whether the key is temporary: a role assumed with it is a chained one, capped at an hour.
-    pub temporary: bool,
-    /// Where it stands.
-    pub origin: Origin,
-}
-
-/// The kinds of sources.
+/// The session a source has before any role is assumed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SourceKind {
-    /// An access key in a config or credentials file.
-    AccessKey,
-    /// An access key in environment variables.
-    Environment,
-}
-
-impl SourceKind {
-    /// The name used in JSON and in session keys.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AccessKey => "access_key",
-            Self::Environment => "environment",
-        }
-    }
+pub enum OwnSession {
+    /// The source hands out temporary credentials itself.
+    Fetched,
+    /// `GetSessionToken` with the source's long-term key, for so many seconds; with an MFA code where the chain's
+    /// [`Mfa`] has the strategy [`MfaStrategy::Session`].
+    Token {
+        /// How long it is asked for.
+        seconds: u32,
+    },
 }
 
 /// Where STS is called, and which region the call is signed for.
@@ -133,6 +165,8 @@ pub struct Role {
     pub mfa_serial: Option<Configured<MfaSerial>>,
     /// How long the session is asked for: what was configured, or less where AWS caps it.
     pub duration: Configured<SessionDuration>,
+    /// Whether less is asked for when AWS refuses that much.
+    pub duration_is_longest: bool,
     /// Why it is asked for less than was configured.
     pub duration_capped_by: Option<&'static str>,
     /// Who the person behind the chain is.
@@ -153,28 +187,43 @@ impl Chain {
     /// The key of the source's own session.
     pub fn source_key(&self) -> SessionKey {
         let mut key = self.source.fingerprint();
-        key.text("GetSessionToken")
-            .text(&self.source_sts.url)
-            .text(self.source_sts.region.as_str());
-        key.count(self.source_duration().into());
+        match self.own {
+            Some(OwnSession::Token { seconds }) => {
+                key.text("GetSessionToken")
+                    .text(&self.source_sts.url)
+                    .text(self.source_sts.region.as_str())
+                    .count(seconds.into());
+                match self
+                    .mfa
+                    .as_ref()
+                    .filter(|mfa| mfa.strategy == MfaStrategy::Session)
+                {
+                    Some(mfa) => key.count(1).optional(mfa.serial_text()),
+                    None => key.count(0),
+                };
+            }
+            Some(OwnSession::Fetched) | None => {
+                key.text("own");
+            }
+        }
         key.finish()
-    }
-
-    /// How many seconds the source's own session is asked for.
-    pub fn source_duration(&self) -> u32 {
-        /// The default of `GetSessionToken` itself.
-        const TWELVE_HOURS: u32 = 43_200;
-        self.source_duration
-            .map_or(TWELVE_HOURS, SessionDuration::seconds)
     }
 
     /// The key of each hop's session, in order: each covers everything before it.
     pub fn role_keys(&self) -> Vec<SessionKey> {
-        let mut parent = self.source.fingerprint().finish();
+        let mut parent = match self.own {
+            Some(OwnSession::Token { .. }) => self.source_key(),
+            Some(OwnSession::Fetched) | None => self.source.fingerprint().finish(),
+        };
+        let direct = self
+            .mfa
+            .as_ref()
+            .filter(|mfa| mfa.strategy == MfaStrategy::Direct);
         self.roles
             .iter()
-            .map(|role| {
-                parent = role.key(parent);
+            .enumerate()
+            .map(|(hop, role)| {
+                parent = role.key(parent, direct.filter(|_| hop == 0));
                 parent
             })
             .collect()
@@ -184,12 +233,14 @@ impl Chain {
     pub(crate) fn differs_in_key_only(&self, other: &Self) -> bool {
         let rest = |chain: &Self| {
             let mut chain = chain.clone();
-            chain.source.access_key_id.clear();
+            if let SourceKind::AccessKey(key) | SourceKind::Environment(key) = &mut chain.source.kind {
+                key.access_key_id.clear();
+            }
             // Without a role a temporary key has no session of its own.
-            let is_barred = chain.roles.is_empty() && chain.source.temporary;
+            let is_barred = chain.roles.is_empty() && chain.source.is_temporary_key();
             (
                 chain.session_key(),
-                chain.source.kind,
+                chain.source.kind.name(),
                 chain.source.profile,
                 is_barred,
             )
@@ -203,29 +254,8 @@ impl Chain {
     }
 }
 
-impl Source {
-    /// What sets this source's sessions apart from every other's.
-    fn fingerprint(&self) -> KeyBuilder {
-        let mut key = KeyBuilder::new("source");
-        // Not the kind: the same access key in a file and in a variable is the same identity.
-        key.text("access key").text(&self.access_key_id);
-        key
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = masked_key_id(&self.access_key_id);
-        match (self.kind, &self.profile) {
-            (SourceKind::AccessKey, Some(profile)) => write!(f, "access key {id} of profile `{profile}`"),
-            (SourceKind::AccessKey, None) => write!(f, "access key {id}"),
-            (SourceKind::Environment, _) => write!(f, "access key {id} from the environment"),
-        }
-    }
-}
-
 impl Role {
-    fn key(&self, parent: SessionKey) -> SessionKey {
+    fn key(&self, parent: SessionKey, direct: Option<&Mfa>) -> SessionKey {
         let mut key = KeyBuilder::new("role");
         key.parent(parent)
             .text(&self.arn.to_string())
@@ -233,6 +263,7 @@ impl Role {
             .optional(self.external_id.as_ref().map(|id| id.value.as_str()))
             .optional(self.mfa_serial.as_ref().map(|serial| serial.value.as_str()))
             .count(self.duration.value.seconds().into())
+            .count(self.duration_is_longest.into())
             .optional(
                 self.source_identity
                     .as_ref()
@@ -251,6 +282,10 @@ impl Role {
         key.list(arns.into_iter())
             .text(self.sts.region.as_str())
             .text(&self.sts.url);
+        match direct {
+            Some(mfa) => key.count(1).optional(mfa.serial_text()),
+            None => key.count(0),
+        };
         key.finish()
     }
 }

@@ -3,6 +3,9 @@
 //! Nothing else in the library looks outside the process; `clippy.toml` bans the back doors. Tests and embedders build
 //! a [`Host`] of their own.
 
+mod files;
+mod person;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -15,6 +18,8 @@ use aws_smithy_http_client::{Builder as HttpBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::error::Error;
+pub use files::FileLock;
+pub use person::{Choice, MfaQuestion, Nobody, Person, SignIn};
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -50,6 +55,7 @@ struct Inner {
     /// Looked up when it is first asked for: the user database may be in the network. Set already where it was given.
     login_name: OnceLock<Option<String>>,
     clock: Arc<dyn Clock>,
+    person: Arc<dyn Person>,
     /// Built at the first call that needs it: a warm hit builds neither a client nor a TLS configuration.
     https: OnceLock<SharedHttpClient>,
     http: OnceLock<SharedHttpClient>,
@@ -69,6 +75,7 @@ impl Host {
             home: None,
             login_name: OnceLock::from(None),
             clock: Arc::new(SystemClock),
+            person: Arc::new(Nobody),
         }
     }
 
@@ -112,6 +119,34 @@ impl Host {
     /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`.
     pub fn home(&self) -> Option<&Path> {
         self.0.home.as_deref()
+    }
+
+    /// A path as people write it: `~` and `~/…` are the home directory's.
+    pub(crate) fn expand_home(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix('~'), self.home()) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                home.join(rest.trim_start_matches('/'))
+            }
+            _ => PathBuf::from(path),
+        }
+    }
+
+    /// Who can be asked for a code, for a choice, or to sign in.
+    pub fn person(&self) -> Arc<dyn Person> {
+        Arc::clone(&self.0.person)
+    }
+
+    /// The folder for what is remembered without secrets: `XDG_STATE_HOME/rolecall`, else `~/.local/state/rolecall`.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let base = match self
+            .env("XDG_STATE_HOME")
+            .map(Path::new)
+            .filter(|path| path.is_absolute())
+        {
+            Some(path) => path.to_owned(),
+            None => self.home()?.join(".local/state"),
+        };
+        Some(base.join("rolecall"))
     }
 
     /// The present moment, on the clock that sessions are judged by.
@@ -198,6 +233,7 @@ pub struct HostBuilder {
     home: Option<PathBuf>,
     login_name: OnceLock<Option<String>>,
     clock: Arc<dyn Clock>,
+    person: Arc<dyn Person>,
 }
 
 impl HostBuilder {
@@ -246,6 +282,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets who can be asked. Without it nobody is there.
+    #[must_use]
+    pub fn person(mut self, person: impl Person + 'static) -> Self {
+        self.person = Arc::new(person);
+        self
+    }
+
     /// Takes over this process's environment, home and login name. What is not UTF-8 is kept by
     /// name only, for [`Host::check`].
     #[must_use]
@@ -273,6 +316,7 @@ impl HostBuilder {
             home,
             login_name,
             clock,
+            person,
         } = self;
         Host(Arc::new(Inner {
             env,
@@ -280,6 +324,7 @@ impl HostBuilder {
             home,
             login_name,
             clock,
+            person,
             https: OnceLock::new(),
             http: OnceLock::new(),
         }))

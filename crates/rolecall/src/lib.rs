@@ -79,6 +79,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`arn`], [`partition`], [`parameters`] | what STS takes, each parsed with STS's own limits |
+//! | [`command_line`] | the words of a command that a profile names |
 //! | [`host`] | the one door to the world: environment, files, clock, HTTP, login name |
 //! | [`profile`] | the grammar of the two files, and where each value stands |
 //! | [`chain`] | from a target to a source and its roles; calls nothing |
@@ -91,6 +92,7 @@
 
 pub mod arn;
 pub mod chain;
+pub mod command_line;
 pub mod endpoint;
 pub mod error;
 pub mod export;
@@ -105,7 +107,7 @@ pub mod session;
 pub mod time;
 
 pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};
-pub use chain::{Chain, Request};
+pub use chain::{AskedDuration, Chain, Request};
 pub use error::{Error, ErrorKind, Invalid};
 pub use host::Host;
 pub use parameters::{

@@ -224,6 +224,8 @@ pub struct SessionDuration(u32);
 impl SessionDuration {
     /// What is asked for unless told otherwise, and the most a chained role may have.
     pub const HOUR: Self = Self(3600);
+    /// The most any role may have.
+    pub const TWELVE_HOURS: Self = Self(Self::LONGEST);
     /// The shortest STS takes.
     pub const SHORTEST: u32 = 900;
     /// The longest STS takes for a role.

@@ -254,13 +254,13 @@ impl ProfileSet {
         let place = |[ours, theirs]: [&str; 2], name| {
             let (ours, theirs) = (host.env(ours), host.env(theirs));
             let named = match (theirs, host.env("ROLECALL_EXEC_DIR")) {
-                (Some(path), Some(folder)) if !lies_in(&expand_home(path, host), Path::new(folder)) => {
+                (Some(path), Some(folder)) if !lies_in(&host.expand_home(path), Path::new(folder)) => {
                     Some(path)
                 }
                 _ => ours.or(theirs),
             };
             named
-                .map(|path| expand_home(path, host))
+                .map(|path| host.expand_home(path))
                 .or_else(|| Some(host.home()?.join(".aws").join(name)))
         };
         places
@@ -394,16 +394,6 @@ impl ProfileSet {
 /// By the names alone. A path that goes up may lie anywhere.
 fn lies_in(path: &Path, folder: &Path) -> bool {
     path.starts_with(folder) && !path.components().any(|part| part == Component::ParentDir)
-}
-
-/// `~` and `~/…` at the beginning of a path, as AWS's tools expand them.
-fn expand_home(path: &str, host: &Host) -> PathBuf {
-    match (path.strip_prefix('~'), host.home()) {
-        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
-            home.join(rest.trim_start_matches('/'))
-        }
-        _ => PathBuf::from(path),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 //! From a chain to a session: the one place that talks to STS.
 
 mod answer;
+mod container;
+mod login;
+mod metadata;
+mod mfa;
+mod process;
 mod role;
 mod skew;
 mod source;
+mod sso;
+mod web_identity;
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +21,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use crate::chain::{Chain, Request};
+use crate::chain::{Chain, MfaStrategy, Request};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -41,7 +48,7 @@ struct Inner {
     host: Host,
     profiles: Arc<ProfileSet>,
     chain: Chain,
-    /// One for each role; without roles one, for the source's own session.
+    /// The source's own session, where it has one, then one for each role.
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
@@ -98,13 +105,10 @@ impl ProviderBuilder {
             None => (Arc::new(ProfileSet::load(&self.host)?), true),
         };
         let chain = Chain::resolve(&profiles, &self.host, &self.request)?;
-        let keys = if chain.roles.is_empty() {
-            vec![chain.source_key()]
-        } else {
-            chain.role_keys()
-        };
+        let own = chain.own.map(|_| chain.source_key());
+        let keys = own.into_iter().chain(chain.role_keys());
         let now = self.host.now();
-        let slots = keys.into_iter().map(|key| self.cache.slot_at(key, now)).collect();
+        let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
         Ok(Provider(Arc::new(Inner {
             host: self.host,
             profiles,
@@ -197,9 +201,12 @@ impl Provider {
     /// Why there is no session, or why STS did not answer.
     pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
         let chain = &self.0.chain;
-        let (credentials, sts) = match chain.roles.last() {
-            Some(role) => (self.session().await?.credentials().clone(), &role.sts),
-            None => (self.0.source_credentials()?, &chain.source_sts),
+        let sts = chain.roles.last().map_or(&chain.source_sts, |role| &role.sts);
+        let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions();
+        let credentials = if is_own_key {
+            self.0.source_credentials()?
+        } else {
+            self.session().await?.credentials().clone()
         };
         role::caller_identity(&self.0.host, sts, credentials).await
     }
@@ -210,36 +217,49 @@ impl Inner {
         &self.slots[self.slots.len() - 1]
     }
 
-    /// The session of one hop: every hop is a session of its own, shared by all chains with the same beginning.
-    fn session_of(
-        me: &Arc<Self>,
-        hop: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>> {
+    /// The session of one slot: every hop is a session of its own, shared by all chains with the same beginning.
+    fn session_of(me: &Arc<Self>, at: usize) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>> {
         let me = Arc::clone(me);
         Box::pin(async move {
-            let slot = Arc::clone(&me.slots[hop]);
+            let slot = Arc::clone(&me.slots[at]);
             let minting = Arc::clone(&me);
-            slot.session(&me.host, || minting.mint(hop)).await
+            slot.session(&me.host, || minting.mint(at)).await
         })
     }
 
-    async fn mint(self: Arc<Self>, hop: usize) -> Result<Session, Error> {
-        let Some(role) = self.chain.roles.get(hop) else {
+    async fn mint(self: Arc<Self>, at: usize) -> Result<Session, Error> {
+        let own = usize::from(self.chain.own.is_some());
+        if at < own {
             return self.own_session().await;
-        };
-        if hop == 0 {
-            return self.session_from_source(Some(role)).await;
         }
-        let before = Self::session_of(&self, hop - 1).await?;
-        let outcome = role::assume(&self.host, role, before.credentials().clone()).await;
+        let hop = at - own;
+        if at == 0 {
+            return self.session_from_source(self.chain.roles.first()).await;
+        }
+        let before = Self::session_of(&self, at - 1).await?;
+        let outcome = self.assume(hop, before.credentials()).await;
         match outcome {
             // The hop before was ended early, by a revocation or a clock: one new one, and one more try.
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
-                self.slots[hop - 1].reject(before.credentials().access_key_id());
-                let before = Self::session_of(&self, hop - 1).await?;
-                role::assume(&self.host, role, before.credentials().clone()).await
+                self.slots[at - 1].reject(before.credentials().access_key_id());
+                let before = Self::session_of(&self, at - 1).await?;
+                self.assume(hop, before.credentials()).await
             }
             outcome => outcome,
+        }
+    }
+
+    /// Assumes a role of the chain with these credentials; the first with an MFA code, where the chain wants it so.
+    async fn assume(&self, hop: usize, credentials: &Credentials) -> Result<Session, Error> {
+        let role = &self.chain.roles[hop];
+        let mfa = self.chain.mfa.as_ref();
+        match mfa.filter(|mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct) {
+            None => role::assume(&self.host, role, credentials.clone(), None).await,
+            Some(mfa) => {
+                let purpose = role.arn.to_string();
+                let call = |proof| role::assume(&self.host, role, credentials.clone(), Some(proof));
+                mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use rolecall::chain::Configured;
+use rolecall::chain::{Configured, OwnSession};
 use rolecall::profile::{FileKind, ProfileSet};
 use rolecall::{Chain, Error, Host, PolicyArn, Request};
 
@@ -76,6 +76,11 @@ impl Scenario {
                 "source-profile" => request.source_profile = Some(value.to_owned()),
                 "policy" => request.policy = Some(value.parse().unwrap()),
                 "policy-arn" => request.policy_arns.push(value.parse::<PolicyArn>().unwrap()),
+                "source-identity" => request.source_identity = Some(value.parse().unwrap()),
+                "tag" => request.tags.push(value.parse().unwrap()),
+                "transitive-tag" => request.transitive_tags.push(value.to_owned()),
+                "mfa" => request.mfa = value == "true",
+                "mfa-serial" => request.mfa_serial = Some(value.parse().unwrap()),
                 "read-only" => request.read_only = value == "true",
                 other => panic!("{}: no flag `{other}`", self.path.display()),
             }
@@ -120,7 +125,7 @@ fn rendered(chain: &Chain) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "target: {}", chain.target);
     let _ = writeln!(out, "source: {} ({})", chain.source, chain.source.origin);
-    if chain.source.temporary {
+    if chain.source.is_temporary_key() {
         out.push_str("  temporary\n");
     }
     if let Some(region) = &chain.region {
@@ -135,6 +140,9 @@ fn rendered(chain: &Chain) -> String {
             role.duration.value.seconds(),
             role.duration.origin
         );
+        if role.duration_is_longest {
+            out.push_str(", or what the role allows");
+        }
         match role.duration_capped_by {
             Some(why) => {
                 let _ = writeln!(out, ", because {why}");
@@ -171,8 +179,18 @@ fn rendered(chain: &Chain) -> String {
             )),
         );
     }
-    if chain.roles.is_empty() {
-        let _ = writeln!(out, "own session: {} s", chain.source_duration());
+    if let Some(mfa) = &chain.mfa {
+        let serial = mfa.serial.as_ref().map_or_else(|| "looked up".to_owned(), from);
+        let _ = writeln!(out, "mfa: {serial}, {}, because {}", mfa.strategy.name(), mfa.why);
+        if let Some(process) = &mfa.process {
+            let _ = writeln!(out, "  process: {} ({})", process.value, process.origin);
+        }
+    }
+    if let Some(OwnSession::Fetched) = chain.own {
+        out.push_str("own session: the source's\n");
+    }
+    if let Some(OwnSession::Token { seconds }) = chain.own {
+        let _ = writeln!(out, "own session: {seconds} s");
         let sts = &chain.source_sts;
         let _ = writeln!(out, "  sts: {} in {} ({})", sts.url, sts.region, sts.origin);
     }

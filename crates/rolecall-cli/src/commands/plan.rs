@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rolecall::chain::{Chain, Configured, Role};
+use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
 use rolecall::profile::ProfileSet;
 use rolecall::time::spoken;
 use rolecall::{Host, PolicyArn};
@@ -25,12 +25,11 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     Ok(Ended::WELL)
 }
 
-/// What a person will be asked on the way.
+/// What a person will be asked on the way. A command that prints the code asks nobody.
 fn asks(chain: &Chain) -> Vec<&'static str> {
-    if chain.roles.iter().any(|role| role.mfa_serial.is_some()) {
-        vec!["mfa"]
-    } else {
-        vec![]
+    match &chain.mfa {
+        Some(mfa) if mfa.process.is_none() => vec!["mfa"],
+        _ => vec![],
     }
 }
 
@@ -48,8 +47,8 @@ pub(crate) fn as_text(chain: &Chain) -> String {
         Some(region) => rows.push(line("region", region.value.as_str(), &region.origin.to_string())),
         None => rows.push(line("region", "none", "")),
     }
-    if chain.roles.is_empty() {
-        let span = spoken(std::time::Duration::from_secs(chain.source_duration().into()));
+    if let Some(OwnSession::Token { seconds }) = chain.own {
+        let span = spoken(std::time::Duration::from_secs(seconds.into()));
         rows.push(line(
             "session",
             &format!("the source's own, by GetSessionToken, for {span}"),
@@ -60,6 +59,9 @@ pub(crate) fn as_text(chain: &Chain) -> String {
             &chain.source_sts.url,
             &chain.source_sts.origin.to_string(),
         ));
+    }
+    if let Some(mfa) = &chain.mfa {
+        rows.extend(mfa_rows(mfa));
     }
     out.push_str(&output::table(&rows));
     for (index, role) in chain.roles.iter().enumerate() {
@@ -88,13 +90,42 @@ pub(crate) fn as_text(chain: &Chain) -> String {
     out
 }
 
+fn mfa_rows(mfa: &Mfa) -> Vec<Vec<String>> {
+    let mut rows = vec![match &mfa.serial {
+        Some(serial) => configured("MFA device", serial, |serial| serial.as_str().to_owned()),
+        None => line(
+            "MFA device",
+            "looked up by ListMFADevices when it is needed",
+            "--mfa",
+        ),
+    }];
+    if let Some(process) = &mfa.process {
+        rows.push(configured("  its code", process, |command| {
+            format!("printed by `{command}`")
+        }));
+    }
+    let how = match mfa.strategy {
+        MfaStrategy::Direct => "with the role itself",
+        MfaStrategy::Session => "once, for a session",
+    };
+    rows.push(line("  proved", &format!("{how}: {}", mfa.why), ""));
+    rows
+}
+
 fn role_rows(role: &Role) -> Vec<Vec<String>> {
     let mut rows = vec![
         line("  from", "", &role.origin.to_string()),
         configured("  session name", &role.session_name, |name| {
             name.as_str().to_owned()
         }),
-        configured("  duration", &role.duration, |duration| spoken(duration.to_std())),
+        configured("  duration", &role.duration, |duration| {
+            let span = spoken(duration.to_std());
+            if role.duration_is_longest {
+                format!("as long as the role allows, {span} at most")
+            } else {
+                span
+            }
+        }),
     ];
     if let Some(reason) = role.duration_capped_by {
         rows.push(line("  capped", reason, ""));
@@ -161,9 +192,15 @@ fn as_json(chain: &Chain) -> Value {
         "source": {
             "kind": chain.source.kind.name(),
             "profile": chain.source.profile,
-            "access_key_id": chain.source.access_key_id,
+            "access_key_id": chain.source.access_key_id(),
             "origin": chain.source.origin.to_string(),
+            "details": details(&chain.source.kind),
         },
+        "mfa": chain.mfa.as_ref().map(|mfa| json!({
+            "serial": mfa.serial.as_ref().map(|serial| serial.value.as_str()),
+            "strategy": mfa.strategy.name(),
+            "why": mfa.why,
+        })),
         "roles": chain.roles.iter().map(role_json).collect::<Vec<_>>(),
         "session_key": chain.session_key().to_string(),
         "cached": false,
@@ -171,6 +208,28 @@ fn as_json(chain: &Chain) -> Value {
         "asks": asks(chain),
         "warnings": chain.warnings,
     })
+}
+
+/// What a kind of source needs to be found; nothing of it is a secret.
+fn details(kind: &SourceKind) -> Value {
+    match kind {
+        SourceKind::Container(container) => json!({"uri": container.uri.split('?').next()}),
+        SourceKind::InstanceMetadata(metadata) => {
+            json!({"endpoint": metadata.endpoint, "role": metadata.role})
+        }
+        SourceKind::Login(login) => json!({"session": login.session}),
+        SourceKind::Process(command) => json!({"program": command.program()}),
+        SourceKind::Sso(sso) => json!({
+            "session": sso.session,
+            "start_url": sso.start_url,
+            "region": sso.region.as_str(),
+            "account_id": sso.account.as_str(),
+            "role_name": sso.role_name,
+        }),
+        SourceKind::WebIdentity(TokenSource::File(path)) => json!({"token_file": path.display().to_string()}),
+        SourceKind::WebIdentity(TokenSource::Process(command)) => json!({"program": command.program()}),
+        _ => Value::Null,
+    }
 }
 
 fn role_json(role: &Role) -> Value {
@@ -185,6 +244,7 @@ fn role_json(role: &Role) -> Value {
         "external_id": role.external_id.as_ref().map(|id| id.value.as_str()),
         "mfa_serial": role.mfa_serial.as_ref().map(|serial| serial.value.as_str()),
         "duration_seconds": role.duration.value.seconds(),
+        "duration_is_longest": role.duration_is_longest,
         "duration_capped_by": role.duration_capped_by,
         "source_identity": role.source_identity.as_ref().map(|identity| identity.value.as_str()),
         "tags": tags,

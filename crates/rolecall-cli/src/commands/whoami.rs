@@ -43,7 +43,7 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
             let left = end.duration_since(host.now()).unwrap_or(Duration::ZERO);
             format!("{} (in {})", rfc3339(end), spoken(left))
         }
-        None if provider.chain().source.temporary => {
+        None if provider.chain().source.is_temporary_key() => {
             "temporary access key, whose end is not known".to_owned()
         }
         None => "long-term access key, without end".to_owned(),

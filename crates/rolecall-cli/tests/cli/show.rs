@@ -37,6 +37,7 @@ fn plan_json_has_the_promised_shape() {
             "profile",
             "region",
             "source",
+            "mfa",
             "roles",
             "session_key",
             "cached",
@@ -47,7 +48,7 @@ fn plan_json_has_the_promised_shape() {
     );
     assert_eq!(
         keys(&plan["source"]),
-        ["kind", "profile", "access_key_id", "origin"]
+        ["kind", "profile", "access_key_id", "origin", "details"]
     );
     let role = &plan["roles"][0];
     assert_eq!(
@@ -58,6 +59,7 @@ fn plan_json_has_the_promised_shape() {
             "external_id",
             "mfa_serial",
             "duration_seconds",
+            "duration_is_longest",
             "duration_capped_by",
             "source_identity",
             "tags",

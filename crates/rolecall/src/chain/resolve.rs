@@ -2,7 +2,10 @@
 
 use super::endpoint_url::sts_endpoint;
 use super::target::Named;
-use super::{Chain, Configured, Request, Role, Source, StsEndpoint, Target};
+use super::{
+    AskedDuration, Chain, Configured, Mfa, MfaStrategy, OwnSession, Request, Role, Source, StsEndpoint,
+    Target,
+};
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
@@ -87,6 +90,8 @@ impl<'a> Resolver<'a> {
         self.check_flags(&steps, &target)?;
         let region = self.region(&steps, &source)?;
         let roles = self.roles(&steps, &source, region.as_ref())?;
+        let mfa = self.mfa(&steps, &source, &roles)?;
+        let own = self.own_session(&source, &roles, mfa.as_ref());
         let source_profile = source
             .profile
             .as_deref()
@@ -99,12 +104,9 @@ impl<'a> Resolver<'a> {
         Ok(Chain {
             target,
             source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
-            source_duration: if roles.is_empty() {
-                self.request.duration
-            } else {
-                None
-            },
             source,
+            own,
+            mfa,
             roles,
             region,
             warnings: self.warnings,
@@ -124,6 +126,32 @@ impl<'a> Resolver<'a> {
         inside && self.host.env("AWS_PROFILE").is_none()
     }
 
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// The session before any role: the source's own where it hands out such, else one by `GetSessionToken` where an MFA
+    /// device is to be proved once for all roles, or where there is no role and a long-term key is never handed out.
+    fn own_session(&self, source: &Source, roles: &[Role], mfa: Option<&Mfa>) -> Option<OwnSession> {
+        /// The default of `GetSessionToken` itself.
+        const TWELVE_HOURS: u32 = 43_200;
+        if source.hands_out_sessions() {
+            return Some(OwnSession::Fetched);
+        }
+        if roles.is_empty() {
+            let asked = self.request.duration.map(|asked| asked.first().seconds());
+            return Some(OwnSession::Token {
+                seconds: asked.unwrap_or(TWELVE_HOURS),
+            });
+        }
+        mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session)
+            .map(|_| OwnSession::Token {
+                seconds: TWELVE_HOURS,
+            })
+    }
+
     /// Flags that belong to a role are refused where there is none: ignoring `--read-only` would hand out more than was asked.
     fn check_flags(&self, steps: &[Step<'_>], target: &Target) -> Result<(), Error> {
         let request = self.request;
@@ -133,6 +161,9 @@ impl<'a> Resolver<'a> {
             ("policy", request.policy.is_some()),
             ("policy-arn", !request.policy_arns.is_empty()),
             ("read-only", request.read_only),
+            ("source-identity", request.source_identity.is_some()),
+            ("tag", !request.tags.is_empty()),
+            ("transitive-tag", !request.transitive_tags.is_empty()),
             ("source-profile", request.source_profile.is_some()),
         ];
         match flags.iter().find(|(_, given)| *given && steps.is_empty()) {
@@ -179,7 +210,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Vec<Role>, Error> {
         let mut roles: Vec<Role> = Vec::with_capacity(steps.len());
         for (index, step) in steps.iter().enumerate().rev() {
-            let chained = source.temporary || !roles.is_empty();
+            let chained = source.is_temporary_key() || source.hands_out_sessions() || !roles.is_empty();
             if let Some(before) = roles.last()
                 && before.arn.partition() != step.arn.partition()
             {
@@ -213,8 +244,13 @@ impl<'a> Resolver<'a> {
     fn role(&self, step: &Step<'a>, last: bool, chained: bool, sts: StsEndpoint) -> Result<Role, Error> {
         let property = |key: &str| step.profile.and_then(|profile| profile.property(key));
         let request = if last { self.request } else { &Request::default() };
-        let (duration, duration_capped_by) = duration(request, property("duration_seconds"), chained)?;
-        let tags = tags(property("session_tags"), property("transitive_session_tags"))?;
+        let (duration, duration_is_longest, duration_capped_by) =
+            duration(request, property("duration_seconds"), chained)?;
+        let tags = tags(
+            request,
+            property("session_tags"),
+            property("transitive_session_tags"),
+        )?;
         let mut policy_arns = request.policy_arns.clone();
         if request.read_only {
             policy_arns.push(PolicyArn::read_only(step.arn.partition()));
@@ -236,8 +272,14 @@ impl<'a> Resolver<'a> {
             )?,
             mfa_serial: given(None, "", "mfa_serial", property("mfa_serial"))?,
             duration,
+            duration_is_longest,
             duration_capped_by,
-            source_identity: given(None, "", "source_identity", property("source_identity"))?,
+            source_identity: given(
+                request.source_identity.as_ref(),
+                "source-identity",
+                "source_identity",
+                property("source_identity"),
+            )?,
             tags,
             policy: given(request.policy.as_ref(), "policy", "policy", None)?,
             policy_arns,
@@ -252,11 +294,9 @@ impl<'a> Resolver<'a> {
         let partition = step.arn.partition();
         let Some(region) = region else {
             let region = partition.default_region();
-            let warning =
-                format!("no region is configured: STS is called in {region}, and a child gets none");
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            self.warn(format!(
+                "no region is configured: STS is called in {region}, and a child gets none"
+            ));
             return Ok(region);
         };
         // A hop's own profile may name another region of the same partition, unless a flag or a variable rules.
@@ -297,32 +337,45 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// How long a role is asked for, whether as long as it allows, and why not for as long as was said.
 fn duration(
     request: &Request,
     property: Option<&Property>,
     chained: bool,
-) -> Result<(Configured<SessionDuration>, Option<&'static str>), Error> {
-    let configured = match (request.duration, property) {
-        (Some(duration), _) => Configured::new(duration, Origin::Flag("duration")),
+) -> Result<(Configured<SessionDuration>, bool, Option<&'static str>), Error> {
+    let asked = match (request.duration, property) {
+        (Some(asked), _) => Configured::new(asked, Origin::Flag("duration")),
         (None, Some(property)) => {
-            let duration = SessionDuration::parse_seconds(property.one_line("duration_seconds")?)
-                .map_err(|invalid| placed_as(invalid, "duration_seconds", property.origin()))?;
-            Configured::new(duration, property.origin().clone())
+            let asked = match property.one_line("duration_seconds")? {
+                "max" => AskedDuration::Longest,
+                text => AskedDuration::For(
+                    SessionDuration::parse_seconds(text)
+                        .map_err(|invalid| placed_as(invalid, "duration_seconds", property.origin()))?,
+                ),
+            };
+            Configured::new(asked, property.origin().clone())
         }
-        (None, None) => Configured::new(SessionDuration::HOUR, Origin::Default("one hour")),
+        (None, None) => Configured::new(
+            AskedDuration::For(SessionDuration::HOUR),
+            Origin::Default("one hour"),
+        ),
     };
-    if chained && configured.value > SessionDuration::HOUR {
-        let capped = Configured::new(SessionDuration::HOUR, configured.origin);
+    let first = asked.value.first();
+    if chained && first > SessionDuration::HOUR {
+        let capped = Configured::new(SessionDuration::HOUR, asked.origin);
         return Ok((
             capped,
+            false,
             Some("AWS gives a role that is assumed with temporary credentials at most one hour"),
         ));
     }
-    Ok((configured, None))
+    let is_longest = asked.value == AskedDuration::Longest;
+    Ok((Configured::new(first, asked.origin), is_longest, None))
 }
 
-/// `session_tags` and `transitive_session_tags` as aws-vault reads them: `key=value,key=value` and `key,key`.
-fn tags(tags: Option<&Property>, transitive: Option<&Property>) -> Result<Tags, Error> {
+/// `session_tags` and `transitive_session_tags` as aws-vault reads them: `key=value,key=value` and `key,key`. The
+/// request's tags come on top; of the same key its value wins.
+fn tags(request: &Request, tags: Option<&Property>, transitive: Option<&Property>) -> Result<Tags, Error> {
     let list = |property: Option<&Property>| -> Vec<String> {
         let text = property.map(Property::value).unwrap_or_default();
         text.split([',', '\n'])
@@ -342,8 +395,19 @@ fn tags(tags: Option<&Property>, transitive: Option<&Property>) -> Result<Tags, 
     let parsed: Result<Vec<Tag>, _> = list(tags).iter().map(|tag| tag.parse()).collect();
     // First alone, so that what is wrong with the second property is said of its own line.
     let set = Tags::new(parsed.map_err(&of_tags)?, Vec::new()).map_err(&of_tags)?;
-    Tags::new(set.iter().cloned().collect(), list(transitive))
-        .map_err(place("transitive_session_tags", transitive))
+    let is_replaced = |tag: &&Tag| {
+        let mut ours = request.tags.iter();
+        !ours.any(|ours| ours.key().to_lowercase() == tag.key().to_lowercase())
+    };
+    let mut all: Vec<Tag> = set.iter().filter(is_replaced).cloned().collect();
+    all.extend(request.tags.iter().cloned());
+    let with_profile =
+        Tags::new(all.clone(), list(transitive)).map_err(place("transitive_session_tags", transitive))?;
+    if request.transitive_tags.is_empty() {
+        return Ok(with_profile);
+    }
+    let keys = with_profile.transitive().iter().chain(&request.transitive_tags);
+    Ok(Tags::new(all, keys.cloned().collect())?)
 }
 
 /// The flag's value, else the property's, which stands at `key`.

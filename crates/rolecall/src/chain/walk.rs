@@ -1,10 +1,11 @@
 //! From a profile down to the source its roles start from.
 
+use super::Source;
 use super::resolve::{Resolver, Step, parsed};
-use super::{Source, SourceKind};
+use super::sources::static_keys;
 use crate::arn::RoleArn;
 use crate::error::{Error, ErrorKind};
-use crate::profile::{Origin, Profile, Property};
+use crate::profile::{Origin, Profile};
 
 /// What a profile is visited as.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -48,16 +49,31 @@ impl<'a> Resolver<'a> {
         }
         let name = self.default_profile().to_owned();
         if self.profiles.profile(&name).is_none() {
-            return Err(Error::new(
-                ErrorKind::NotConfigured,
-                "a role was named without a profile, and there are no credentials to assume it with",
-            )
-            .with_hint(format!(
-                "Looked for AWS_ACCESS_KEY_ID in the environment, then for profile `{name}`. Name a source with --source-profile."
-            )));
+            return match self.without_profile(steps)? {
+                // A profile that is named has to be there; only the one that nobody named may be missing.
+                Some(source) if self.host.env("AWS_PROFILE").is_none() => Ok(source),
+                _ => Err(Error::new(
+                    ErrorKind::NotConfigured,
+                    "a role was named without a profile, and there are no credentials to assume it with",
+                )
+                .with_hint(format!(
+                    "Looked for AWS_ACCESS_KEY_ID in the environment, then for profile `{name}`. Name a source with --source-profile."
+                ))),
+            };
         }
         // What AWS's own tools use with this profile selected, and so its role before its keys.
         self.walk_from(&name, Visit::Selected, &mut vec![], steps)
+    }
+
+    /// What there may be where nothing is configured: a pod's token, a container, an instance.
+    fn without_profile(&self, steps: &mut Vec<Step<'a>>) -> Result<Option<Source>, Error> {
+        if let Some(source) = self.environment_web_identity(steps)? {
+            return Ok(Some(source));
+        }
+        match self.container()? {
+            Some(source) => Ok(Some(source)),
+            None => self.metadata(None),
+        }
     }
 
     /// The steps and the source of the profile that is the target; `--source-profile` replaces its own source.
@@ -94,11 +110,11 @@ impl<'a> Resolver<'a> {
         {
             return Ok(source);
         }
-        let assumes = profile
-            .property("role_arn")
-            .filter(|_| profile.value("web_identity_token_file").is_none());
-        let Some(role_arn) = assumes else {
-            return self.base(profile);
+        let has_token = ["web_identity_token_file", "web_identity_token_process"]
+            .iter()
+            .any(|key| profile.value(key).is_some());
+        let Some(role_arn) = profile.property("role_arn").filter(|_| !has_token) else {
+            return self.base(profile, steps);
         };
         let arn = parsed::<RoleArn>(role_arn, "role_arn")?;
         steps.push(Step {
@@ -191,147 +207,4 @@ impl<'a> Resolver<'a> {
             format!("Profiles with keys: {}.", names.join(", "))
         }
     }
-
-    fn credential_source(&self, profile: &Profile, source: &Property) -> Result<Source, Error> {
-        match source.one_line("credential_source")? {
-            "Environment" => self.environment()?.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotConfigured,
-                    format!(
-                        "profile `{}` takes its credentials from the environment ({}), and AWS_ACCESS_KEY_ID is not set",
-                        profile.name(),
-                        source.origin()
-                    ),
-                )
-                .with_hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-            }),
-            known @ ("Ec2InstanceMetadata" | "EcsContainer") => Err(unsupported(profile, source, known)),
-            other => Err(Error::config(format!(
-                "`{other}` ({}) is not a credential_source",
-                source.origin()
-            ))
-            .with_hint("It is one of Environment, Ec2InstanceMetadata and EcsContainer, in these very letters.")),
-        }
-    }
-
-    /// The source of a profile that assumes no role, in the order of AWS's SDK for Rust.
-    fn base(&self, profile: &'a Profile) -> Result<Source, Error> {
-        if let Some(source) = profile.property("credential_source") {
-            return self.credential_source(profile, source);
-        }
-        for (key, what) in [
-            ("web_identity_token_file", "a web identity token"),
-            ("sso_session", "IAM Identity Center"),
-            ("sso_start_url", "IAM Identity Center"),
-            ("login_session", "a console sign-in"),
-        ] {
-            if let Some(property) = profile.property(key) {
-                return Err(unsupported(profile, property, what));
-            }
-        }
-        if let Some(process) = profile.property("credential_process") {
-            return Err(self_naming(profile, process)
-                .unwrap_or_else(|| unsupported(profile, process, "a credential_process")));
-        }
-        static_keys(profile)?.ok_or_else(|| {
-            Error::config(format!("profile `{}` ({}) holds neither a role nor credentials", profile.name(), profile.origin()))
-                .with_hint(
-                    "Give it `role_arn` and `source_profile`, or `aws_access_key_id` and `aws_secret_access_key`.",
-                )
-        })
-    }
-
-    fn environment(&self) -> Result<Option<Source>, Error> {
-        let (id, secret) = (
-            self.host.env("AWS_ACCESS_KEY_ID"),
-            self.host.env("AWS_SECRET_ACCESS_KEY"),
-        );
-        match (id, secret) {
-            (Some(id), Some(_)) => Ok(Some(Source {
-                kind: SourceKind::Environment,
-                profile: None,
-                access_key_id: id.to_owned(),
-                temporary: self.host.env("AWS_SESSION_TOKEN").is_some(),
-                origin: Origin::Variable("AWS_ACCESS_KEY_ID"),
-            })),
-            (None, None) => Ok(None),
-            (Some(_), None) => Err(half_pair("$AWS_ACCESS_KEY_ID is set", "AWS_SECRET_ACCESS_KEY")),
-            (None, Some(_)) => Err(half_pair("$AWS_SECRET_ACCESS_KEY is set", "AWS_ACCESS_KEY_ID")),
-        }
-    }
-}
-
-fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
-    let (id, secret) = (
-        profile.property("aws_access_key_id"),
-        profile.property("aws_secret_access_key"),
-    );
-    match (id, secret) {
-        (Some(id), Some(_)) => Ok(Some(Source {
-            kind: SourceKind::AccessKey,
-            profile: Some(profile.name().to_owned()),
-            access_key_id: id.one_line("aws_access_key_id")?.to_owned(),
-            temporary: profile.value("aws_session_token").is_some(),
-            origin: id.origin().clone(),
-        })),
-        (None, None) => Ok(None),
-        (Some(one), None) => Err(half_pair(
-            &format!(
-                "profile `{}` has an aws_access_key_id ({})",
-                profile.name(),
-                one.origin()
-            ),
-            "aws_secret_access_key",
-        )),
-        (None, Some(one)) => Err(half_pair(
-            &format!(
-                "profile `{}` has an aws_secret_access_key ({})",
-                profile.name(),
-                one.origin()
-            ),
-            "aws_access_key_id",
-        )),
-    }
-}
-
-fn half_pair(there: &str, missing: &str) -> Error {
-    Error::config(format!("{there}, but no {missing}: half a key pair"))
-        .with_hint(format!("Add `{missing}`, or take the other half away."))
-}
-
-fn unsupported(profile: &Profile, property: &Property, what: &str) -> Error {
-    Error::config(format!(
-        "profile `{}` gets its credentials from {what} ({}), which this version cannot do yet",
-        profile.name(),
-        property.origin()
-    ))
-    .with_hint(
-        "Sources of this version: access keys in the AWS files, and AWS_ACCESS_KEY_ID in the environment.",
-    )
-}
-
-/// `credential_process = rolecall credential-process NAME` in profile NAME would call itself for ever.
-fn self_naming(profile: &Profile, process: &Property) -> Option<Error> {
-    let words: Vec<_> = process
-        .value()
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'']))
-        .collect();
-    let at = words.iter().position(|word| *word == "credential-process")?;
-    let is_ours = words.first().is_some_and(|word| {
-        word.rsplit(['/', '\\'])
-            .next()
-            .is_some_and(|name| name.starts_with("rolecall"))
-    });
-    let name = profile.name();
-    (is_ours && words.get(at + 1).copied() == Some(name)).then(|| {
-        Error::config(format!(
-            "profile `{name}` asks rolecall for itself ({}), for ever",
-            process.origin()
-        ))
-        .with_hint(format!(
-            "Put `role_arn` and `source_profile` into `[profile {name}-role]`, and write \
-                 `credential_process = rolecall credential-process {name}-role` here."
-        ))
-    })
 }

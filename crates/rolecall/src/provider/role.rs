@@ -7,7 +7,7 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
-use aws_sdk_sts::types::{PolicyDescriptorType, Tag as SdkTag};
+use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag as SdkTag};
 
 use super::answer;
 use super::skew::SkewMeter;
@@ -15,6 +15,7 @@ use crate::arn::AssumedRoleArn;
 use crate::chain::{Role, StsEndpoint};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
+use crate::secret::Secret;
 use crate::session::{Session, SessionParts};
 
 /// How much later than asked for an end may lie: STS counts from its own clock, after the request has travelled.
@@ -31,7 +32,7 @@ pub struct CallerIdentity {
     pub user_id: String,
 }
 
-fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewMeter) -> Client {
+pub(super) fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewMeter) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -52,19 +53,19 @@ fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewM
     Client::from_conf(config)
 }
 
-pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -> Result<Session, Error> {
+/// An MFA code, and the device that showed it.
+pub(super) struct Proof {
+    pub(super) serial: String,
+    pub(super) code: Secret,
+}
+
+pub(super) async fn assume(
+    host: &Host,
+    role: &Role,
+    credentials: Credentials,
+    proof: Option<Proof>,
+) -> Result<Session, Error> {
     let hop = role.arn.to_string();
-    if let Some(serial) = &role.mfa_serial {
-        return Err(Error::new(
-            ErrorKind::NeedsUser,
-            format!(
-                "{hop} asks for an MFA code of {}, and this version cannot ask for one yet",
-                serial.value.as_str()
-            ),
-        )
-        .with_hint("Take `mfa_serial` out of the profile if the role's trust policy does not demand it.")
-        .with_hop(hop));
-    }
     let skew = SkewMeter::new(host);
     let seconds = role.duration.value.seconds();
     tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRole");
@@ -84,6 +85,9 @@ pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -
                 .as_ref()
                 .map(|policy| policy.value.as_str().to_owned()),
         );
+    if let Some(proof) = &proof {
+        call = call.serial_number(&proof.serial).token_code(proof.code.expose());
+    }
     for arn in &role.policy_arns {
         call = call.policy_arns(PolicyDescriptorType::builder().arn(arn.as_str()).build());
     }
@@ -99,11 +103,20 @@ pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -
         .send()
         .await
         .map_err(|error| answer::refusal(error, &role.sts, Some(role), skew.seconds()))?;
+    checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
+}
+
+/// What STS answered for a role, if it is what was asked for.
+pub(super) fn checked(
+    host: &Host,
+    skew: &SkewMeter,
+    role: &Role,
+    user: Option<&AssumedRoleUser>,
+    credentials: Option<&aws_sdk_sts::types::Credentials>,
+) -> Result<Session, Error> {
+    let (hop, seconds) = (role.arn.to_string(), role.duration.value.seconds());
     let untrusted = |what: String| untrusted(&what, &role.sts).with_hop(hop.clone());
-    let whom = reply
-        .assumed_role_user()
-        .map(|user| user.arn())
-        .unwrap_or_default();
+    let whom = user.map(AssumedRoleUser::arn).unwrap_or_default();
     let principal: AssumedRoleArn = whom.parse().map_err(|_| {
         untrusted(match whom {
             "" => "STS answered without saying whom the session acts as".to_owned(),
@@ -118,10 +131,8 @@ pub(super) async fn assume(host: &Host, role: &Role, credentials: Credentials) -
             "asked for {hop}, STS answered for {principal}"
         )));
     }
-    let credentials = reply
-        .credentials()
-        .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
-    let parts = parts(host, &skew, credentials, seconds, Some(principal)).map_err(untrusted)?;
+    let credentials = credentials.ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
+    let parts = parts(host, skew, credentials, seconds, Some(principal)).map_err(untrusted)?;
     Ok(Session::new(parts))
 }
 
@@ -130,12 +141,15 @@ pub(super) async fn session_token(
     sts: &StsEndpoint,
     seconds: u32,
     credentials: Credentials,
+    proof: Option<Proof>,
 ) -> Result<Session, Error> {
     let skew = SkewMeter::new(host);
     tracing::debug!(seconds, sts = %sts.url, "GetSessionToken");
     let reply = client(host, sts, credentials, &skew)
         .get_session_token()
         .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .set_serial_number(proof.as_ref().map(|proof| proof.serial.clone()))
+        .set_token_code(proof.as_ref().map(|proof| proof.code.expose().to_owned()))
         .send()
         .await
         .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;

@@ -4,24 +4,56 @@ use std::sync::PoisonError;
 
 use aws_credential_types::Credentials;
 
-use super::{Inner, answer, role};
-use crate::chain::{Chain, Role, Source, SourceKind};
+use super::{Inner, answer, container, login, metadata, mfa, process, role, sso, web_identity};
+use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::Session;
 
+/// How long a session is asked for with a long-term key that a source handed out: the default of `GetSessionToken` itself.
+const FROM_A_SOURCE: u32 = 43_200;
+
+/// What a source handed out.
+pub(super) enum Fetched {
+    /// Temporary credentials with an end.
+    Session(Session),
+    /// A long-term key, which is never handed on.
+    Key(Credentials),
+}
+
 impl Inner {
-    /// A session of the source itself, for a target without a role: long-term keys are never handed out.
+    /// The session of the source itself: what it hands out, or one by `GetSessionToken`.
     pub(super) async fn own_session(&self) -> Result<Session, Error> {
         let source = &self.chain.source;
-        if source.temporary {
+        if source.is_temporary_key() {
             return Err(Error::config(format!(
                 "{source} is temporary, and nothing says when it ends: it can neither be renewed nor handed on"
             ))
             .with_hint("Name a role to assume with it, or use it as it is, without rolecall."));
         }
-        self.session_from_source(None).await
+        if !source.hands_out_sessions() {
+            return self.session_from_source(None).await;
+        }
+        match self.fetched().await? {
+            Fetched::Session(session) => Ok(session),
+            Fetched::Key(credentials) => self.session_token(credentials, FROM_A_SOURCE).await,
+        }
+    }
+
+    async fn fetched(&self) -> Result<Fetched, Error> {
+        let (host, source) = (&self.host, &self.chain.source);
+        match &source.kind {
+            SourceKind::Container(container) => container::fetch(host, container).await,
+            SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
+            SourceKind::Login(login) => login::fetch(host, login),
+            SourceKind::Process(command) => process::fetch(host, source, command).await,
+            SourceKind::Sso(sso) => sso::fetch(host, sso).await,
+            SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
+                Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
+                    .with_hint("This is a bug of rolecall: please report it."),
+            ),
+        }
     }
 
     /// The session of the first role, or the source's own. When AWS refuses the key for a role and the files hold
@@ -31,6 +63,9 @@ impl Inner {
     /// stands for this provider's chain, and the chain is the same: the same profile, the same roles with the same
     /// parameters; and of a role's session STS's answer says whether it is the one that was asked for.
     pub(super) async fn session_from_source(&self, role: Option<&Role>) -> Result<Session, Error> {
+        if let (SourceKind::WebIdentity(token), Some(role)) = (&self.chain.source.kind, role) {
+            return web_identity::assume(&self.host, role, token).await;
+        }
         let used = self.source_credentials()?;
         let refused = match self.ask(role, used.clone()).await {
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
@@ -44,11 +79,25 @@ impl Inner {
 
     async fn ask(&self, role: Option<&Role>, credentials: Credentials) -> Result<Session, Error> {
         let chain = &self.chain;
-        match role {
-            Some(role) => role::assume(&self.host, role, credentials).await,
-            None => {
-                let seconds = chain.source_duration();
-                role::session_token(&self.host, &chain.source_sts, seconds, credentials).await
+        match (role, chain.own) {
+            (Some(_), None) => self.assume(0, &credentials).await,
+            (_, Some(OwnSession::Token { seconds })) => self.session_token(credentials, seconds).await,
+            (_, Some(OwnSession::Fetched) | None) => self.session_token(credentials, FROM_A_SOURCE).await,
+        }
+    }
+
+    /// `GetSessionToken`, with an MFA code where the chain wants it so.
+    async fn session_token(&self, credentials: Credentials, seconds: u32) -> Result<Session, Error> {
+        let (host, chain) = (&self.host, &self.chain);
+        let mfa = chain.mfa.as_ref();
+        match mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session) {
+            None => role::session_token(host, &chain.source_sts, seconds, credentials, None).await,
+            Some(mfa) => {
+                let purpose = chain.target.to_string();
+                let call = |proof| {
+                    role::session_token(host, &chain.source_sts, seconds, credentials.clone(), Some(proof))
+                };
+                mfa::proved(host, chain, mfa, &credentials, &purpose, call).await
             }
         }
     }
@@ -56,8 +105,8 @@ impl Inner {
     /// The source's credentials as the files have them now; `refused`, with what was found, when that is no help.
     fn changed_credentials(&self, used: &Credentials, refused: Error) -> Result<Credentials, Error> {
         let source = &self.chain.source;
-        let (Some(request), SourceKind::AccessKey, Some(profile)) =
-            (&self.request, source.kind, &source.profile)
+        let (Some(request), SourceKind::AccessKey(_), Some(profile)) =
+            (&self.request, &source.kind, &source.profile)
         else {
             return Err(refused);
         };
@@ -119,8 +168,8 @@ fn credentials(source: &Source, profiles: &ProfileSet, host: &Host) -> Result<Cr
         )
         .with_hint("Make the provider anew: it reads the files again.")
     };
-    let (secret, token) = match source.kind {
-        SourceKind::AccessKey => {
+    let (secret, token) = match &source.kind {
+        SourceKind::AccessKey(_) => {
             let profile = source
                 .profile
                 .as_deref()
@@ -131,11 +180,12 @@ fn credentials(source: &Source, profiles: &ProfileSet, host: &Host) -> Result<Cr
                 profile.value("aws_session_token"),
             )
         }
-        SourceKind::Environment => (host.env("AWS_SECRET_ACCESS_KEY"), host.env("AWS_SESSION_TOKEN")),
+        SourceKind::Environment(_) => (host.env("AWS_SECRET_ACCESS_KEY"), host.env("AWS_SESSION_TOKEN")),
+        _ => (None, None),
     };
-    let secret = secret.ok_or_else(gone)?;
+    let (id, secret) = (source.access_key_id().ok_or_else(gone)?, secret.ok_or_else(gone)?);
     Ok(Credentials::new(
-        source.access_key_id.clone(),
+        id,
         secret,
         token.map(str::to_owned),
         None,

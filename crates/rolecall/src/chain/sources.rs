@@ -1,0 +1,417 @@
+//! What a profile or the environment says about each kind of source.
+
+use std::path::PathBuf;
+
+use super::resolve::{Resolver, Step, parsed};
+use super::{
+    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+};
+use crate::arn::RoleArn;
+use crate::command_line::CommandLine;
+use crate::error::{Error, ErrorKind};
+use crate::profile::{Origin, Profile, Property};
+
+/// Where instance metadata is, unless told otherwise.
+const METADATA_V4: &str = "http://169.254.169.254";
+const METADATA_V6: &str = "http://[fd00:ec2::254]";
+
+impl<'a> Resolver<'a> {
+    /// The source of a profile that assumes no role by itself, in the order of AWS's SDK for Rust.
+    pub(super) fn base(&mut self, profile: &'a Profile, steps: &mut Vec<Step<'a>>) -> Result<Source, Error> {
+        if let Some(source) = profile.property("credential_source") {
+            return self.credential_source(profile, source);
+        }
+        if let Some(source) = self.web_identity(profile, steps)? {
+            return Ok(source);
+        }
+        if let Some(source) = self.sso(profile)? {
+            return Ok(source);
+        }
+        let of = |kind: SourceKind, property: &Property| Source {
+            kind,
+            profile: Some(profile.name().to_owned()),
+            origin: property.origin().clone(),
+        };
+        if let Some(property) = profile.property("login_session") {
+            let session = property.one_line("login_session")?.to_owned();
+            return Ok(of(SourceKind::Login(LoginSession { session }), property));
+        }
+        if let Some(property) = profile.property("credential_process") {
+            let command = parsed::<CommandLine>(property, "credential_process")?;
+            if let Some(error) = self_naming(profile, &command, property) {
+                return Err(error);
+            }
+            return Ok(of(SourceKind::Process(command), property));
+        }
+        static_keys(profile)?.ok_or_else(|| {
+            Error::config(format!(
+                "profile `{}` ({}) holds neither a role nor credentials",
+                profile.name(),
+                profile.origin()
+            ))
+            .with_hint(
+                "Give it `role_arn` and `source_profile`, or `aws_access_key_id` and `aws_secret_access_key`.",
+            )
+        })
+    }
+
+    pub(super) fn credential_source(&self, profile: &Profile, source: &Property) -> Result<Source, Error> {
+        let named = |found: Option<Source>, missing: &str, hint: &str| {
+            let found = found.map(|source| Source {
+                profile: Some(profile.name().to_owned()),
+                ..source
+            });
+            found.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotConfigured,
+                    format!(
+                        "profile `{}` takes its credentials from {missing}",
+                        profile.name(),
+                    ),
+                )
+                .with_hint(hint)
+            })
+        };
+        match source.one_line("credential_source")? {
+            "Environment" => self.environment()?.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotConfigured,
+                    format!(
+                        "profile `{}` takes its credentials from the environment ({}), and AWS_ACCESS_KEY_ID is not set",
+                        profile.name(),
+                        source.origin()
+                    ),
+                )
+                .with_hint("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+            }),
+            "EcsContainer" => named(
+                self.container()?,
+                &format!(
+                    "its container ({}), and neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set",
+                    source.origin()
+                ),
+                "ECS and EKS set them in their containers; elsewhere name another source.",
+            ),
+            "Ec2InstanceMetadata" => named(
+                self.metadata(Some(profile))?,
+                &format!(
+                    "the instance metadata ({}), which AWS_EC2_METADATA_DISABLED switches off",
+                    source.origin()
+                ),
+                "Unset AWS_EC2_METADATA_DISABLED, or name another source.",
+            ),
+            other => Err(Error::config(format!(
+                "`{other}` ({}) is not a credential_source",
+                source.origin()
+            ))
+            .with_hint("It is one of Environment, Ec2InstanceMetadata and EcsContainer, in these very letters.")),
+        }
+    }
+
+    /// Keys in the environment.
+    pub(super) fn environment(&self) -> Result<Option<Source>, Error> {
+        let (id, secret) = (
+            self.host.env("AWS_ACCESS_KEY_ID"),
+            self.host.env("AWS_SECRET_ACCESS_KEY"),
+        );
+        match (id, secret) {
+            (Some(id), Some(_)) => Ok(Some(Source {
+                kind: SourceKind::Environment(KeySource {
+                    access_key_id: id.to_owned(),
+                    temporary: self.host.env("AWS_SESSION_TOKEN").is_some(),
+                }),
+                profile: None,
+                origin: Origin::Variable("AWS_ACCESS_KEY_ID"),
+            })),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(half_pair("$AWS_ACCESS_KEY_ID is set", "AWS_SECRET_ACCESS_KEY")),
+            (None, Some(_)) => Err(half_pair("$AWS_SECRET_ACCESS_KEY is set", "AWS_ACCESS_KEY_ID")),
+        }
+    }
+
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN`, which EKS sets for a pod.
+    pub(super) fn environment_web_identity(
+        &self,
+        steps: &mut Vec<Step<'a>>,
+    ) -> Result<Option<Source>, Error> {
+        let Some(file) = self.host.env("AWS_WEB_IDENTITY_TOKEN_FILE") else {
+            return Ok(None);
+        };
+        let Some(arn) = self.host.env("AWS_ROLE_ARN") else {
+            return Err(
+                Error::config("$AWS_WEB_IDENTITY_TOKEN_FILE is set, but no AWS_ROLE_ARN").with_hint(
+                    "Set AWS_ROLE_ARN to the role that the token is exchanged for, or unset both.",
+                ),
+            );
+        };
+        let arn = arn
+            .parse::<RoleArn>()
+            .map_err(|invalid| Error::from(invalid.at(&Origin::Variable("AWS_ROLE_ARN"))))?;
+        steps.push(Step {
+            arn,
+            profile: None,
+            origin: Origin::Variable("AWS_ROLE_ARN"),
+        });
+        Ok(Some(Source {
+            kind: SourceKind::WebIdentity(TokenSource::File(PathBuf::from(file))),
+            profile: None,
+            origin: Origin::Variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        }))
+    }
+
+    /// A token file, or a command that prints a token, and the role it is exchanged for: the first step of the chain.
+    fn web_identity(&self, profile: &'a Profile, steps: &mut Vec<Step<'a>>) -> Result<Option<Source>, Error> {
+        let file = profile.property("web_identity_token_file");
+        let process = profile.property("web_identity_token_process");
+        let (token, property) = match (file, process) {
+            (Some(file), _) => (
+                TokenSource::File(self.host.expand_home(file.one_line("web_identity_token_file")?)),
+                file,
+            ),
+            (None, Some(process)) => (
+                TokenSource::Process(parsed(process, "web_identity_token_process")?),
+                process,
+            ),
+            (None, None) => return Ok(None),
+        };
+        let Some(role_arn) = profile.property("role_arn") else {
+            return Err(Error::config(format!(
+                "profile `{}` has a web identity token ({}), but no role_arn to exchange it for",
+                profile.name(),
+                property.origin()
+            ))
+            .with_hint("Add `role_arn` to it."));
+        };
+        steps.push(Step {
+            arn: parsed(role_arn, "role_arn")?,
+            profile: Some(profile),
+            origin: role_arn.origin().clone(),
+        });
+        Ok(Some(Source {
+            kind: SourceKind::WebIdentity(token),
+            profile: Some(profile.name().to_owned()),
+            origin: property.origin().clone(),
+        }))
+    }
+
+    /// A role of Identity Center: by a section of its own (`sso_session`), or all in the profile, as before there were such.
+    fn sso(&self, profile: &Profile) -> Result<Option<Source>, Error> {
+        let named = profile.property("sso_session");
+        let Some(property) = named.or_else(|| profile.property("sso_start_url")) else {
+            return Ok(None);
+        };
+        let (session, section) = match named {
+            Some(named) => {
+                let name = named.one_line("sso_session")?;
+                let section = self
+                    .profiles
+                    .sso_sessions()
+                    .find(|section| section.name() == name);
+                let section = section.ok_or_else(|| {
+                    Error::config(format!(
+                        "profile `{}` names the sso-session `{name}` ({}), and there is no such section",
+                        profile.name(),
+                        named.origin()
+                    ))
+                    .with_hint(format!(
+                        "Add `[sso-session {name}]` with sso_start_url and sso_region to the config file."
+                    ))
+                })?;
+                (Some(name.to_owned()), section)
+            }
+            None => (None, profile),
+        };
+        let need = |holder: &'_ Profile, key: &'static str| {
+            holder
+                .property(key)
+                .map(|found| (found.one_line(key).map(str::to_owned), found.origin().clone()))
+                .ok_or_else(|| {
+                    Error::config(format!(
+                        "profile `{}` gets its credentials from Identity Center ({}), but `{}` ({}) has no {key}",
+                        profile.name(),
+                        property.origin(),
+                        holder.name(),
+                        holder.origin()
+                    ))
+                    .with_hint(format!("Add `{key}` there; `aws configure sso` writes it."))
+                })
+        };
+        // What stands in both places has to say the same: SDKs disagree about which of the two counts.
+        if named.is_some() {
+            for key in ["sso_start_url", "sso_region"] {
+                if let (Some(own), Some(of_session)) = (profile.property(key), section.property(key))
+                    && own.value() != of_session.value()
+                {
+                    return Err(Error::config(format!(
+                        "profile `{}` says {key} = {} ({}), and its sso-session {} ({})",
+                        profile.name(),
+                        own.shown(),
+                        own.origin(),
+                        of_session.shown(),
+                        of_session.origin()
+                    ))
+                    .with_hint("Take it out of the profile: the sso-session says it."));
+                }
+            }
+        }
+        let (start_url, _) = need(section, "sso_start_url")?;
+        let (region, region_origin) = need(section, "sso_region")?;
+        let (account, account_origin) = need(profile, "sso_account_id")?;
+        let (role_name, _) = need(profile, "sso_role_name")?;
+        let placed = |invalid: crate::error::Invalid, key: &str, origin: &Origin| {
+            Error::from(invalid.within(key).at(origin))
+        };
+        let scopes = section
+            .value("sso_registration_scopes")
+            .unwrap_or("sso:account:access");
+        let source = Sso {
+            session,
+            start_url: start_url?,
+            region: region?
+                .parse()
+                .map_err(|invalid| placed(invalid, "sso_region", &region_origin))?,
+            scopes: scopes
+                .split([',', '\n'])
+                .map(|scope| scope.trim().to_owned())
+                .filter(|scope| !scope.is_empty())
+                .collect(),
+            account: account?
+                .parse()
+                .map_err(|invalid| placed(invalid, "sso_account_id", &account_origin))?,
+            role_name: role_name?,
+        };
+        Ok(Some(Source {
+            kind: SourceKind::Sso(source),
+            profile: Some(profile.name().to_owned()),
+            origin: property.origin().clone(),
+        }))
+    }
+
+    /// The container endpoint that the environment names. The relative form counts first, as in botocore and the SDK for Rust.
+    pub(super) fn container(&self) -> Result<Option<Source>, Error> {
+        const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+        const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+        let (uri, variable) = match (self.host.env(RELATIVE), self.host.env(FULL)) {
+            (Some(path), _) if path.starts_with('/') => (format!("http://169.254.170.2{path}"), RELATIVE),
+            (Some(_), _) => {
+                return Err(Error::config(format!("${RELATIVE} does not begin with `/`"))
+                    .with_hint(format!("A whole URI belongs into {FULL}.")));
+            }
+            (None, Some(uri)) => (uri.to_owned(), FULL),
+            (None, None) => return Ok(None),
+        };
+        let file = self.host.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+        let token = match (file, self.host.env("AWS_CONTAINER_AUTHORIZATION_TOKEN")) {
+            (Some(file), _) => Some(ContainerToken::File(PathBuf::from(file))),
+            (None, Some(_)) => Some(ContainerToken::Variable),
+            (None, None) => None,
+        };
+        Ok(Some(Source {
+            kind: SourceKind::Container(Container { uri, token }),
+            profile: None,
+            origin: Origin::Variable(variable),
+        }))
+    }
+
+    /// The instance metadata service; none where it is switched off.
+    pub(super) fn metadata(&self, profile: Option<&Profile>) -> Result<Option<Source>, Error> {
+        let env = |name: &'static str| self.host.env(name).map(|value| (value, Origin::Variable(name)));
+        let setting = |name: &'static str, key: &str| {
+            env(name).or_else(|| {
+                let property = profile?.property(key)?;
+                Some((property.value(), property.origin().clone()))
+            })
+        };
+        if env("AWS_EC2_METADATA_DISABLED").is_some_and(|(value, _)| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let endpoint = setting(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            "ec2_metadata_service_endpoint",
+        );
+        let mode = setting(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+            "ec2_metadata_service_endpoint_mode",
+        );
+        let (endpoint, origin) = match (endpoint, mode) {
+            (Some((endpoint, origin)), _) => (endpoint.trim_end_matches('/').to_owned(), origin),
+            (None, Some((mode, origin))) if mode.eq_ignore_ascii_case("ipv6") => {
+                (METADATA_V6.to_owned(), origin)
+            }
+            (None, Some((mode, origin))) if mode.eq_ignore_ascii_case("ipv4") => {
+                (METADATA_V4.to_owned(), origin)
+            }
+            (None, Some((mode, origin))) => {
+                return Err(
+                    Error::config(format!("`{mode}` ({origin}) is neither IPv4 nor IPv6"))
+                        .with_hint("The mode of the metadata endpoint is one of the two."),
+                );
+            }
+            (None, None) => (
+                METADATA_V4.to_owned(),
+                Origin::Default("the address of instance metadata"),
+            ),
+        };
+        let role = setting("AWS_EC2_INSTANCE_PROFILE_NAME", "ec2_instance_profile_name");
+        Ok(Some(Source {
+            kind: SourceKind::InstanceMetadata(Metadata {
+                endpoint,
+                role: role.map(|(role, _)| role.to_owned()),
+            }),
+            profile: None,
+            origin,
+        }))
+    }
+}
+
+/// An access key in a profile.
+pub(super) fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
+    let (id, secret) = (
+        profile.property("aws_access_key_id"),
+        profile.property("aws_secret_access_key"),
+    );
+    let half = |there: &str, one: &Property, missing: &str| {
+        let place = format!("profile `{}` has an {there} ({})", profile.name(), one.origin());
+        Err(half_pair(&place, missing))
+    };
+    match (id, secret) {
+        (Some(id), Some(_)) => Ok(Some(Source {
+            kind: SourceKind::AccessKey(KeySource {
+                access_key_id: id.one_line("aws_access_key_id")?.to_owned(),
+                temporary: profile.value("aws_session_token").is_some(),
+            }),
+            profile: Some(profile.name().to_owned()),
+            origin: id.origin().clone(),
+        })),
+        (None, None) => Ok(None),
+        (Some(one), None) => half("aws_access_key_id", one, "aws_secret_access_key"),
+        (None, Some(one)) => half("aws_secret_access_key", one, "aws_access_key_id"),
+    }
+}
+
+fn half_pair(there: &str, missing: &str) -> Error {
+    Error::config(format!("{there}, but no {missing}: half a key pair"))
+        .with_hint(format!("Add `{missing}`, or take the other half away."))
+}
+
+/// `credential_process = rolecall credential-process NAME` in profile NAME would call itself for ever.
+fn self_naming(profile: &Profile, command: &CommandLine, property: &Property) -> Option<Error> {
+    let words: Vec<_> = command.words().collect();
+    let at = words.iter().position(|word| *word == "credential-process")?;
+    let is_ours = command
+        .program()
+        .rsplit(['/', '\\'])
+        .next()
+        .is_some_and(|name| name.starts_with("rolecall"));
+    let name = profile.name();
+    (is_ours && words.get(at + 1).copied() == Some(name)).then(|| {
+        Error::config(format!(
+            "profile `{name}` asks rolecall for itself ({}), for ever",
+            property.origin()
+        ))
+        .with_hint(format!(
+            "Put `role_arn` and `source_profile` into `[profile {name}-role]`, and write \
+                 `credential_process = rolecall credential-process {name}-role` here."
+        ))
+    })
+}

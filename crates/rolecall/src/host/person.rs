@@ -1,0 +1,99 @@
+//! The person, who may be asked for a code, for a choice, or to sign in.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::secret::Secret;
+
+/// What an MFA code is asked for.
+#[derive(Clone, Debug)]
+pub struct MfaQuestion {
+    /// The device whose code is wanted.
+    pub serial: String,
+    /// What it is for, as a person reads it: a role's ARN, or a profile's name.
+    pub purpose: String,
+    /// What became of the code before, where this is not the first question.
+    pub refused: Option<String>,
+}
+
+/// A choice of one from several.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What is to be chosen.
+    pub question: String,
+    /// What there is.
+    pub options: Vec<String>,
+}
+
+/// A page that a person has to open.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// The page. It may carry the code with it.
+    pub url: String,
+    /// The code that the page asks for or shows, where it does: it has to be the same there.
+    pub code: Option<String>,
+    /// Whom it signs in to: a start URL or a session's name.
+    pub to: String,
+}
+
+/// Asks a person, and tells them what is waited for. Every method may block; none is called on a thread that others need.
+///
+/// A library has nobody to ask unless it is given someone: see [`Nobody`].
+pub trait Person: fmt::Debug + Send + Sync {
+    /// The code that the device shows now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
+    fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error>;
+
+    /// Which of the options it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
+    fn choose(&self, choice: &Choice) -> Result<usize, Error>;
+
+    /// Shows a page to sign in at, and opens it where there is a browser. Returns at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody is there to open it.
+    fn sign_in(&self, page: &SignIn) -> Result<(), Error>;
+
+    /// Says what is waited for, and for how long at most; called again as the time goes by. Nothing left ends it.
+    fn waiting(&self, what: &str, left: Duration);
+}
+
+/// Nobody is there: every question is an error that says what a person would have to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Person for Nobody {
+    fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error> {
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!(
+                "an MFA code of {} is needed for {}, and nobody can be asked here",
+                question.serial, question.purpose
+            ),
+        )
+        .with_hint("Run it where a person is, or name a command that prints the code with `mfa_process`."))
+    }
+
+    fn choose(&self, choice: &Choice) -> Result<usize, Error> {
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!("{}: nobody can be asked here", choice.question),
+        )
+        .with_hint(format!("There are: {}.", choice.options.join(", "))))
+    }
+
+    fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!("a sign-in to {} is needed, and nobody can be asked here", page.to),
+        )
+        .with_hint("Run `rolecall login` where a person is."))
+    }
+
+    fn waiting(&self, _what: &str, _left: Duration) {}
+}
