@@ -12,6 +12,7 @@ import warnings
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 import botocore.httpsession
 import botocore.loaders
@@ -112,6 +113,8 @@ def one(case: dict, loader, into: int) -> None:
 def main() -> None:
     warnings.simplefilter("ignore")
     botocore.httpsession.URLLib3Session.send = send
+    # Stands for the library that renews a console sign-in: the ones here need no renewal, and without it none is read.
+    botocore.credentials.EC = object()
     loader = botocore.loaders.create_loader()
     # What is read here, each fork has already.
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)

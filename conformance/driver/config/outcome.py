@@ -3,13 +3,14 @@
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from . import home
 
 Json = dict[str, Any]
+# A region that no call shows, because the endpoint was given.
+UNSEEN = "?"
 
 
 @dataclass
@@ -20,7 +21,6 @@ class Hop:
     external_id: str | None = None
     session_name: str | None = None
     duration: int = 3600
-    mfa: str | None = None
     region: str | None = None
     url: str | None = None
 
@@ -33,7 +33,10 @@ class Outcome:
     message: str = ""
     source: str | None = None
     hops: list[Hop] = field(default_factory=list)
+    # The region of the caller's own clients.
     region: str | None = None
+    # The devices that are proved on the way.
+    mfa: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def shape(self) -> tuple:
@@ -56,16 +59,18 @@ def of_sdk(answered: Json) -> Outcome:
     key, hops = told["access_key_id"], []
     asked = [index for index in sts if "probe" in calls[index]["body"].split("RoleSessionName=")[-1]]
     at = asked[-1] if asked else _made(key)
-    source = None
+    source, devices = None, []
     while at is not None and at in sts:
         call = calls[at]
         form = {name: values[0] for name, values in parse_qs(call["body"], keep_blank_values=True).items()}
         hops.insert(0, _hop(form, call))
+        if "SerialNumber" in form:
+            devices.insert(0, form["SerialNumber"])
         if "WebIdentityToken" in form:
             source = f"web_identity {form['WebIdentityToken'].removeprefix('CANARYTOKEN-')}"
             break
         key, at = _signer(call), _made(_signer(call))
-    return Outcome(source=source or _source(key, calls), hops=hops, region=told["region"])
+    return Outcome(source=source or _source(key, calls), hops=hops, region=told["region"], mfa=devices)
 
 
 def _made(key: str) -> int | None:
@@ -86,7 +91,6 @@ def _hop(form: dict[str, str], call: Json) -> Hop:
         external_id=form.get("ExternalId"),
         session_name=None if name is None or _UNNAMED.fullmatch(name) else name,
         duration=int(form.get("DurationSeconds", 3600)),
-        mfa=form.get("SerialNumber"),
         region=scope[1] if scope else None,
         url=call["url"].rstrip("/"),
     )
@@ -99,9 +103,10 @@ def _source(key: str, calls: list[Json]) -> str:
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         region = re.search(r"portal\.sso[^.]*\.([^.]+)\.", url.netloc)
         token = calls[at]["headers"]["x-amz-sso_bearer_token"].removeprefix("CANARYTOKEN-")
-        return f"sso {asked['account_id']} {asked['role_name']} {region and region[1]} {_start_url(token)}"
+        return f"sso {asked['account_id']} {asked['role_name']} {region[1] if region else UNSEEN} {_start_url(token)}"
     if key == "ASIACONTAINERCANARY0":
-        return f"container {calls[-1]['url'] if len(calls) == 1 else _container(calls)}"
+        asked = (call["url"] for call in calls if "Action=" not in call["body"] and "/latest/" not in call["url"])
+        return f"container {next(asked).partition('?')[0]}"
     if key == "ASIAINSTANCEMETADATA":
         return "instance_metadata"
     for name in home.PROCESSES:
@@ -113,16 +118,12 @@ def _source(key: str, calls: list[Json]) -> str:
     return f"key {key}"
 
 
-def _container(calls: list[Json]) -> str:
-    return next(call["url"] for call in calls if "Action=" not in call["body"] and "/latest/" not in call["url"])
-
-
 def _start_url(token: str) -> str:
     """Whose sign-in it was: a token is found by the session's name, or by the URL itself."""
     return home.START_URLS[home.SESSIONS.index(token)] if token in home.SESSIONS else token
 
 
-def of_rolecall(code: int, out: str, err: str, where: Path, somebody: str) -> Outcome:
+def of_rolecall(code: int, out: str, err: str, somebody: str) -> Outcome:
     """From `plan --json`, which calls nothing. `somebody`: what it names a session that nobody named."""
     if code:
         try:
@@ -137,41 +138,34 @@ def of_rolecall(code: int, out: str, err: str, where: Path, somebody: str) -> Ou
             external_id=role["external_id"],
             session_name=None if role["session_name"] == somebody else role["session_name"],
             duration=role["duration_seconds"],
-            mfa=role["mfa_serial"],
             region=role["region"],
             url=role["sts_endpoint"],
         )
         for role in plan["roles"]
     ]
-    return Outcome(source=_planned(plan["source"], where), hops=hops, region=plan["region"], warnings=plan["warnings"])
+    device = (plan["mfa"] or {}).get("serial")
+    return Outcome(
+        source=_planned(plan["source"]),
+        hops=hops,
+        region=plan["region"],
+        mfa=[device] if device else [],
+        warnings=plan["warnings"],
+    )
 
 
-def _planned(source: Json, where: Path) -> str:
-    kind = source["kind"]
-    if kind in ("access_key", "environment"):
-        return f"key {source['access_key_id']}"
-    told = json.dumps(source)
-    if kind == "process":
-        names = [name for name in home.PROCESSES if name in told + _line(source.get("origin") or "")]
-        return f"process {names[0] if names else told}"
-    if kind == "login":
-        names = [name for name in home.LOGINS if name in told + _line(source.get("origin") or "")]
-        return f"login {names[0] if names else told}"
-    if kind == "sso":
-        wanted = ("account_id", "role_name", "region", "start_url")
-        return "sso " + " ".join(str(source.get(f"sso_{name}", source.get(name))) for name in wanted)
-    if kind == "container":
-        return f"container {source.get('url') or source.get('uri')}"
-    if kind == "web_identity":
-        file = source.get("token_file") or source.get("web_identity_token_file") or _line(source.get("origin") or "")
-        return f"web_identity {unquote(file).rpartition('/')[2]}"
+def _planned(source: Json) -> str:
+    kind, details = source["kind"], source["details"] or {}
+    match kind:
+        case "access_key" | "environment":
+            return f"key {source['access_key_id']}"
+        case "process":
+            return f"process {details['program'].rpartition('/')[2]}"
+        case "login":
+            return f"login {details['session']}"
+        case "sso":
+            return f"sso {details['account_id']} {details['role_name']} {details['region']} {details['start_url']}"
+        case "container":
+            return f"container {details['uri']}"
+        case "web_identity":
+            return f"web_identity {details['token_file'].rpartition('/')[2]}"
     return kind
-
-
-def _line(origin: str) -> str:
-    """The text of the line that an origin points at."""
-    path, _, number = origin.rpartition(":")
-    try:
-        return Path(path).read_text(errors="replace").splitlines()[int(number) - 1]
-    except (OSError, ValueError, IndexError):
-        return ""

@@ -82,8 +82,9 @@ def one(name: str, dice: random.Random) -> Case:
     _others(tree)
     _ask(tree)
     _environment(tree)
+    _region(tree)
     for section in (*tree.sections[CONFIG], *tree.sections[CREDENTIALS]):
-        if tree.chance(0.2):
+        if tree.chance(0.2) and not any(key.startswith(" ") for key, _ in section.lines):
             dice.shuffle(section.lines)
     for sections in tree.sections.values():
         if tree.chance(0.3):
@@ -102,7 +103,8 @@ def _chain(tree: Tree) -> None:
     tree.chain = tree.dice.sample(NAMES, length)
     partition = tree.dice.choices(("aws", "aws-cn", "aws-us-gov"), (94, 3, 3))[0]
     if partition != "aws":
-        tree.env["AWS_REGION"] = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}[partition]
+        region = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}[partition]
+        tree.env.update(AWS_REGION=region, AWS_DEFAULT_REGION=region)
     for above, below in zip(tree.chain, tree.chain[1:]):
         tree.put(above, role_arn=role_of(above, partition, tree.dice.choice(ACCOUNTS)), source_profile=below)
     SOURCES[tree.dice.choices(list(SOURCES), _WEIGHTS)[0]](tree, tree.chain[-1])
@@ -169,9 +171,9 @@ def _environment(tree: Tree) -> None:
         env["AWS_EC2_METADATA_DISABLED"] = "true"
     if "AWS_REGION" not in env and tree.chance(0.45):
         env["AWS_REGION"] = dice.choice(REGIONS)
-        if tree.chance(0.8):
+        if tree.chance(0.9):
             env["AWS_DEFAULT_REGION"] = env["AWS_REGION"]
-    if tree.chance(0.15 if tree.ask[0] == "profile" else 0.2):
+    if tree.chance({"profile": 0.12, "default": 0.05, "role": 0.2}[tree.ask[0]]):
         _keys(env, dice)
     if tree.chance(0.05):
         env.update(AWS_ROLE_ARN=role_of("fromenv"), AWS_WEB_IDENTITY_TOKEN_FILE=f"{home.HOME}/tokens/token-b")
@@ -192,6 +194,14 @@ def _environment(tree: Tree) -> None:
         env["AWS_USE_DUALSTACK_ENDPOINT"] = "true"
     if tree.chance(0.03):
         env["AWS_STS_REGIONAL_ENDPOINTS"] = dice.choice(("regional", "legacy"))
+
+
+def _region(tree: Tree) -> None:
+    """Most users have one, and without one little is called."""
+    if "AWS_REGION" not in tree.env and tree.chance(0.92):
+        section = tree.section(CONFIG, tree.chain[0])
+        if not any(key == "region" for key, _ in section.lines):
+            section.lines.append(("region", tree.dice.choice(REGIONS)))
 
 
 def _places(tree: Tree, files: dict[str, str | None]) -> None:
