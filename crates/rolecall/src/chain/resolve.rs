@@ -92,10 +92,7 @@ impl<'a> Resolver<'a> {
         let roles = self.roles(&steps, &source, region.as_ref())?;
         let mfa = self.mfa(&steps, &source, &roles)?;
         let own = self.own_session(&source, &roles, mfa.as_ref());
-        let source_profile = source
-            .profile
-            .as_deref()
-            .and_then(|name| self.profiles.profile(name));
+        let source_profile = self.set_up_by(&source);
         let source_region = match (&region, roles.first()) {
             (_, Some(role)) => role.sts.region.clone(),
             (Some(region), None) => region.value.clone(),
@@ -124,6 +121,16 @@ impl<'a> Resolver<'a> {
             .iter()
             .any(|name| self.host.env(name).is_some());
         inside && self.host.env("AWS_PROFILE").is_none()
+    }
+
+    /// The profile whose region and endpoints count for a source: its own, else the selected one, as in AWS's tools; inside
+    /// `exec`, where nobody selected one, none.
+    fn set_up_by(&self, source: &Source) -> Option<&'a Profile> {
+        match &source.profile {
+            Some(name) => self.profiles.profile(name),
+            None if self.is_nested() => None,
+            None => self.profiles.profile(self.default_profile()),
+        }
     }
 
     pub(super) fn warn(&mut self, warning: String) {
@@ -188,10 +195,7 @@ impl<'a> Resolver<'a> {
                 return Ok(Some(Configured::new(region, Origin::Variable(name))));
             }
         }
-        let source = source
-            .profile
-            .as_deref()
-            .and_then(|name| self.profiles.profile(name));
+        let source = self.set_up_by(source);
         let mut regions = steps.iter().filter_map(|step| step.profile).chain(source);
         match regions.find_map(|profile| profile.property("region")) {
             Some(property) => Ok(Some(Configured::new(
@@ -228,7 +232,7 @@ impl<'a> Resolver<'a> {
             // A role named without a profile is called for as the profile is set up that it starts from.
             let set_up_by = step.profile.or_else(|| match steps.get(index + 1) {
                 Some(before) => before.profile,
-                None => self.profiles.profile(source.profile.as_deref()?),
+                None => self.set_up_by(source),
             });
             let sts = sts_endpoint(
                 self.profiles,
