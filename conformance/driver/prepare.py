@@ -98,7 +98,7 @@ def _go() -> None:
 
 
 def _rust() -> None:
-    _call(["cargo", "build", "--quiet", "--locked", "-p", "client", "--target-dir", str(RUST_TARGET)], HERE / "rust")
+    _call(["cargo", "build", "--quiet", "--locked", "-p", "client", "-p", "resolve", "--target-dir", str(RUST_TARGET)], HERE / "rust")
 
 
 def _rolecall() -> None:

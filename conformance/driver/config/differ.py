@@ -13,7 +13,8 @@ class Difference:
     """One field in which rolecall says something else than an SDK."""
 
     case: Case
-    # "outcome" for the source and the roles, else the field's name; with the number of the hop where it has one.
+    # "outcome" for the source and the roles, "warning" for one that is missing, else the field's name; with the number of
+    # the hop where it has one.
     field: str
     hop: int | None
     botocore: object
@@ -43,8 +44,12 @@ def differences(case: Case, told: tuple[Outcome, Outcome, Outcome]) -> list[Diff
         told = botocore, rust, rolecall = tuple(_without_region(each) for each in told)
     if rolecall.shape() != rust.shape():
         return [Difference(case, "outcome", None, _words(botocore), _words(rust), _words(rolecall), told)]
-    if rust.error or botocore.shape() != rust.shape():
+    if rust.error or botocore.error:
         return []
+    if botocore.shape() != rust.shape():
+        warned = any("botocore" in each for each in rolecall.warnings)
+        silent = Difference(case, "warning", None, _words(botocore), _words(rust), "no warning", told)
+        return [] if warned else [silent]
     found = []
     for field in ("region", "mfa"):
         theirs, rusts, ours = (getattr(each, field) for each in told)
