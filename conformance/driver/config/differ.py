@@ -1,5 +1,6 @@
 """Compares three outcomes field by field."""
 
+import re
 from dataclasses import dataclass, replace
 
 from .outcome import UNSEEN, Outcome
@@ -47,7 +48,7 @@ def differences(case: Case, told: tuple[Outcome, Outcome, Outcome]) -> list[Diff
     if rust.error or botocore.error:
         return []
     if botocore.shape() != rust.shape():
-        warned = any("botocore" in each for each in rolecall.warnings)
+        warned = any(re.search("botocore|the AWS CLI", each) for each in rolecall.warnings)
         silent = Difference(case, "warning", None, _words(botocore), _words(rust), "no warning", told)
         return [] if warned else [silent]
     found = []

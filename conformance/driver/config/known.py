@@ -82,15 +82,21 @@ def _unreadable_but_environment(difference: Difference) -> bool:
     return _fields(difference, "outcome") and _says(difference, grammar) and _uses_environment(difference)
 
 
+def _no_name(difference: Difference) -> bool:
+    unnamed = difference.field == "outcome" and difference.case.env.get("AWS_PROFILE", "-").strip() == ""
+    return unnamed and difference.told[0].error == "no_profile" and not difference.told[2].error
+
+
 def _no_region(difference: Difference) -> bool:
     rust, ours = difference.told[1:]
     missing = rust.error and re.search("Missing Region|missing signing region", rust.message)
     return bool(_fields(difference, "outcome") and missing and any("no region" in each for each in ours.warnings))
 
 
-def _given_endpoint(difference: Difference) -> bool:
-    rust, ours = difference.told[1:]
-    return bool(rust.error and "and custom endpoint are not supported" in rust.message and not ours.error)
+def _indented_comment(difference: Difference) -> bool:
+    """Nothing but sections, comments and blanks stands above it; or an empty property, whose block it is in."""
+    unread = difference.field == "outcome" and "could not parse profile file" in difference.told[1].message
+    return unread and bool(re.search(r"(?m)(\A|^\[.*\n|=[ \t]*\n)[ \t]+[#;]", _text(difference)))
 
 
 def _marked_file(difference: Difference) -> bool:
@@ -99,7 +105,7 @@ def _marked_file(difference: Difference) -> bool:
 
 def _no_token_file(difference: Difference) -> bool:
     rust, ours = difference.told[1:]
-    return (ours.source or "").startswith("web_identity") and "No such file" in rust.message
+    return (ours.source or "").startswith(("web_identity", "sso")) and "No such file" in rust.message
 
 
 def _own_settings(difference: Difference) -> bool:
@@ -113,7 +119,8 @@ def _own_settings(difference: Difference) -> bool:
     given = any(_is_written(text, "endpoint_url", url.removesuffix("/")) for url in (ours.url, rusts.url))
     switched = bool(re.search(r"(?im)^\s*use_(fips|dualstack)_endpoint\s*=", text))
     moved = ours.region != rusts.region and _is_written(text, "region", ours.region)
-    return moved or given or (switched and _switches(ours.url) != _switches(rusts.url))
+    ignored = _is_written(text, "ignore_configured_endpoint_urls", "true")
+    return moved or given or ignored or (switched and _switches(ours.url) != _switches(rusts.url))
 
 
 def _is_written(text: str, key: str, value: object) -> bool:
@@ -126,10 +133,22 @@ def _switches(url: str) -> tuple[bool, bool]:
 
 def _passed_over(difference: Difference) -> bool:
     """Endpoints that are to be passed over, and that the SDK for Rust takes where its STS calls are nested."""
+    botocore, rust, ours = difference.told
     said = difference.case.env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    written = _is_written(_text(difference), "ignore_configured_endpoint_urls", "true")
+    if not said and not _is_written(_text(difference), "ignore_configured_endpoint_urls", "true"):
+        return False
+    if difference.field == "outcome":
+        refused = re.search("and custom endpoint are not supported|failed to apply endpoint", rust.message)
+        return bool(refused) and ours.shape() == botocore.shape()
     given = not re.match(r"https://sts(-fips)?\.[a-z0-9-]+\.(amazonaws|api)\.", str(difference.rust))
-    return difference.field == "url" and (said or written) and given and difference.rolecall == difference.botocore
+    return difference.field == "url" and given and difference.rolecall == difference.botocore
+
+
+def _region_of_the_source(difference: Difference) -> bool:
+    """Only the SDK for Rust looks for a region on the way from the selected profile down to its source."""
+    botocore, _, ours = difference.told
+    nowhere = ours.region is None and botocore.region is None and ours.source == _ENVIRONMENT_KEY
+    return _fields(difference, "chain's region", "region", "url") and nowhere
 
 
 def _no_devices(difference: Difference) -> bool:
@@ -150,14 +169,18 @@ def _durations(difference: Difference) -> bool:
 
 
 def _empty_value(difference: Difference) -> bool:
-    """An empty session name is sent, and an empty role is assumed."""
-    of_a_role = _fields(difference, "outcome") and "" in [hop.role for hop in difference.told[1].hops]
-    return of_a_role or (difference.field == "session_name" and difference.rust == "")
+    """An empty session name is sent, an empty role is assumed, an empty region or address is called."""
+    rust, ours = difference.told[1:]
+    place = re.search(r"(?im)^(region|endpoint_url)\s*=\s*$", _text(difference))
+    of_a_role = "" in [hop.role for hop in rust.hops] or (rust.error and not ours.error and place)
+    return (_fields(difference, "outcome") and bool(of_a_role)) or (difference.field == "session_name" and difference.rust == "")
 
 
 def _sso_twice(difference: Difference) -> bool:
     botocore, rust, ours = difference.told
-    return "can only be specified in the [sso-session]" in rust.message and ours.shape() == botocore.shape()
+    return "can only be specified in the [sso-session]" in rust.message and (
+        ours.shape() == botocore.shape() or "ConfigParseError" in botocore.message
+    )
 
 
 KNOWN = [
@@ -240,9 +263,15 @@ KNOWN = [
     ),
     Known(
         "resolving reads nothing but the two files",
-        "A token file that is missing now may be there when the role is assumed.",
+        "A token file or a sign-in that is missing now may be there when the role is assumed.",
         Kind.ALONE,
         lambda d: _fields(d, "outcome") and _no_token_file(d),
+    ),
+    Known(
+        "an empty AWS_PROFILE is not set",
+        "SDKs look for a profile without a name.",
+        Kind.ALONE,
+        _no_name,
     ),
     Known(
         "without a region STS is called in the partition's first one",
@@ -264,6 +293,19 @@ KNOWN = [
         _own_settings,
     ),
     Known(
+        "an endpoint is given or made by rule, not both",
+        "With FIPS or dual-stack a given endpoint would be neither. SDKs refuse it too, but only once they call, and not where "
+        "another profile than the one that was asked for says so.",
+        Kind.ALONE,
+        _refused_before_the_call("STS cannot have both the endpoint"),
+    ),
+    Known(
+        "a switch is one of its two words",
+        "SDKs take `AWS_USE_FIPS_ENDPOINT=yes` for nothing: the endpoints would quietly be others.",
+        Kind.ALONE,
+        _refused_before_the_call("` is neither `"),
+    ),
+    Known(
         "mfa_serial is honoured",
         "The SDK for Rust passes over it. One device is proved for a chain, and with GetSessionToken where that is enough.",
         Kind.APART,
@@ -276,10 +318,10 @@ KNOWN = [
         _durations,
     ),
     Known(
-        "a given endpoint is used as it is, with FIPS and dual-stack too",
-        "The SDK for Rust refuses the combination.",
+        "a comment that is set in is a comment before any property, too",
+        "As in botocore; the SDK for Rust refuses the file.",
         Kind.APART,
-        lambda d: _fields(d, "outcome") and _given_endpoint(d),
+        _indented_comment,
     ),
     Known(
         "ignore_configured_endpoint_urls is honoured for every call",
@@ -288,8 +330,14 @@ KNOWN = [
         _passed_over,
     ),
     Known(
+        "with keys in the environment, a region is the selected profile's own",
+        "As in botocore; the SDK for Rust follows `source_profile` to a profile that the keys have nothing to do with.",
+        Kind.APART,
+        _region_of_the_source,
+    ),
+    Known(
         "an empty value is no value",
-        "The SDK for Rust sends an empty session name, and assumes an empty role.",
+        "The SDK for Rust sends an empty session name, and assumes an empty role; of an empty region both make a host name.",
         Kind.APART,
         _empty_value,
     ),
@@ -312,9 +360,9 @@ KNOWN = [
         lambda d: _fields(d, "warning") and d.told[0].source.strip() == "key",
     ),
     Known(
-        "a comment behind a value is no part of it",
-        "botocore keeps it, and AWS refuses the call.",
+        "the selected profile comes before a token file in the environment",
+        "botocore exchanges the token first, and takes the profile where there is none.",
         Kind.SILENT,
-        lambda d: _fields(d, "warning") and bool(re.search("[#;]", " ".join(map(str, d.told[0].shape())))),
+        lambda d: _fields(d, "warning") and [hop.role for hop in _profile_roles(d.told[0])] == [_FROM_ENVIRONMENT],
     ),
 ]

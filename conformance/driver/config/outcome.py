@@ -100,7 +100,7 @@ def _source(key: str, calls: list[Json]) -> str:
     at = _made(key)
     if at is not None:
         url = urlsplit(calls[at]["url"])
-        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        asked = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         region = re.search(r"portal\.sso[^.]*\.([^.]+)\.", url.netloc)
         token = calls[at]["headers"]["x-amz-sso_bearer_token"].removeprefix("CANARYTOKEN-")
         return f"sso {asked['account_id']} {asked['role_name']} {region[1] if region else UNSEEN} {_start_url(token)}"

@@ -44,7 +44,7 @@ def _hold(room: Room, write: bool, keep: Path | None) -> None:
         shares = pool.map(lambda asker, share: [*_answers(asker, share)], askers, _shares(made))
         answered = sorted((each for share in shares for each in share), key=lambda each: each.case.name)
     surprised = [each for each in answered if each.surprises()]
-    smallest = [_shrunk(askers[0], each) for each in surprised[: None if keep else _SHOWN]]
+    smallest = [_shrunk(askers[0], each) for each in (surprised if keep else _various(surprised)[:_SHOWN])]
     for asker in askers:
         asker.__exit__()
         room.said += asker.said
@@ -63,6 +63,12 @@ def _hold(room: Room, write: bool, keep: Path | None) -> None:
     gone = [known.name for known in KNOWN if not met[known.name]]
     check(not gone, f"no longer a disagreement: {', '.join(gone)}")
     _document(met, usable, write)
+
+
+def _various(surprised: list[Answered]) -> list[Answered]:
+    """One of each kind first."""
+    kinds = {(first.field, first.agreed): each for each in reversed(surprised) for first in each.surprises()[:1]}
+    return [*kinds.values(), *(each for each in surprised if each not in kinds.values())]
 
 
 def _shares(made: list[Case]) -> Iterator[list[Case]]:
