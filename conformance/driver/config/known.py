@@ -173,7 +173,9 @@ def _empty_value(difference: Difference) -> bool:
     rust, ours = difference.told[1:]
     place = re.search(r"(?im)^(region|endpoint_url)\s*=\s*$", _text(difference))
     of_a_role = "" in [hop.role for hop in rust.hops] or (rust.error and not ours.error and place)
-    return (_fields(difference, "outcome") and bool(of_a_role)) or (difference.field == "session_name" and difference.rust == "")
+    if difference.field == "session_name":
+        return difference.rust == ""
+    return _fields(difference, "outcome") and bool(of_a_role)
 
 
 def _sso_twice(difference: Difference) -> bool:
@@ -229,7 +231,7 @@ KNOWN = [
         "credentials never cross partitions",
         "A role ARN says its partition; a call in another one cannot succeed, and is not made.",
         Kind.ALONE,
-        _refused_before_the_call("lies in partition|goes from partition"),
+        _refused_before_the_call("lies in partition|never cross partitions"),
     ),
     Known(
         "STS is not called over plain http, except on this machine",

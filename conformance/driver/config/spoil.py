@@ -277,6 +277,11 @@ WAYS: dict[str, Callable[[Tree], object]] = {
     "two regions in the environment": lambda tree: _env(tree, AWS_REGION="eu-north-1", AWS_DEFAULT_REGION="sa-east-1"),
     "the other region variable": lambda tree: (tree.env.pop("AWS_REGION", 0), _env(tree, AWS_DEFAULT_REGION="ca-central-1")),
     "odd switches": lambda tree: _env(
-        tree, **{tree.dice.choice(("AWS_USE_FIPS_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")): tree.dice.choice(("yes", "TRUE", "1"))}
+        tree,
+        **{
+            tree.dice.choice(("AWS_USE_FIPS_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")): tree.dice.choice(
+                ("yes", "TRUE", "1")
+            )
+        },
     ),
 }
