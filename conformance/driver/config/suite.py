@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,15 +39,14 @@ def cases(write: bool, keep: Path | None) -> list[Suite]:
 
 
 def _hold(room: Room, write: bool, keep: Path | None) -> None:
-    askers = [Asker(room.folder / f"asker-{number}") for number in range(_ASKERS)]
     made = trees.cases(COUNT, SEED)
-    with ThreadPoolExecutor(_ASKERS) as pool:
+    with ExitStack() as ends, ThreadPoolExecutor(_ASKERS) as pool:
+        askers = [ends.enter_context(Asker(room.folder / f"asker-{number}")) for number in range(_ASKERS)]
         shares = pool.map(lambda asker, share: [*_answers(asker, share)], askers, _shares(made))
         answered = sorted((each for share in shares for each in share), key=lambda each: each.case.name)
-    surprised = [each for each in answered if each.surprises()]
-    smallest = [_shrunk(askers[0], each) for each in (surprised if keep else _various(surprised)[:_SHOWN])]
+        surprised = [each for each in answered if each.surprises()]
+        smallest = [_shrunk(askers[0], each) for each in (surprised if keep else _various(surprised)[:_SHOWN])]
     for asker in askers:
-        asker.__exit__()
         room.said += asker.said
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
