@@ -8,6 +8,7 @@ mod durations;
 mod login;
 mod metadata;
 mod mfa;
+mod plain;
 mod process;
 mod role;
 mod skew;

@@ -89,7 +89,8 @@ impl<'a> Resolver<'a> {
         };
         self.check_flags(&steps, &target)?;
         let region = self.region(&steps, &source)?;
-        let roles = self.roles(&steps, &source, region.as_ref())?;
+        let mut roles = self.roles(&steps, &source, region.as_ref())?;
+        self.of_web_identity(&source, &mut roles)?;
         limits::check(&source, &roles)?;
         let source_profile = self.set_up_by(&source);
         let source_region = match (&region, roles.first()) {
@@ -204,7 +205,8 @@ impl<'a> Resolver<'a> {
     fn own_session(&self, source: &Source, roles: &[Role], mfa: Option<&Mfa>) -> Option<OwnSession> {
         /// The default of `GetSessionToken` itself.
         const TWELVE_HOURS: u32 = 43_200;
-        if source.hands_out_sessions() {
+        let is_handed_out = roles.is_empty() && source.ends_at().is_some();
+        if source.hands_out_sessions() || is_handed_out {
             return Some(OwnSession::Fetched);
         }
         if roles.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::arn::AccountId;
 use crate::command_line::CommandLine;
@@ -49,6 +50,8 @@ pub struct KeySource {
     pub access_key_id: String,
     /// Whether the key is temporary: a role assumed with it is a chained one, capped at an hour.
     pub temporary: bool,
+    /// When it ends, where something beside the key says so.
+    pub ends_at: Option<SystemTime>,
 }
 
 /// A container credentials endpoint.
@@ -133,9 +136,14 @@ impl Source {
         self.key().map(|key| key.access_key_id.as_str())
     }
 
-    /// Whether the source is an access key that ends, and nothing here says when.
+    /// Whether the source is an access key that ends.
     pub fn is_temporary_key(&self) -> bool {
         self.key().is_some_and(|key| key.temporary)
+    }
+
+    /// When the source's temporary key ends, where something says so.
+    pub fn ends_at(&self) -> Option<SystemTime> {
+        self.key().filter(|key| key.temporary)?.ends_at
     }
 
     /// Whether the source is a user's own access key, which can get a session with an MFA code.

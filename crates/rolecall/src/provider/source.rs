@@ -1,6 +1,7 @@
 //! What is asked for with the source's own credentials, and what becomes of them when AWS refuses them.
 
 use std::sync::PoisonError;
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
@@ -11,7 +12,7 @@ use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
-use crate::session::Session;
+use crate::session::{Session, SessionParts};
 
 /// How long a session is asked for with a long-term key that a source handed out: the default of `GetSessionToken` itself.
 const FROM_A_SOURCE: u32 = 43_200;
@@ -29,6 +30,9 @@ impl Inner {
     pub(super) async fn own_session(&self) -> Result<Session, Error> {
         let source = &self.chain.source;
         if source.is_temporary_key() {
+            if let Some(end) = source.ends_at() {
+                return self.temporary_key(end);
+            }
             return Err(Error::config(format!(
                 "{source} is temporary, and nothing says when it ends: it can neither be renewed nor handed on"
             ))
@@ -45,6 +49,44 @@ impl Inner {
                 self.session_token(credentials, seconds).await
             }
         }
+    }
+
+    /// The source's temporary key itself, of which something says when it ends.
+    fn temporary_key(&self, end: SystemTime) -> Result<Session, Error> {
+        let now = self.host.now();
+        if end <= now {
+            return Err(self.ended(end));
+        }
+        let credentials = self.source_credentials()?;
+        let account = match &self.chain.source.profile {
+            Some(name) => self
+                .profiles
+                .profile(name)
+                .and_then(|profile| profile.value("aws_account_id")),
+            None => self.host.env("AWS_ACCOUNT_ID"),
+        };
+        Ok(Session::new(SessionParts {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().to_owned(),
+            session_token: credentials.session_token().unwrap_or_default().to_owned(),
+            account: account.and_then(|id| id.parse().ok()),
+            principal: None,
+            issued_at: now,
+            expires_at: end,
+        }))
+    }
+
+    fn ended(&self, end: SystemTime) -> Error {
+        let source = &self.chain.source;
+        Error::new(
+            ErrorKind::NeedsUser,
+            format!(
+                "{source} ended at {} ({})",
+                crate::time::rfc3339(end),
+                source.origin
+            ),
+        )
+        .with_hint("Get new credentials with the tool that put these there, as with `saml2aws login`.")
     }
 
     async fn fetched(&self) -> Result<Fetched, Error> {
@@ -79,16 +121,30 @@ impl Inner {
         if let (SourceKind::WebIdentity(token), Some(role)) = (&self.chain.source.kind, role) {
             let mut asked = Negotiation::new(&self.host, role, Tries::Many);
             loop {
-                let outcome = web_identity::assume(&self.host, asked.role(), token).await;
+                let outcome = web_identity::assume(&self.host, &self.chain, asked.role(), token).await;
                 if let Some(settled) = asked.settled(outcome) {
                     return settled;
                 }
             }
         }
         let used = self.source_credentials()?;
-        let refused = match self.ask(role, used.clone()).await {
-            Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
-            outcome => return outcome,
+        // What is known to have ended is not sent: it is refused here, as AWS would.
+        let replaced = self
+            .replaced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        let ended = self
+            .chain
+            .source
+            .ends_at()
+            .filter(|end| !replaced && *end <= self.host.now());
+        let refused = match ended {
+            Some(end) => self.ended(end),
+            None => match self.ask(role, used.clone()).await {
+                Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
+                outcome => return outcome,
+            },
         };
         let changed = self.changed_credentials(&used, refused)?;
         let session = self.ask(role, changed.clone()).await?;
@@ -198,7 +254,11 @@ fn credentials(source: &Source, profiles: &ProfileSet, host: &Host) -> Result<Cr
                 profile.value("aws_session_token"),
             )
         }
-        SourceKind::Environment(_) => (host.env("AWS_SECRET_ACCESS_KEY"), host.env("AWS_SESSION_TOKEN")),
+        SourceKind::Environment(_) => (
+            host.env("AWS_SECRET_ACCESS_KEY"),
+            host.env("AWS_SESSION_TOKEN")
+                .or_else(|| host.env("AWS_SECURITY_TOKEN")),
+        ),
         _ => (None, None),
     };
     let (id, secret) = (source.access_key_id().ok_or_else(gone)?, secret.ok_or_else(gone)?);
