@@ -13,6 +13,7 @@ mod cli {
     mod exec_env;
     mod rehearse;
     mod sandbox;
+    mod sandbox_tls;
     mod show;
     mod support;
     mod worlds;

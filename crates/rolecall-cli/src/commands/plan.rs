@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
+use rolecall::parameters::SessionDuration;
 use rolecall::profile::ProfileSet;
+use rolecall::provider::remembered_duration;
 use rolecall::time::spoken;
 use rolecall::{Host, PolicyArn};
 use serde_json::{Map, Value, json};
@@ -18,9 +20,9 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let profiles = ProfileSet::load(host)?;
     let chain = Chain::resolve(&profiles, host, &request)?;
     if json {
-        output::print_json(&as_json(&chain))?;
+        output::print_json(&as_json(host, &chain))?;
     } else {
-        output::print(&as_text(&chain))?;
+        output::print(&as_text(host, &chain))?;
     }
     Ok(Ended::WELL)
 }
@@ -33,7 +35,7 @@ fn asks(chain: &Chain) -> Vec<&'static str> {
     }
 }
 
-pub(crate) fn as_text(chain: &Chain) -> String {
+pub(crate) fn as_text(host: &Host, chain: &Chain) -> String {
     let mut out = String::new();
     let mut rows = vec![
         line("target", &chain.target.to_string(), ""),
@@ -66,7 +68,7 @@ pub(crate) fn as_text(chain: &Chain) -> String {
     out.push_str(&output::table(&rows));
     for (index, role) in chain.roles.iter().enumerate() {
         let _ = writeln!(out, "\nrole {} of {}: {}", index + 1, chain.roles.len(), role.arn);
-        out.push_str(&output::table(&role_rows(role)));
+        out.push_str(&output::table(&role_rows(role, remembered_duration(host, role))));
     }
     let asks = asks(chain);
     let asks = if asks.is_empty() {
@@ -112,7 +114,7 @@ fn mfa_rows(mfa: &Mfa) -> Vec<Vec<String>> {
     rows
 }
 
-fn role_rows(role: &Role) -> Vec<Vec<String>> {
+fn role_rows(role: &Role, remembered: Option<SessionDuration>) -> Vec<Vec<String>> {
     let mut rows = vec![
         line("  from", "", &role.origin.to_string()),
         configured("  session name", &role.session_name, |name| {
@@ -129,6 +131,24 @@ fn role_rows(role: &Role) -> Vec<Vec<String>> {
     ];
     if let Some(reason) = role.duration_capped_by {
         rows.push(line("  capped", reason, ""));
+        rows.push(line(
+            "",
+            "it is renewed silently for as long as its source lasts",
+            "",
+        ));
+        rows.push(line(
+            "",
+            "longer: straight from a long-term key (--source-profile), one more MFA code",
+            "",
+        ));
+    }
+    if let Some(remembered) = remembered {
+        let span = spoken(remembered.to_std());
+        rows.push(line(
+            "  remembered",
+            &format!("{span} is asked for first: the role allowed it before"),
+            "",
+        ));
     }
     if let Some(id) = &role.external_id {
         rows.push(configured("  external id", id, |id| id.as_str().to_owned()));
@@ -181,7 +201,7 @@ fn configured<T>(name: &str, value: &Configured<T>, show: impl Fn(&T) -> String)
     line(name, &show(&value.value), &value.origin.to_string())
 }
 
-fn as_json(chain: &Chain) -> Value {
+fn as_json(host: &Host, chain: &Chain) -> Value {
     json!({
         "target": chain.target.to_string(),
         "profile": match &chain.target {
@@ -201,7 +221,7 @@ fn as_json(chain: &Chain) -> Value {
             "strategy": mfa.strategy.name(),
             "why": mfa.why,
         })),
-        "roles": chain.roles.iter().map(role_json).collect::<Vec<_>>(),
+        "roles": chain.roles.iter().map(|role| role_json(host, role)).collect::<Vec<_>>(),
         "session_key": chain.session_key().to_string(),
         "cached": false,
         "expires_at": null,
@@ -232,7 +252,7 @@ fn details(kind: &SourceKind) -> Value {
     }
 }
 
-fn role_json(role: &Role) -> Value {
+fn role_json(host: &Host, role: &Role) -> Value {
     let tags: Map<String, Value> = role
         .tags
         .iter()
@@ -245,6 +265,7 @@ fn role_json(role: &Role) -> Value {
         "mfa_serial": role.mfa_serial.as_ref().map(|serial| serial.value.as_str()),
         "duration_seconds": role.duration.value.seconds(),
         "duration_is_longest": role.duration_is_longest,
+        "duration_remembered_seconds": remembered_duration(host, role).map(SessionDuration::seconds),
         "duration_capped_by": role.duration_capped_by,
         "source_identity": role.source_identity.as_ref().map(|identity| identity.value.as_str()),
         "tags": tags,

@@ -60,6 +60,7 @@ fn plan_json_has_the_promised_shape() {
             "mfa_serial",
             "duration_seconds",
             "duration_is_longest",
+            "duration_remembered_seconds",
             "duration_capped_by",
             "source_identity",
             "tags",
@@ -149,6 +150,59 @@ fn a_session_policy_narrows_the_session() {
         .run(&["whoami", "narrow", "--policy", path.to_str().unwrap()])
         .ok();
     assert_eq!(machine.sandbox.count("AssumeRole"), 1);
+}
+
+/// Every kind of source, in a namespace that has no network at all: what would call something fails there.
+#[test]
+fn plan_needs_no_network() {
+    if !can_unshare() {
+        eprintln!("skipped: this machine lets nobody make a network namespace (unshare -rn)");
+        return;
+    }
+    let machine = Machine::new();
+    let config = machine.home.join("sources");
+    let role = "role_arn = arn:aws:iam::666666666666:role/BlahRole\nregion = us-east-1\n";
+    let text = format!(
+        "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+         [profile sso]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Reader\n\
+         [profile login]\nlogin_session = arn:aws:iam::111111111111:user/joe\n\
+         [profile process]\ncredential_process = /bin/false\n\
+         [profile from-sso]\n{role}source_profile = sso\n[profile from-login]\n{role}source_profile = login\n\
+         [profile from-process]\n{role}source_profile = process\n\
+         [profile from-web]\n{role}web_identity_token_file = /nowhere/token\n\
+         [profile from-instance]\n{role}credential_source = Ec2InstanceMetadata\n\
+         [profile from-key]\n{role}source_profile = joe\nmfa_serial = arn:aws:iam::111111111111:mfa/joe\nduration_seconds = max\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    for (target, kind) in [
+        ("sso", "sso"),
+        ("from-sso", "sso"),
+        ("from-login", "login"),
+        ("from-process", "process"),
+        ("from-web", "web_identity"),
+        ("from-instance", "instance_metadata"),
+        ("from-key", "access_key"),
+    ] {
+        let output = std::process::Command::new("unshare")
+            .args(["-rn", env!("CARGO_BIN_EXE_rolecall"), "plan", target, "--json"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &machine.home)
+            .env("AWS_CONFIG_FILE", &config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{target}: {said}");
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(plan["source"]["kind"], kind, "{target}");
+    }
+}
+
+fn can_unshare() -> bool {
+    let status = std::process::Command::new("unshare")
+        .args(["-rn", "/bin/true"])
+        .status();
+    status.is_ok_and(|status| status.success())
 }
 
 #[test]

@@ -186,7 +186,12 @@ impl<'a> Resolver<'a> {
     /// AWS's SDK for Rust; botocore takes keys only.
     fn own_source(&mut self, profile: &'a Profile, steps: &mut Vec<Step<'a>>) -> Result<Source, Error> {
         /// What makes a profile a source of its own, besides keys.
-        const SOURCES: [&str; 4] = ["sso_session", "sso_start_url", "login_session", "credential_process"];
+        const SOURCES: [&str; 4] = [
+            "sso_session",
+            "sso_start_url",
+            "login_session",
+            "credential_process",
+        ];
         if SOURCES.iter().any(|key| profile.value(key).is_some()) {
             return self.base(profile, steps);
         }
