@@ -1,7 +1,7 @@
 //! Files that are ours alone: written whole or not at all, and locked between processes.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 use super::Host;
@@ -9,7 +9,20 @@ use crate::error::Error;
 
 /// A lock that every process of this user respects. It ends with its holder, however that ends.
 #[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct FileLock(File);
+
+impl FileLock {
+    /// Writes into the file who holds it, for those who wait. They only tell it to a person, so that a failure is no
+    /// error.
+    pub fn say(&mut self, holder: &str) {
+        let mut write = || -> io::Result<()> {
+            self.0.set_len(0)?;
+            self.0.rewind()?;
+            self.0.write_all(holder.as_bytes())
+        };
+        let _ = write();
+    }
+}
 
 impl Host {
     /// Writes a file that only its owner may read, whole or not at all; folders that are missing are made, closed to others.
@@ -122,6 +135,9 @@ mod tests {
         let held = host.try_lock(&path).unwrap();
         assert!(held.is_some() && host.try_lock(&path).unwrap().is_none());
         drop(held);
-        assert!(host.try_lock(&path).unwrap().is_some());
+        let mut again = host.try_lock(&path).unwrap().unwrap();
+        again.say("a longer text");
+        again.say("me");
+        assert_eq!(host.read(&path).unwrap().as_deref(), Some("me"));
     }
 }
