@@ -160,7 +160,7 @@ fn plan_needs_no_network() {
         return;
     }
     let machine = Machine::new();
-    let config = machine.home.join("sources");
+    let config = machine.path("sources");
     let role = "role_arn = arn:aws:iam::666666666666:role/BlahRole\nregion = us-east-1\n";
     let text = format!(
         "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
@@ -187,7 +187,7 @@ fn plan_needs_no_network() {
             .args(["-rn", env!("CARGO_BIN_EXE_rolecall"), "plan", target, "--json"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", &machine.home)
+            .env("HOME", machine.home.path())
             .env("AWS_CONFIG_FILE", &config)
             .output()
             .unwrap();
