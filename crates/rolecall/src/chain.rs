@@ -5,6 +5,7 @@ mod mfa;
 mod resolve;
 mod source;
 mod sources;
+mod sso;
 mod target;
 mod walk;
 
@@ -21,7 +22,8 @@ use crate::session::{KeyBuilder, SessionKey};
 
 pub use mfa::{Mfa, MfaStrategy};
 pub use source::{
-    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, SsoSession,
+    TokenSource,
 };
 pub use target::Target;
 

@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::error::Error;
 pub use files::FileLock;
-pub use person::{Choice, MfaQuestion, Nobody, Person, SignIn};
+pub use person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

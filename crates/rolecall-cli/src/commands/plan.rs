@@ -220,9 +220,9 @@ fn details(kind: &SourceKind) -> Value {
         SourceKind::Login(login) => json!({"session": login.session}),
         SourceKind::Process(command) => json!({"program": command.program()}),
         SourceKind::Sso(sso) => json!({
-            "session": sso.session,
-            "start_url": sso.start_url,
-            "region": sso.region.as_str(),
+            "session": sso.session.name,
+            "start_url": sso.session.start_url,
+            "region": sso.session.region.as_str(),
             "account_id": sso.account.as_str(),
             "role_name": sso.role_name,
         }),

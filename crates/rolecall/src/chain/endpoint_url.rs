@@ -58,7 +58,7 @@ pub(super) fn sts_endpoint(
 }
 
 /// `https` anywhere, `http` to a literal loopback address only: over it secrets would travel in the clear.
-fn checked(url: &str, origin: &Origin) -> Result<String, Error> {
+pub(super) fn checked(url: &str, origin: &Origin) -> Result<String, Error> {
     // A password may stand before the host, and a key in the query.
     let shown = without_userinfo(url);
     let shown = match shown.split_once('?') {

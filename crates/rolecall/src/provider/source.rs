@@ -48,7 +48,7 @@ impl Inner {
             SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
             SourceKind::Login(login) => login::fetch(host, login),
             SourceKind::Process(command) => process::fetch(host, source, command).await,
-            SourceKind::Sso(sso) => sso::fetch(host, sso).await,
+            SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
                     .with_hint("This is a bug of rolecall: please report it."),
