@@ -8,7 +8,7 @@ use rolecall::provider::sso::{self, Status, Way};
 use rolecall_sandbox::Fault;
 use serde_json::json;
 
-use crate::support::{CACHED, Home};
+use crate::support::{CACHED, Home, LOCK};
 
 /// Into the last 15 minutes of a token of 8 hours.
 const NEARLY: u64 = 8 * 3600 - 300;
@@ -123,13 +123,16 @@ async fn the_token_of_a_program_that_was_faster_is_taken() {
     home.change_cached(|token| *token = stale.clone());
     home.aws
         .sandbox
-        .inject(Fault::Delay(Duration::from_millis(300)), "CreateToken", 1);
+        .inject(Fault::Delay(Duration::from_secs(1)), "CreateToken", 1);
     let provider = home.provider(home.host(), "sso-admin");
     let renewing = tokio::spawn(async move { provider.refresh().await });
-    let before = home.count("CreateToken");
-    while home.count("CreateToken") == before {
+    // The lock is held from before the call until after it.
+    let lock = std::fs::File::open(home.path(LOCK)).unwrap();
+    while lock.try_lock().is_ok() {
+        lock.unlock().unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    tokio::time::sleep(Duration::from_millis(50)).await;
     home.change_cached(|token| *token = fresh.clone());
     renewing.await.unwrap().unwrap();
     assert_eq!(home.cached(), fresh);

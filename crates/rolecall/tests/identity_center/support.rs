@@ -19,6 +19,9 @@ use crate::aws::Aws;
 /// Python: `hashlib.sha1(b"sandbox").hexdigest()`: the world's session is called so.
 pub(crate) const CACHED: &str = ".aws/sso/cache/9ed037b84943c4caa3a520e48a5540181c46c98c.json";
 
+/// What is held while the token is renewed.
+pub(crate) const LOCK: &str = ".local/state/rolecall/sso/9ed037b84943c4caa3a520e48a5540181c46c98c.lock";
+
 pub(crate) struct Home {
     pub(crate) aws: Aws,
     pub(crate) folder: TempDir,
