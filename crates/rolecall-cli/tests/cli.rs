@@ -11,6 +11,7 @@ mod cli {
     mod deliver;
     mod exec;
     mod exec_env;
+    mod login;
     mod rehearse;
     mod sandbox;
     mod show;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
 use rolecall::profile::ProfileSet;
-use rolecall::time::spoken;
-use rolecall::{Host, PolicyArn};
+use rolecall::provider::sso::Status;
+use rolecall::time::{rfc3339, spoken};
+use rolecall::{Error, Host, PolicyArn};
 use serde_json::{Map, Value, json};
 
 use crate::cli::TargetArgs;
@@ -17,23 +18,36 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let request = target.request(host)?;
     let profiles = ProfileSet::load(host)?;
     let chain = Chain::resolve(&profiles, host, &request)?;
+    let sign_in = sign_in(host, &chain)?;
     if json {
-        output::print_json(&as_json(&chain))?;
+        output::print_json(&as_json(&chain, sign_in.as_ref()))?;
     } else {
-        output::print(&as_text(&chain))?;
+        output::print(&as_text(&chain, sign_in.as_ref()))?;
     }
     Ok(Ended::WELL)
 }
 
 /// What a person will be asked on the way. A command that prints the code asks nobody.
-fn asks(chain: &Chain) -> Vec<&'static str> {
-    match &chain.mfa {
-        Some(mfa) if mfa.process.is_none() => vec!["mfa"],
-        _ => vec![],
+fn asks(chain: &Chain, sign_in: Option<&Status>) -> Vec<&'static str> {
+    let mut asks = Vec::new();
+    if matches!(sign_in, Some(Status::SignedOut(_))) {
+        asks.push("sign_in");
+    }
+    if chain.mfa.as_ref().is_some_and(|mfa| mfa.process.is_none()) {
+        asks.push("mfa");
+    }
+    asks
+}
+
+/// Whether somebody is signed in, where the source wants that: one look at the cache.
+fn sign_in(host: &Host, chain: &Chain) -> Result<Option<Status>, Error> {
+    match &chain.source.kind {
+        SourceKind::Sso(sso) => rolecall::provider::sso::status(host, &sso.session).map(Some),
+        _ => Ok(None),
     }
 }
 
-pub(crate) fn as_text(chain: &Chain) -> String {
+pub(crate) fn as_text(chain: &Chain, sign_in: Option<&Status>) -> String {
     let mut out = String::new();
     let mut rows = vec![
         line("target", &chain.target.to_string(), ""),
@@ -46,6 +60,18 @@ pub(crate) fn as_text(chain: &Chain) -> String {
     match &chain.region {
         Some(region) => rows.push(line("region", region.value.as_str(), &region.origin.to_string())),
         None => rows.push(line("region", "none", "")),
+    }
+    match sign_in {
+        Some(Status::SignedIn { until, renewed }) => {
+            let renewed = if *renewed { ", renewed by itself" } else { "" };
+            rows.push(line(
+                "sign-in",
+                &format!("until {}{renewed}", rfc3339(*until)),
+                "~/.aws/sso/cache",
+            ));
+        }
+        Some(Status::SignedOut(why)) => rows.push(line("sign-in", why, "~/.aws/sso/cache")),
+        None => {}
     }
     if let Some(OwnSession::Token { seconds }) = chain.own {
         let span = spoken(std::time::Duration::from_secs(seconds.into()));
@@ -68,7 +94,7 @@ pub(crate) fn as_text(chain: &Chain) -> String {
         let _ = writeln!(out, "\nrole {} of {}: {}", index + 1, chain.roles.len(), role.arn);
         out.push_str(&output::table(&role_rows(role)));
     }
-    let asks = asks(chain);
+    let asks = asks(chain, sign_in);
     let asks = if asks.is_empty() {
         "nothing".to_owned()
     } else {
@@ -181,7 +207,7 @@ fn configured<T>(name: &str, value: &Configured<T>, show: impl Fn(&T) -> String)
     line(name, &show(&value.value), &value.origin.to_string())
 }
 
-fn as_json(chain: &Chain) -> Value {
+fn as_json(chain: &Chain, sign_in: Option<&Status>) -> Value {
     json!({
         "target": chain.target.to_string(),
         "profile": match &chain.target {
@@ -205,7 +231,7 @@ fn as_json(chain: &Chain) -> Value {
         "session_key": chain.session_key().to_string(),
         "cached": false,
         "expires_at": null,
-        "asks": asks(chain),
+        "asks": asks(chain, sign_in),
         "warnings": chain.warnings,
     })
 }

@@ -61,7 +61,7 @@ impl Machine {
         )
     }
 
-    fn with(sandbox: Sandbox) -> Self {
+    pub(crate) fn with(sandbox: Sandbox) -> Self {
         let home = tempfile::tempdir().unwrap();
         for folder in [".aws", "run"] {
             fs::create_dir(home.path().join(folder)).unwrap();

@@ -38,7 +38,7 @@ pub enum SourceKind {
     /// A command that prints credentials (`credential_process`).
     Process(CommandLine),
     /// A role of IAM Identity Center.
-    Sso(Sso),
+    Sso(Box<Sso>),
     /// A token of an OpenID Connect provider, exchanged for the first role's session.
     WebIdentity(TokenSource),
 }

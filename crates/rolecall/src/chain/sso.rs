@@ -100,7 +100,7 @@ impl<'a> Resolver<'a> {
             role_name: role_name.to_owned(),
         };
         Ok(Some(Source {
-            kind: SourceKind::Sso(source),
+            kind: SourceKind::Sso(Box::new(source)),
             profile: Some(profile.name().to_owned()),
             origin: property.origin().clone(),
         }))

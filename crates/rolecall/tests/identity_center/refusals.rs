@@ -88,9 +88,7 @@ async fn answers_that_cannot_be_true_are_thrown_away() {
         (Fault::Reset, 3),
         (Fault::Garbage, 1),
     ] {
-        home.aws
-            .sandbox
-            .inject(fault.clone(), "GetRoleCredentials", times);
+        home.aws.sandbox.inject(fault, "GetRoleCredentials", times);
         let error = home
             .provider(home.host(), "sso-admin")
             .refresh()
