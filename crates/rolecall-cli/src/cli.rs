@@ -243,7 +243,7 @@ pub(crate) struct SandboxArgs {
     #[arg(long, conflicts_with = "world")]
     pub(crate) empty: bool,
     /// Print the TOML of a ready world, to start a file of your own from
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json", "explain", "fault", "port", "session_seconds", "skew"],
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json", "explain", "fault", "port", "session_seconds", "skew", "tls"],
           value_parser = clap::builder::PossibleValuesParser::new(rolecall_sandbox::World::ready_names()))]
     pub(crate) print_world: Option<String>,
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
@@ -266,6 +266,9 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true,
           value_parser = |text: &str| number(text, -315_360_000_i64..=315_360_000))]
     pub(crate) skew: i64,
+    /// Answer over TLS, and write the certificate of an authority made for this run to DIR/ca.pem
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
     /// The port on 127.0.0.1 [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true,
           value_parser = |text: &str| number(text, 0..=u16::MAX))]

@@ -45,7 +45,9 @@ fn provider(host: &Host, target: TargetArgs) -> Result<Provider, Error> {
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {
             tracing::warn!(
-                "{}: the session is asked for one hour instead of what was configured: {reason}",
+                "{}: the session is asked for one hour instead of what was configured: {reason}. It is renewed silently for as \
+                 long as its source lasts; for a longer one assume it straight from a user's own access key \
+                 (--source-profile), with one more MFA code where the role demands MFA.",
                 role.arn
             );
         }

@@ -14,6 +14,7 @@ mod cli {
     mod login;
     mod rehearse;
     mod sandbox;
+    mod sandbox_tls;
     mod show;
     mod support;
     mod worlds;

@@ -2,6 +2,8 @@
 
 mod answer;
 mod container;
+mod decision;
+mod durations;
 mod login;
 mod metadata;
 mod mfa;
@@ -21,6 +23,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
+use self::durations::{Negotiation, Tries};
+use self::role::By;
 use crate::chain::{Chain, MfaStrategy, Request};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
@@ -28,6 +32,7 @@ use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Session, SessionCache, SessionKey, Slot};
 
+pub use durations::remembered as remembered_duration;
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
@@ -203,10 +208,10 @@ impl Provider {
             return Ok(None);
         }
         let session = Inner::session_of(&self.0, 0).await?;
-        let sts = &self.0.chain.source_sts;
-        role::caller_identity(&self.0.host, sts, session.credentials().clone())
-            .await
-            .map(Some)
+        let chain = &self.0.chain;
+        let by = By::hop(chain, Some(0), session.credentials().clone());
+        let identity = role::caller_identity(&self.0.host, &chain.source_sts, by).await?;
+        Ok(Some(identity))
     }
 
     /// Asks STS who the session is (`GetCallerIdentity`, which needs no permission). A profile without a role is asked
@@ -218,12 +223,13 @@ impl Provider {
         let chain = &self.0.chain;
         let sts = chain.roles.last().map_or(&chain.source_sts, |role| &role.sts);
         let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions();
-        let credentials = if is_own_key {
-            self.0.source_credentials()?
+        let by = if is_own_key {
+            By::hop(chain, None, self.0.source_credentials()?)
         } else {
-            self.session().await?.credentials().clone()
+            let credentials = self.session().await?.credentials().clone();
+            By::hop(chain, Some(chain.roles.len()), credentials)
         };
-        role::caller_identity(&self.0.host, sts, credentials).await
+        role::caller_identity(&self.0.host, sts, by).await
     }
 }
 
@@ -268,12 +274,23 @@ impl Inner {
     async fn assume(&self, hop: usize, credentials: &Credentials) -> Result<Session, Error> {
         let role = &self.chain.roles[hop];
         let mfa = self.chain.mfa.as_ref();
-        match mfa.filter(|mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct) {
-            None => role::assume(&self.host, role, credentials.clone(), None).await,
-            Some(mfa) => {
-                let purpose = role.arn.to_string();
-                let call = |proof| role::assume(&self.host, role, credentials.clone(), Some(proof));
-                mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+        let mfa = mfa.filter(|mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct);
+        // With a code each try costs a code of its own.
+        let tries = if mfa.is_some() { Tries::One } else { Tries::Many };
+        let by = By::hop(&self.chain, Some(hop), credentials.clone());
+        let mut asked = Negotiation::new(&self.host, role, tries);
+        loop {
+            let role = asked.role();
+            let outcome = match mfa {
+                None => role::assume(&self.host, role, &by, None).await,
+                Some(mfa) => {
+                    let purpose = role.arn.to_string();
+                    let call = |proof| role::assume(&self.host, role, &by, Some(proof));
+                    mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+                }
+            };
+            if let Some(settled) = asked.settled(outcome) {
+                return settled;
             }
         }
     }

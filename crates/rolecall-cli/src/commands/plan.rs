@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
+use rolecall::parameters::SessionDuration;
 use rolecall::profile::ProfileSet;
+use rolecall::provider::remembered_duration;
 use rolecall::provider::sso::Status;
 use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, Host, PolicyArn};
@@ -20,9 +22,9 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let chain = Chain::resolve(&profiles, host, &request)?;
     let sign_in = sign_in(host, &chain)?;
     if json {
-        output::print_json(&as_json(&chain, sign_in.as_ref()))?;
+        output::print_json(&as_json(host, &chain, sign_in.as_ref()))?;
     } else {
-        output::print(&as_text(&chain, sign_in.as_ref()))?;
+        output::print(&as_text(host, &chain, sign_in.as_ref()))?;
     }
     Ok(Ended::WELL)
 }
@@ -47,7 +49,7 @@ fn sign_in(host: &Host, chain: &Chain) -> Result<Option<Status>, Error> {
     }
 }
 
-pub(crate) fn as_text(chain: &Chain, sign_in: Option<&Status>) -> String {
+pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> String {
     let mut out = String::new();
     let mut rows = vec![
         line("target", &chain.target.to_string(), ""),
@@ -92,7 +94,7 @@ pub(crate) fn as_text(chain: &Chain, sign_in: Option<&Status>) -> String {
     out.push_str(&output::table(&rows));
     for (index, role) in chain.roles.iter().enumerate() {
         let _ = writeln!(out, "\nrole {} of {}: {}", index + 1, chain.roles.len(), role.arn);
-        out.push_str(&output::table(&role_rows(role)));
+        out.push_str(&output::table(&role_rows(role, remembered_duration(host, role))));
     }
     let asks = asks(chain, sign_in);
     let asks = if asks.is_empty() {
@@ -138,7 +140,7 @@ fn mfa_rows(mfa: &Mfa) -> Vec<Vec<String>> {
     rows
 }
 
-fn role_rows(role: &Role) -> Vec<Vec<String>> {
+fn role_rows(role: &Role, remembered: Option<SessionDuration>) -> Vec<Vec<String>> {
     let mut rows = vec![
         line("  from", "", &role.origin.to_string()),
         configured("  session name", &role.session_name, |name| {
@@ -155,6 +157,24 @@ fn role_rows(role: &Role) -> Vec<Vec<String>> {
     ];
     if let Some(reason) = role.duration_capped_by {
         rows.push(line("  capped", reason, ""));
+        rows.push(line(
+            "",
+            "it is renewed silently for as long as its source lasts",
+            "",
+        ));
+        rows.push(line(
+            "",
+            "longer: straight from a long-term key (--source-profile), one more MFA code",
+            "",
+        ));
+    }
+    if let Some(remembered) = remembered {
+        let span = spoken(remembered.to_std());
+        rows.push(line(
+            "  remembered",
+            &format!("{span} is asked for first: the role allowed it before"),
+            "",
+        ));
     }
     if let Some(id) = &role.external_id {
         rows.push(configured("  external id", id, |id| id.as_str().to_owned()));
@@ -207,7 +227,7 @@ fn configured<T>(name: &str, value: &Configured<T>, show: impl Fn(&T) -> String)
     line(name, &show(&value.value), &value.origin.to_string())
 }
 
-fn as_json(chain: &Chain, sign_in: Option<&Status>) -> Value {
+fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
     json!({
         "target": chain.target.to_string(),
         "profile": match &chain.target {
@@ -227,7 +247,7 @@ fn as_json(chain: &Chain, sign_in: Option<&Status>) -> Value {
             "strategy": mfa.strategy.name(),
             "why": mfa.why,
         })),
-        "roles": chain.roles.iter().map(role_json).collect::<Vec<_>>(),
+        "roles": chain.roles.iter().map(|role| role_json(host, role)).collect::<Vec<_>>(),
         "session_key": chain.session_key().to_string(),
         "cached": false,
         "expires_at": null,
@@ -258,7 +278,7 @@ fn details(kind: &SourceKind) -> Value {
     }
 }
 
-fn role_json(role: &Role) -> Value {
+fn role_json(host: &Host, role: &Role) -> Value {
     let tags: Map<String, Value> = role
         .tags
         .iter()
@@ -271,6 +291,7 @@ fn role_json(role: &Role) -> Value {
         "mfa_serial": role.mfa_serial.as_ref().map(|serial| serial.value.as_str()),
         "duration_seconds": role.duration.value.seconds(),
         "duration_is_longest": role.duration_is_longest,
+        "duration_remembered_seconds": remembered_duration(host, role).map(SessionDuration::seconds),
         "duration_capped_by": role.duration_capped_by,
         "source_identity": role.source_identity.as_ref().map(|identity| identity.value.as_str()),
         "tags": tags,

@@ -1,6 +1,7 @@
 //! From profiles and a request to a chain. Nothing is called.
 
 use super::endpoint_url::sts_endpoint;
+use super::limits;
 use super::target::Named;
 use super::{
     AskedDuration, Chain, Configured, Mfa, MfaStrategy, OwnSession, Request, Role, Source, StsEndpoint,
@@ -90,6 +91,7 @@ impl<'a> Resolver<'a> {
         self.check_flags(&steps, &target)?;
         let region = self.region(&steps, &source)?;
         let roles = self.roles(&steps, &source, region.as_ref())?;
+        limits::check(&source, &roles)?;
         let mfa = self.mfa(&steps, &source, &roles)?;
         let own = self.own_session(&source, &roles, mfa.as_ref());
         let source_profile = self.set_up_by(&source);
@@ -98,8 +100,10 @@ impl<'a> Resolver<'a> {
             (Some(region), None) => region.value.clone(),
             (None, None) => Partition::Aws.default_region(),
         };
+        let corrects_clock = self.corrects_clock(&steps, source_profile)?;
         Ok(Chain {
             target,
+            corrects_clock,
             source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
             source,
             own,
@@ -136,6 +140,27 @@ impl<'a> Resolver<'a> {
     pub(super) fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
+        }
+    }
+
+    /// The environment, then the profiles from the target down to the source, as the SDKs have it.
+    fn corrects_clock(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Result<bool, Error> {
+        const KEY: &str = "disable_clock_skew_correction";
+        let variable = self.host.env("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+        let mut profiles = steps.iter().filter_map(|step| step.profile).chain(source);
+        let property = profiles.find_map(|profile| profile.property(KEY));
+        let (value, origin) = match (variable, property) {
+            (Some(value), _) => (value, Origin::Variable("AWS_DISABLE_CLOCK_SKEW_CORRECTION")),
+            (None, Some(property)) => (property.one_line(KEY)?, property.origin().clone()),
+            (None, None) => return Ok(true),
+        };
+        match value.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(false),
+            "false" => Ok(true),
+            _ => Err(Error::config(format!(
+                "{origin}: {KEY} is `{value}`, and takes `true` or `false`"
+            ))
+            .with_hint("Set it to `true` or `false`, or take it away.")),
         }
     }
 
@@ -248,8 +273,12 @@ impl<'a> Resolver<'a> {
     fn role(&self, step: &Step<'a>, last: bool, chained: bool, sts: StsEndpoint) -> Result<Role, Error> {
         let property = |key: &str| step.profile.and_then(|profile| profile.property(key));
         let request = if last { self.request } else { &Request::default() };
-        let (duration, duration_is_longest, duration_capped_by) =
-            duration(request, property("duration_seconds"), chained)?;
+        let (duration, duration_is_longest, duration_capped_by) = duration(
+            request,
+            property("duration_seconds"),
+            property("credentials_duration"),
+            chained,
+        )?;
         let tags = tags(
             request,
             property("session_tags"),
@@ -345,6 +374,7 @@ impl<'a> Resolver<'a> {
 fn duration(
     request: &Request,
     property: Option<&Property>,
+    of_runas: Option<&Property>,
     chained: bool,
 ) -> Result<(Configured<SessionDuration>, bool, Option<&'static str>), Error> {
     let asked = match (request.duration, property) {
@@ -359,10 +389,17 @@ fn duration(
             };
             Configured::new(asked, property.origin().clone())
         }
-        (None, None) => Configured::new(
-            AskedDuration::For(SessionDuration::HOUR),
-            Origin::Default("one hour"),
-        ),
+        (None, None) => match of_runas {
+            // What aws-runas calls it: `1h`, `8h30m`.
+            Some(property) => Configured::new(
+                AskedDuration::For(parsed(property, "credentials_duration")?),
+                property.origin().clone(),
+            ),
+            None => Configured::new(
+                AskedDuration::For(SessionDuration::HOUR),
+                Origin::Default("one hour"),
+            ),
+        },
     };
     let first = asked.value.first();
     if chained && first > SessionDuration::HOUR {

@@ -185,6 +185,14 @@ impl<'a> Resolver<'a> {
             profile: Some(profile),
             origin: role_arn.origin().clone(),
         });
+        // aws-runas: the token is exchanged for this role, and `role_arn` is assumed from it.
+        if let Some(jump) = profile.property("jump_role_arn") {
+            steps.push(Step {
+                arn: parsed(jump, "jump_role_arn")?,
+                profile: None,
+                origin: jump.origin().clone(),
+            });
+        }
         Ok(Some(Source {
             kind: SourceKind::WebIdentity(token),
             profile: Some(profile.name().to_owned()),

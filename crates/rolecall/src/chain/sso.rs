@@ -1,8 +1,7 @@
 //! IAM Identity Center in the files: what one signs in to, and the roles that come from it.
 
-use super::endpoint_url::checked;
 use super::resolve::Resolver;
-use super::{Source, SourceKind, Sso, SsoSession, StsEndpoint};
+use super::{Endpoints, Service, Source, SourceKind, Sso, SsoSession};
 use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
 use crate::partition::Region;
@@ -155,6 +154,12 @@ fn read(
     let scopes = section
         .and_then(|section| section.value("sso_registration_scopes"))
         .unwrap_or_default();
+    let endpoints = Endpoints {
+        profiles,
+        host,
+        insecure: false,
+    };
+    let locate = |service| endpoints.locate(service, Some(profile), &region, &mut Vec::new());
     Ok(SsoSession {
         name: section.map(|section| section.name().to_owned()),
         start_url: start_url.to_owned(),
@@ -163,58 +168,9 @@ fn read(
             .map(|scope| scope.trim().to_owned())
             .filter(|scope| !scope.is_empty())
             .collect(),
-        portal: endpoint(profiles, host, profile, &region, &PORTAL)?,
-        oidc: endpoint(profiles, host, profile, &region, &OIDC)?,
+        portal: locate(Service::Sso)?,
+        oidc: locate(Service::SsoOidc)?,
         region,
-    })
-}
-
-struct Service {
-    variable: &'static str,
-    section_key: &'static str,
-    host: &'static str,
-}
-
-const PORTAL: Service = Service {
-    variable: "AWS_ENDPOINT_URL_SSO",
-    section_key: "sso",
-    host: "portal.sso",
-};
-const OIDC: Service = Service {
-    variable: "AWS_ENDPOINT_URL_SSO_OIDC",
-    section_key: "sso_oidc",
-    host: "oidc",
-};
-
-fn endpoint(
-    profiles: &ProfileSet,
-    host: &Host,
-    profile: &Profile,
-    region: &Region,
-    service: &Service,
-) -> Result<StsEndpoint, Error> {
-    let variable = |name: &'static str| host.env(name).map(|url| (url.to_owned(), Origin::Variable(name)));
-    let found = variable(service.variable)
-        .or_else(|| variable("AWS_ENDPOINT_URL"))
-        .or_else(|| {
-            let (url, origin) = profiles.service_value(profile, service.section_key, "endpoint_url")?;
-            Some((url.to_owned(), origin.clone()))
-        });
-    let (url, origin) = match found {
-        Some((url, origin)) => (checked(&url, &origin)?, origin),
-        None => (
-            format!(
-                "https://{}.{region}.{}",
-                service.host,
-                region.partition().dns_suffix()
-            ),
-            Origin::Default("the region's own endpoint"),
-        ),
-    };
-    Ok(StsEndpoint {
-        url,
-        region: region.clone(),
-        origin,
     })
 }
 

@@ -138,8 +138,8 @@ impl<'a> Resolver<'a> {
                 other.origin()
             ))
             .with_hint("Keep one of the two: they say where the role's first credentials come from.")),
-            (Some(_), ..) => Self::own_keys(profile),
-            (None, Some(source), None) if source.value() == name => Self::own_keys(profile),
+            (Some(_), ..) => self.own_source(profile, steps),
+            (None, Some(source), None) if source.value() == name => self.own_source(profile, steps),
             (None, Some(source), None) => {
                 let source = source.one_line("source_profile")?.to_owned();
                 self.walk_from(&source, Visit::Source, seen, steps)
@@ -182,11 +182,22 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A profile that is its own source has to hold keys, or it would be a circle of one.
-    fn own_keys(profile: &Profile) -> Result<Source, Error> {
+    /// A profile that is its own source has to hold one, or it would be a circle of one. Any kind will do, in the order of
+    /// AWS's SDK for Rust; botocore takes keys only.
+    fn own_source(&mut self, profile: &'a Profile, steps: &mut Vec<Step<'a>>) -> Result<Source, Error> {
+        /// What makes a profile a source of its own, besides keys.
+        const SOURCES: [&str; 4] = [
+            "sso_session",
+            "sso_start_url",
+            "login_session",
+            "credential_process",
+        ];
+        if SOURCES.iter().any(|key| profile.value(key).is_some()) {
+            return self.base(profile, steps);
+        }
         static_keys(profile)?.ok_or_else(|| {
             Error::config(format!(
-                "the source profiles go round in a circle: `{0}` → `{0}`, and `{0}` has no keys of its own",
+                "the source profiles go round in a circle: `{0}` → `{0}`, and `{0}` has no credentials of its own",
                 profile.name()
             ))
             .with_hint("Put the access key into a profile of its own, and name that one as `source_profile`.")

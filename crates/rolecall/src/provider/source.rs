@@ -4,6 +4,8 @@ use std::sync::PoisonError;
 
 use aws_credential_types::Credentials;
 
+use super::durations::{Negotiation, Tries};
+use super::role::By;
 use super::{Inner, answer, container, login, metadata, mfa, process, role, sso, web_identity};
 use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
 use crate::error::{Error, ErrorKind};
@@ -64,7 +66,13 @@ impl Inner {
     /// parameters; and of a role's session STS's answer says whether it is the one that was asked for.
     pub(super) async fn session_from_source(&self, role: Option<&Role>) -> Result<Session, Error> {
         if let (SourceKind::WebIdentity(token), Some(role)) = (&self.chain.source.kind, role) {
-            return web_identity::assume(&self.host, role, token).await;
+            let mut asked = Negotiation::new(&self.host, role, Tries::Many);
+            loop {
+                let outcome = web_identity::assume(&self.host, asked.role(), token).await;
+                if let Some(settled) = asked.settled(outcome) {
+                    return settled;
+                }
+            }
         }
         let used = self.source_credentials()?;
         let refused = match self.ask(role, used.clone()).await {
@@ -90,13 +98,12 @@ impl Inner {
     async fn session_token(&self, credentials: Credentials, seconds: u32) -> Result<Session, Error> {
         let (host, chain) = (&self.host, &self.chain);
         let mfa = chain.mfa.as_ref();
+        let by = &By::hop(chain, None, credentials.clone());
         match mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session) {
-            None => role::session_token(host, &chain.source_sts, seconds, credentials, None).await,
+            None => role::session_token(host, &chain.source_sts, seconds, by, None).await,
             Some(mfa) => {
                 let purpose = chain.target.to_string();
-                let call = |proof| {
-                    role::session_token(host, &chain.source_sts, seconds, credentials.clone(), Some(proof))
-                };
+                let call = |proof| role::session_token(host, &chain.source_sts, seconds, by, Some(proof));
                 mfa::proved(host, chain, mfa, &credentials, &purpose, call).await
             }
         }

@@ -114,7 +114,7 @@ fn needed(source: &Source, session: &SsoSession, over: Over) -> Error {
 async fn credentials(host: &Host, sso: &Sso, token: &Token) -> Result<Session, Error> {
     let (session, endpoint) = (&sso.session, &sso.session.portal);
     let skew = SkewMeter::new(host);
-    let client = clients::portal(host, session, &skew);
+    let client = clients::portal(host, session, &skew)?;
     tracing::debug!(account = %sso.account, role = sso.role_name, portal = %endpoint.url, "GetRoleCredentials");
     let call = client
         .get_role_credentials()

@@ -10,10 +10,15 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
 use crate::chain::SsoSession;
+use crate::error::Error;
 use crate::host::Host;
 use crate::provider::skew::SkewMeter;
 
-pub(super) fn portal(host: &Host, session: &SsoSession, skew: &SkewMeter) -> aws_sdk_sso::Client {
+pub(super) fn portal(
+    host: &Host,
+    session: &SsoSession,
+    skew: &SkewMeter,
+) -> Result<aws_sdk_sso::Client, Error> {
     let endpoint = &session.portal;
     let config = aws_sdk_sso::Config::builder()
         .behavior_version(aws_sdk_sso::config::BehaviorVersion::latest())
@@ -21,15 +26,15 @@ pub(super) fn portal(host: &Host, session: &SsoSession, skew: &SkewMeter) -> aws
             session.region.as_str().to_owned(),
         ))
         .endpoint_url(&endpoint.url)
-        .http_client(host.http_client(&endpoint.url))
+        .http_client(host.client_for(&endpoint.transport())?)
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts())
         .interceptor(skew.clone())
         .build();
-    aws_sdk_sso::Client::from_conf(config)
+    Ok(aws_sdk_sso::Client::from_conf(config))
 }
 
-pub(super) fn oidc(host: &Host, session: &SsoSession) -> aws_sdk_ssooidc::Client {
+pub(super) fn oidc(host: &Host, session: &SsoSession) -> Result<aws_sdk_ssooidc::Client, Error> {
     let endpoint = &session.oidc;
     let config = aws_sdk_ssooidc::Config::builder()
         .behavior_version(aws_sdk_ssooidc::config::BehaviorVersion::latest())
@@ -37,11 +42,11 @@ pub(super) fn oidc(host: &Host, session: &SsoSession) -> aws_sdk_ssooidc::Client
             session.region.as_str().to_owned(),
         ))
         .endpoint_url(&endpoint.url)
-        .http_client(host.http_client(&endpoint.url))
+        .http_client(host.client_for(&endpoint.transport())?)
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts())
         .build();
-    aws_sdk_ssooidc::Client::from_conf(config)
+    Ok(aws_sdk_ssooidc::Client::from_conf(config))
 }
 
 fn timeouts() -> TimeoutConfig {

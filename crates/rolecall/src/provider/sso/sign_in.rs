@@ -237,7 +237,7 @@ async fn by_browser(host: &Host, session: &SsoSession, files: &Files) -> Result<
             return Err(error);
         }
     };
-    let call = clients::oidc(host, session)
+    let call = clients::oidc(host, session)?
         .create_token()
         .grant_type("authorization_code")
         .client_id(&client.id)
@@ -288,7 +288,7 @@ async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<T
         let mut interval = Duration::from_secs(interval.into());
         loop {
             tokio::time::sleep(interval).await;
-            let call = clients::oidc(host, session)
+            let call = clients::oidc(host, session)?
                 .create_token()
                 .grant_type(DEVICE_GRANT)
                 .client_id(&client.id)
@@ -317,7 +317,7 @@ async fn start_device(
     session: &SsoSession,
     client: &Client,
 ) -> Result<aws_sdk_ssooidc::operation::start_device_authorization::StartDeviceAuthorizationOutput, Error> {
-    let call = clients::oidc(host, session)
+    let call = clients::oidc(host, session)?
         .start_device_authorization()
         .client_id(&client.id)
         .client_secret(client.secret.expose())
@@ -361,7 +361,7 @@ async fn registered(
         return Ok(client);
     }
     let scopes = asked_scopes(session);
-    let mut call = clients::oidc(host, session)
+    let mut call = clients::oidc(host, session)?
         .register_client()
         .client_name(format!(
             "rolecall-{}",
@@ -450,7 +450,7 @@ pub async fn sign_out(host: &Host, session: &SsoSession) -> Result<SignedOut, Er
         )));
     };
     let skew = crate::provider::skew::SkewMeter::new(host);
-    let call = clients::portal(host, session, &skew)
+    let call = clients::portal(host, session, &skew)?
         .logout()
         .access_token(token.access.expose());
     tracing::debug!(session = %session, portal = %session.portal.url, "Logout");

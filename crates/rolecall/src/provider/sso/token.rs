@@ -192,7 +192,7 @@ async fn create(
     client: &Client,
     refresh: &Secret,
 ) -> Result<Issued, Error> {
-    let call = clients::oidc(host, session)
+    let call = clients::oidc(host, session)?
         .create_token()
         .grant_type("refresh_token")
         .client_id(&client.id)
