@@ -8,6 +8,7 @@ mod files;
 mod http;
 mod issuer;
 mod person;
+mod program;
 mod proxy;
 mod skew;
 mod trust;

@@ -3,6 +3,7 @@
 mod answer;
 mod container;
 mod decision;
+mod document;
 mod durations;
 mod login;
 mod metadata;

@@ -12,6 +12,13 @@ pub fn rfc3339(time: SystemTime) -> String {
         .to_string()
 }
 
+/// A time as RFC 3339 has it, with `Z` or an offset.
+pub(crate) fn parsed(text: &str) -> Option<SystemTime> {
+    let time: Timestamp = text.trim().parse().ok()?;
+    let since = u64::try_from(time.as_millisecond()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(since))
+}
+
 /// A time in whole seconds, rounded down.
 pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();

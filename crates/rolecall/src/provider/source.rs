@@ -48,8 +48,15 @@ impl Inner {
         match &source.kind {
             SourceKind::Container(container) => container::fetch(host, container).await,
             SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
-            SourceKind::Login(login) => login::fetch(host, login),
-            SourceKind::Process(command) => process::fetch(host, source, command).await,
+            SourceKind::Login(login) => login::fetch(host, source, login),
+            SourceKind::Process(command) => {
+                let profile = source
+                    .profile
+                    .as_deref()
+                    .and_then(|name| self.profiles.profile(name));
+                let account = profile.and_then(|profile| profile.value("aws_account_id"));
+                process::fetch(host, source, command, account.and_then(|id| id.parse().ok())).await
+            }
             SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
