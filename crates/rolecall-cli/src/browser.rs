@@ -7,6 +7,8 @@ use std::time::Duration;
 use rolecall::host::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
 use rolecall::{Error, Host, Secret};
 
+use crate::person::plain;
+
 /// Where a page can be opened: not over SSH without a display, nor where there is no display at all.
 pub(crate) fn place(host: &Host) -> Browser {
     let set = |names: &[&str]| names.iter().any(|name| host.env(name).is_some());
@@ -60,6 +62,30 @@ fn may_be_opened(url: &str) -> bool {
     is_plain && (url.starts_with("https://") || local.iter().any(|start| url.starts_with(start)))
 }
 
+/// Shows the page of a sign-in on stderr, and opens it where it may and can be opened.
+pub(crate) fn show(host: &Host, page: &SignIn, opens: bool) {
+    let opened = opens && place(host) == Browser::Here && open(host, &page.url);
+    let mut text = if opened {
+        format!(
+            "A page to sign in to {} opens in the browser. If it does not, open it yourself:\n",
+            plain(&page.to)
+        )
+    } else {
+        format!("Open this page to sign in to {}:\n", plain(&page.to))
+    };
+    // Whole, however long: a part of it leads nowhere.
+    let url: String = page.url.chars().filter(char::is_ascii_graphic).collect();
+    text.push_str(&format!("\n  {url}\n\n"));
+    if let Some(code) = &page.code {
+        text.push_str(&format!(
+            "Go on only if the page shows this very code: {}\n",
+            plain(code)
+        ));
+    }
+    // A closed stderr leaves nobody to tell, and the browser may be open all the same.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Whoever says `rolecall login`: they are there, and want the page.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
@@ -90,21 +116,7 @@ impl Person for Visitor {
     }
 
     fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
-        let opened = self.opens && self.browser() == Browser::Here && open(&self.host, &page.url);
-        let mut text = if opened {
-            format!(
-                "A page to sign in to {} opens in the browser. If it does not, open it yourself:\n",
-                page.to
-            )
-        } else {
-            format!("Open this page to sign in to {}:\n", page.to)
-        };
-        text.push_str(&format!("\n  {}\n\n", page.url));
-        if let Some(code) = &page.code {
-            text.push_str(&format!("Go on only if the page shows this very code: {code}\n"));
-        }
-        // A closed stderr leaves nobody to tell, and the browser may be open all the same.
-        let _ = io::stderr().write_all(text.as_bytes());
+        show(&self.host, page, self.opens);
         Ok(())
     }
 

@@ -130,7 +130,7 @@ fn is_stopped(pid: Pid) -> bool {
 }
 
 /// The mask of ignored signals, bit n-1 for signal n.
-fn ignored_signals(host: &Host) -> u64 {
+pub(crate) fn ignored_signals(host: &Host) -> u64 {
     let status = host
         .read("/proc/self/status".as_ref())
         .ok()

@@ -66,6 +66,20 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The descriptor that an MFA code is read from.
+    pub(crate) fn mfa_fd(&self) -> Option<u32> {
+        match self {
+            Self::Plan(target) | Self::Whoami(target) => target.mfa_fd,
+            Self::Exec(args) => args.target.mfa_fd,
+            Self::Env(args) => args.target.mfa_fd,
+            Self::CredentialProcess(args) => args.target.mfa_fd,
+            Self::Login(args) => args.target.mfa_fd,
+            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
+        }
+    }
+}
+
 /// The target, and what overrides its settings.
 #[derive(Args, Debug)]
 pub(crate) struct TargetArgs {
@@ -110,6 +124,9 @@ pub(crate) struct TargetArgs {
     /// The serial number or ARN of the MFA device to prove
     #[arg(long, value_name = "SERIAL", value_parser = parse::<MfaSerial>)]
     mfa_serial: Option<MfaSerial>,
+    /// Read the MFA code from this open file descriptor: one line, once
+    #[arg(long, value_name = "N")]
+    mfa_fd: Option<u32>,
     /// Call endpoints of plain http outside of this machine too; whoever listens on the way reads the credentials
     #[arg(long)]
     insecure_endpoint: bool,

@@ -17,17 +17,18 @@ use rolecall::{Error, ErrorKind, Host, Provider};
 
 use crate::cli::{Cli, Command, TargetArgs};
 use crate::command_error::{CommandError, Ended};
+use crate::person::Asker;
 
-pub(crate) fn run(cli: Cli, host: &Host) -> Result<Ended, CommandError> {
+pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, CommandError> {
     // A variable that is no text decides nothing, whichever command would have read it.
     host.check().map_err(|error| match &cli.command {
         Command::Exec(_) => CommandError::from(error).with_code(125),
         _ => error.into(),
     })?;
     match cli.command {
-        Command::Exec(args) => exec::run(host, args),
+        Command::Exec(args) => exec::run(host, person, args),
         Command::Env(args) => env::run(host, args),
-        Command::CredentialProcess(args) => credential_process::run(host, args),
+        Command::CredentialProcess(args) => credential_process::run(host, person, args),
         Command::Plan(args) => plan::run(host, args),
         Command::Profiles(args) => profiles::run(host, &args),
         Command::Whoami(args) => whoami::run(host, args),

@@ -10,6 +10,7 @@ mod command_error;
 mod commands;
 mod logging;
 mod output;
+mod person;
 mod private_dir;
 
 use std::process::ExitCode;
@@ -25,10 +26,15 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return command_error::usage(&error),
     };
-    let host = rolecall::Host::system();
+    // The person is asked by what the environment says, and the library asks the person.
+    let person = person::Asker::new(&rolecall::Host::system(), cli.command.mfa_fd());
+    let host = rolecall::Host::builder()
+        .inherit_environment()
+        .person(person.clone())
+        .build();
     logging::start(&host, cli.verbose);
     let json = cli.command.wants_json();
-    let ended = commands::run(cli, &host);
+    let ended = commands::run(cli, &host, &person);
     // Everything is dropped by now: files are gone, the endpoint is closed.
     match ended {
         Ok(Ended::Code(code)) => ExitCode::from(code),

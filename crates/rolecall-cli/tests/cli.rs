@@ -12,10 +12,13 @@ mod cli {
     mod exec;
     mod exec_env;
     mod login;
+    mod mfa;
+    mod mfa_ask;
     mod rehearse;
     mod sandbox;
     mod sandbox_tls;
     mod show;
     mod support;
+    mod terminal;
     mod worlds;
 }

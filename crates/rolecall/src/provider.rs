@@ -26,7 +26,7 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 
 use self::durations::{Negotiation, Tries};
 use self::role::By;
-use crate::chain::{Chain, MfaStrategy, Request};
+use crate::chain::{Chain, Mfa, MfaStrategy, Request};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -259,23 +259,49 @@ impl Inner {
             return self.session_from_source(self.chain.roles.first()).await;
         }
         let before = Self::session_of(&self, at - 1).await?;
-        let outcome = self.assume(hop, before.credentials()).await;
+        let outcome = self.assume(hop, before.credentials(), before.proves_mfa()).await;
         match outcome {
             // The hop before was ended early, by a revocation or a clock: one new one, and one more try.
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
                 self.slots[at - 1].reject(before.credentials().access_key_id());
                 let before = Self::session_of(&self, at - 1).await?;
-                self.assume(hop, before.credentials()).await
+                self.assume(hop, before.credentials(), before.proves_mfa()).await
             }
             outcome => outcome,
         }
     }
 
     /// Assumes a role of the chain with these credentials; the first with an MFA code, where the chain wants it so.
-    async fn assume(&self, hop: usize, credentials: &Credentials) -> Result<Session, Error> {
+    async fn assume(
+        &self,
+        hop: usize,
+        credentials: &Credentials,
+        proves_mfa: bool,
+    ) -> Result<Session, Error> {
+        let mfa = self.chain.mfa.as_ref().filter(|_| hop == 0);
+        let direct = mfa.filter(|mfa| mfa.strategy == MfaStrategy::Direct);
+        let refused = match self.negotiated(hop, credentials, direct).await {
+            Err(error) if direct.is_none() => error,
+            outcome => return outcome,
+        };
+        // A command was taken for one that prints a long-term key, and prints temporary ones. They may have proved the
+        // device already; where they have not, the code can only go with the role.
+        match mfa {
+            Some(mfa) if !proves_mfa && refused.aws_code() == Some("AccessDenied") => {
+                self.negotiated(hop, credentials, Some(mfa)).await
+            }
+            _ => Err(refused),
+        }
+    }
+
+    /// Assumes a role, with a code of `mfa` where there is one; for less and less, where it is wanted as long as it allows.
+    async fn negotiated(
+        &self,
+        hop: usize,
+        credentials: &Credentials,
+        mfa: Option<&Mfa>,
+    ) -> Result<Session, Error> {
         let role = &self.chain.roles[hop];
-        let mfa = self.chain.mfa.as_ref();
-        let mfa = mfa.filter(|mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct);
         // With a code each try costs a code of its own.
         let tries = if mfa.is_some() { Tries::One } else { Tries::Many };
         let by = By::hop(&self.chain, Some(hop), credentials.clone());

@@ -29,6 +29,7 @@ struct Inner {
     issued_at: SystemTime,
     expires_at: SystemTime,
     timing: Timing,
+    proves_mfa: bool,
 }
 
 /// The parts of a session as STS answers them.
@@ -73,7 +74,26 @@ impl Session {
             issued_at: parts.issued_at,
             expires_at: parts.expires_at,
             timing,
+            proves_mfa: false,
         }))
+    }
+
+    /// The same session, which an MFA code was given for: whoever uses it has proved the device.
+    #[must_use]
+    pub(crate) fn proving_mfa(self) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner {
+                proves_mfa: true,
+                ..inner
+            })),
+            // Somebody has it already: then it is too late to say more of it than was said.
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// Whether it proves an MFA device.
+    pub(crate) fn proves_mfa(&self) -> bool {
+        self.0.proves_mfa
     }
 
     /// The credentials, with the advertised end as their expiry.

@@ -7,15 +7,20 @@ use rolecall::{Error, ErrorKind, Host, export};
 use crate::cli::CredentialProcessArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::person::Asker;
 
 /// An SDK that started us waits for about 20 seconds; an answer after that is read by nobody.
 const DEADLINE: Duration = Duration::from_secs(18);
 
-pub(crate) fn run(host: &Host, args: CredentialProcessArgs) -> Result<Ended, CommandError> {
+/// A question ends a little before: so its own sentence is what is read, and not that there was no session.
+const QUESTION: Duration = Duration::from_millis(17_500);
+
+pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> Result<Ended, CommandError> {
     output::refuse_terminal(
         args.show,
         "SDKs run this themselves: write `credential_process = rolecall credential-process TARGET` into a profile.",
     )?;
+    person.answer_within(QUESTION);
     let provider = super::provider(host, args.target)?;
     let session = super::block_on(async {
         match tokio::time::timeout(DEADLINE, provider.session()).await {

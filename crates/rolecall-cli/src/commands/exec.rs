@@ -20,12 +20,13 @@ use crate::child::{self, Signals};
 use crate::child_env::{self, ChildEnv};
 use crate::cli::ExecArgs;
 use crate::command_error::{CommandError, Ended};
+use crate::person::Asker;
 use crate::private_dir::PrivateDir;
 
 /// Our own failure before there is a child.
 const OWN_FAILURE: u8 = 125;
 
-pub(crate) fn run(host: &Host, args: ExecArgs) -> Result<Ended, CommandError> {
+pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, CommandError> {
     let own = |error: CommandError| error.with_code(OWN_FAILURE);
     let provider = super::provider(host, args.target).map_err(|error| own(error.into()))?;
     super::block_on(async {
@@ -39,7 +40,16 @@ pub(crate) fn run(host: &Host, args: ExecArgs) -> Result<Ended, CommandError> {
         if args.env {
             return Err(with_keys(host, &session, &args.command, env, private));
         }
-        with_endpoint(host, provider, env, private, &args.command, args.token_file).await
+        with_endpoint(
+            host,
+            person,
+            provider,
+            env,
+            private,
+            &args.command,
+            args.token_file,
+        )
+        .await
     })
 }
 
@@ -100,6 +110,7 @@ fn private_files(
 
 async fn with_endpoint(
     host: &Host,
+    person: &Asker,
     provider: Provider,
     mut env: ChildEnv,
     mut private: Option<PrivateDir>,
@@ -151,6 +162,7 @@ async fn with_endpoint(
     let _ = rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty());
     private.iter().for_each(PrivateDir::share);
     let signals = Signals::hold(host).map_err(own)?;
+    person.hand_over_terminal();
     let mut command = tokio::process::Command::from(command);
     let mut child = command
         .spawn()

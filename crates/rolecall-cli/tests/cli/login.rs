@@ -44,7 +44,9 @@ fn a_browser_signs_in_and_everything_works_from_then_on() {
         || -> Value { serde_json::from_str(&machine.run(&["plan", "sso-admin", "--json"]).ok()).unwrap() };
     assert_eq!(plan()["asks"], serde_json::json!(["sign_in"]));
     assert_eq!(machine.sandbox.calls().len(), 0, "plan calls nothing");
-    let error = machine.run_quietly(&["whoami", "sso-admin"]).failed(1);
+    let error = machine
+        .run_quietly(&["credential-process", "sso-admin"])
+        .failed(1);
     assert!(
         error.contains("nobody is signed in") && error.contains("rolecall login sso-admin"),
         "{error}"
@@ -91,7 +93,9 @@ fn a_browser_signs_in_and_everything_works_from_then_on() {
             .ok()
             .starts_with("nobody was signed in to")
     );
-    machine.run_quietly(&["whoami", "sso-admin"]).failed(1);
+    machine
+        .run_quietly(&["credential-process", "sso-admin"])
+        .failed(1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use rolecall_sandbox::Sandbox;
+use rolecall_sandbox::{Sandbox, World};
 use tempfile::TempDir;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rolecall");
@@ -61,6 +61,10 @@ impl Machine {
         )
     }
 
+    pub(crate) fn in_world(world: World) -> Self {
+        Self::with(Sandbox::builder().world(world).start().expect("a sandbox"))
+    }
+
     pub(crate) fn with(sandbox: Sandbox) -> Self {
         let home = tempfile::tempdir().unwrap();
         for folder in [".aws", "run"] {
@@ -100,7 +104,7 @@ impl Machine {
         command
     }
 
-    fn furnish(&self, command: &mut Command) {
+    pub(crate) fn furnish(&self, command: &mut Command) {
         command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")

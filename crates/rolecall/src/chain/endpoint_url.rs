@@ -217,21 +217,6 @@ fn setting(profile: &Profile, key: &str) -> Result<Option<Configured<String>>, E
     }
 }
 
-/// Where STS is called for one step of a chain.
-pub(super) fn sts_endpoint(
-    profiles: &ProfileSet,
-    host: &Host,
-    profile: Option<&Profile>,
-    region: Region,
-) -> Result<StsEndpoint, Error> {
-    let endpoints = Endpoints {
-        profiles,
-        host,
-        insecure: false,
-    };
-    endpoints.locate(Service::Sts, profile, &region, &mut Vec::new())
-}
-
 /// The rule sets have it so: an endpoint of one's own is neither a FIPS nor a dual-stack one.
 fn clash(service: Service, url: &str, origin: &Origin, name: &str, switch: &Origin) -> Error {
     Error::config(format!(

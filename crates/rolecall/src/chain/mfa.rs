@@ -1,11 +1,12 @@
 //! Whether an MFA device is proved on the way, which one, and by which of the two ways that AWS has.
 
 use super::resolve::{Resolver, Step, parsed};
-use super::{Configured, Role, Source, SourceKind};
+use super::{Configured, Role, Service, Source, SourceKind, StsEndpoint};
 use crate::command_line::CommandLine;
 use crate::error::Error;
 use crate::parameters::{MfaSerial, SessionDuration};
-use crate::profile::{Origin, Profile};
+use crate::partition::Region;
+use crate::profile::{Origin, Profile, Property};
 
 /// How an MFA device is proved.
 #[derive(Clone, Debug)]
@@ -14,11 +15,20 @@ pub struct Mfa {
     pub serial: Option<Configured<MfaSerial>>,
     /// A command that prints the code, so that no person is asked.
     pub process: Option<Configured<CommandLine>>,
+    /// Where the devices are listed.
+    pub devices: StsEndpoint,
     /// With which call.
     pub strategy: MfaStrategy,
     /// Why with that one.
     pub why: &'static str,
+    /// How long a session is asked for that the code is given for, in seconds, where the strategy is the session.
+    pub session_seconds: Configured<u32>,
 }
+
+/// How long an MFA session may be, and is where nobody says: `GetSessionToken`'s own bounds and default.
+const SHORTEST_SESSION: u32 = 900;
+const LONGEST_SESSION: u32 = 129_600;
+const SESSION: u32 = 43_200;
 
 impl Mfa {
     pub(super) fn serial_text(&self) -> Option<&str> {
@@ -53,6 +63,7 @@ impl<'a> Resolver<'a> {
         steps: &[Step<'a>],
         source: &Source,
         roles: &[Role],
+        region: &Region,
     ) -> Result<Option<Mfa>, Error> {
         let source_profile = source
             .profile
@@ -105,13 +116,62 @@ impl<'a> Resolver<'a> {
             )),
             None => None,
         };
+        let length = [first, source_profile]
+            .into_iter()
+            .flatten()
+            .find_map(|profile| profile.property("session_token_duration"));
+        let session_seconds = match length {
+            Some(property) => Configured::new(session_seconds(property)?, property.origin().clone()),
+            None => Configured::new(SESSION, Origin::Default("twelve hours")),
+        };
         let (strategy, why) = strategy(source, roles.first());
         Ok(Some(Mfa {
             serial,
             process,
+            devices: self.located(Service::Iam, source_profile, region)?,
             strategy,
             why,
+            session_seconds,
         }))
+    }
+}
+
+/// `session_token_duration` as aws-runas writes it: `12h`, `1h30m`, or seconds.
+fn session_seconds(property: &Property) -> Result<u32, Error> {
+    let text = property.one_line("session_token_duration")?;
+    let seconds = |text: &str| -> Option<u32> {
+        let (mut total, mut number) = (0_u32, String::new());
+        for c in text.chars() {
+            let unit = match c {
+                'h' => 3600,
+                'm' => 60,
+                's' => 1,
+                '0'..='9' => {
+                    number.push(c);
+                    continue;
+                }
+                _ => return None,
+            };
+            total = number
+                .parse::<u32>()
+                .ok()?
+                .checked_mul(unit)?
+                .checked_add(total)?;
+            number.clear();
+        }
+        match number.as_str() {
+            "" => Some(total),
+            plain if plain == text => plain.parse().ok(),
+            _ => None,
+        }
+    };
+    match seconds(text) {
+        Some(seconds @ SHORTEST_SESSION..=LONGEST_SESSION) => Ok(seconds),
+        _ => Err(Error::config(format!(
+            "{}: session_token_duration: `{text}` is no length that an MFA session can have",
+            property.origin()
+        ))
+        .with_hint("AWS takes 15m to 36h; the root user of an account at most 1h.")),
     }
 }
 
@@ -130,7 +190,7 @@ fn strategy(source: &Source, first: Option<&Role>) -> (MfaStrategy, &'static str
         ),
         _ => (
             MfaStrategy::Session,
-            "one code proves the device for every role of this source, for twelve hours",
+            "one code proves the device for every role of this source, until its session ends",
         ),
     }
 }

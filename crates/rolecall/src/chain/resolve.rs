@@ -1,11 +1,10 @@
 //! From profiles and a request to a chain. Nothing is called.
 
-use super::endpoint_url::sts_endpoint;
 use super::limits;
 use super::target::Named;
 use super::{
-    AskedDuration, Chain, Configured, Mfa, MfaStrategy, OwnSession, Request, Role, Source, StsEndpoint,
-    Target,
+    AskedDuration, Chain, Configured, Endpoints, Mfa, MfaStrategy, OwnSession, Request, Role, Service,
+    Source, StsEndpoint, Target,
 };
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{Error, ErrorKind, Invalid};
@@ -92,19 +91,20 @@ impl<'a> Resolver<'a> {
         let region = self.region(&steps, &source)?;
         let roles = self.roles(&steps, &source, region.as_ref())?;
         limits::check(&source, &roles)?;
-        let mfa = self.mfa(&steps, &source, &roles)?;
-        let own = self.own_session(&source, &roles, mfa.as_ref());
         let source_profile = self.set_up_by(&source);
         let source_region = match (&region, roles.first()) {
             (_, Some(role)) => role.sts.region.clone(),
             (Some(region), None) => region.value.clone(),
             (None, None) => Partition::Aws.default_region(),
         };
+        let mfa = self.mfa(&steps, &source, &roles, &source_region)?;
+        let own = self.own_session(&source, &roles, mfa.as_ref());
+        let source_sts = self.located(Service::Sts, source_profile, &source_region)?;
         let corrects_clock = self.corrects_clock(&steps, source_profile)?;
         Ok(Chain {
             target,
             corrects_clock,
-            source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
+            source_sts,
             source,
             own,
             mfa,
@@ -125,6 +125,21 @@ impl<'a> Resolver<'a> {
             .iter()
             .any(|name| self.host.env(name).is_some());
         inside && self.host.env("AWS_PROFILE").is_none()
+    }
+
+    /// Where a service is called, as this profile and the environment have it.
+    pub(super) fn located(
+        &mut self,
+        service: Service,
+        profile: Option<&Profile>,
+        region: &Region,
+    ) -> Result<StsEndpoint, Error> {
+        let endpoints = Endpoints {
+            profiles: self.profiles,
+            host: self.host,
+            insecure: self.request.insecure_endpoint,
+        };
+        endpoints.locate(service, profile, region, &mut self.warnings)
     }
 
     /// The profile whose region and endpoints count for a source: its own, else the selected one, as in AWS's tools; inside
@@ -174,13 +189,14 @@ impl<'a> Resolver<'a> {
         }
         if roles.is_empty() {
             let asked = self.request.duration.map(|asked| asked.first().seconds());
+            let with_code = mfa.map(|mfa| mfa.session_seconds.value);
             return Some(OwnSession::Token {
-                seconds: asked.unwrap_or(TWELVE_HOURS),
+                seconds: asked.or(with_code).unwrap_or(TWELVE_HOURS),
             });
         }
         mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session)
-            .map(|_| OwnSession::Token {
-                seconds: TWELVE_HOURS,
+            .map(|mfa| OwnSession::Token {
+                seconds: mfa.session_seconds.value,
             })
     }
 
@@ -259,12 +275,8 @@ impl<'a> Resolver<'a> {
                 Some(before) => before.profile,
                 None => self.set_up_by(source),
             });
-            let sts = sts_endpoint(
-                self.profiles,
-                self.host,
-                set_up_by,
-                self.sts_region(step, region)?,
-            )?;
+            let sts_region = self.sts_region(step, region)?;
+            let sts = self.located(Service::Sts, set_up_by, &sts_region)?;
             roles.push(self.role(step, index == 0, chained, sts)?);
         }
         Ok(roles)

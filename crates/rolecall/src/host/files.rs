@@ -1,7 +1,7 @@
 //! Files that are ours alone: written whole or not at all, and locked between processes.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -11,7 +11,20 @@ use crate::error::Error;
 
 /// A lock that every process of this user respects. It ends with its holder, however that ends.
 #[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct FileLock(File);
+
+impl FileLock {
+    /// Writes into the file who holds it, for those who wait. They only tell it to a person, so that a failure is no
+    /// error.
+    pub fn say(&mut self, holder: &str) {
+        let mut write = || -> io::Result<()> {
+            self.0.set_len(0)?;
+            self.0.rewind()?;
+            self.0.write_all(holder.as_bytes())
+        };
+        let _ = write();
+    }
+}
 
 impl Host {
     /// A file that says who one is, `None` where there is none. One that others may write is refused: whoever wrote it
@@ -229,6 +242,9 @@ mod tests {
         let held = host.try_lock(&path).unwrap();
         assert!(held.is_some() && host.try_lock(&path).unwrap().is_none());
         drop(held);
-        assert!(host.try_lock(&path).unwrap().is_some());
+        let mut again = host.try_lock(&path).unwrap().unwrap();
+        again.say("a longer text");
+        again.say("me");
+        assert_eq!(host.read(&path).unwrap().as_deref(), Some("me"));
     }
 }

@@ -122,29 +122,6 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
 }
 
 impl Host {
-    /// The HTTP client for every call to `url`: direct, trusting the operating system's authorities.
-    ///
-    /// Plain HTTP, which only loopback addresses get, loads no root certificates.
-    pub fn http_client(&self, url: &str) -> SharedHttpClient {
-        let setup = Setup {
-            tls: !url.starts_with("http://"),
-            ca_bundle: None,
-            route: Route::Direct,
-        };
-        let recipe = Recipe {
-            tls: setup.tls.then(TlsContext::default),
-            proxy: ProxyConfig::disabled(),
-        };
-        let mut kept = self
-            .0
-            .http
-            .clients
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        kept.entry(setup).or_insert_with(|| client(recipe)).clone()
-    }
-
     /// The HTTP client for a transport. Each distinct setup has one, built when it is first asked for: a bundle that
     /// changes on the disk is read by the next process.
     ///

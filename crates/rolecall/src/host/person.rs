@@ -52,6 +52,15 @@ pub enum Browser {
 ///
 /// A library has nobody to ask unless it is given someone: see [`Nobody`].
 pub trait Person: fmt::Debug + Send + Sync {
+    /// Whether there is a way to ask this at all. It is looked into before anything is waited for, so that nobody waits
+    /// half a minute to learn that nobody can be asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when there is none.
+    fn can_be_asked(&self, _question: &MfaQuestion) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The code that the device shows now.
     ///
     /// # Errors
@@ -84,6 +93,10 @@ pub trait Person: fmt::Debug + Send + Sync {
 pub struct Nobody;
 
 impl Person for Nobody {
+    fn can_be_asked(&self, question: &MfaQuestion) -> Result<(), Error> {
+        self.mfa_code(question).map(drop)
+    }
+
     fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error> {
         Err(Error::new(
             ErrorKind::NeedsUser,

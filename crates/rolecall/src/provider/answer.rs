@@ -7,8 +7,9 @@ use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::decision::{Context, Service, decide};
-use crate::chain::{Role, StsEndpoint};
+use crate::chain::StsEndpoint;
 use crate::error::{Error, ErrorKind};
+use crate::host::{Host, is_unknown_authority, proxy_hint, tls_hint};
 
 /// The codes that say: these credentials have ended or never were.
 pub(super) fn credential_rejected(code: &str) -> bool {
@@ -35,16 +36,18 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let url = context.url;
+    let what = tls_hint(&error).or_else(|| proxy_hint(&error));
     let unreachable = |why: String| {
         let error = Error::new(
             ErrorKind::Unavailable,
             format!("cannot reach {service} at {url}: {why}"),
         );
-        match context.origin {
-            Some(origin) => error.with_hint(format!(
+        match (&what, context.origin) {
+            (Some(what), _) => error.with_hint(what.as_str()),
+            (None, Some(origin)) => error.with_hint(format!(
                 "Check the network and the region; the endpoint comes from {origin}."
             )),
-            None => error.with_hint("Check the network and the region."),
+            (None, None) => error.with_hint("Check the network and the region."),
         }
     };
     let decided = match &error {
@@ -109,25 +112,26 @@ where
     }
 }
 
-/// The same for STS, where nothing is known of who signed.
-pub(super) fn refusal<E>(
+/// The same, and where TLS met an authority that nobody here knows, which one: a proxy that opens TLS is known by it.
+pub(super) async fn told<E>(
+    host: &Host,
+    endpoint: &StsEndpoint,
     error: SdkError<E, HttpResponse>,
-    sts: &StsEndpoint,
-    role: Option<&Role>,
-    skew: i64,
+    service: Service,
+    context: &Context<'_>,
 ) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let operation = if role.is_some() { "AssumeRole" } else { "this call" };
-    let context = Context {
-        origin: Some(&sts.origin),
-        region: Some(&sts.region),
-        role,
-        skew,
-        ..Context::new(operation, &sts.url)
-    };
-    refused(error, Service::Sts, &context)
+    let is_unknown = is_unknown_authority(&error);
+    let told = refused(error, service, context);
+    if !is_unknown {
+        return told;
+    }
+    match host.issuer_seen(&endpoint.transport()).await {
+        Some(issuer) => told.with_hint(format!("The certificate names `{issuer}` as its authority.")),
+        None => told,
+    }
 }
 
 /// The first sentence of what the other side says, on one line and of bounded length: it may be anybody's text.

@@ -33,7 +33,24 @@ pub struct CallerIdentity {
     pub user_id: String,
 }
 
-pub(super) fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, skew: &SkewMeter) -> Client {
+/// How often a call is tried. One that carries a code is sent once: the code may have been taken though no answer came.
+const TRIES: u32 = 3;
+const TRIES_WITH_A_CODE: u32 = 1;
+
+fn tries(proof: Option<&Proof>) -> u32 {
+    match proof {
+        Some(_) => TRIES_WITH_A_CODE,
+        None => TRIES,
+    }
+}
+
+pub(super) fn client(
+    host: &Host,
+    sts: &StsEndpoint,
+    credentials: Credentials,
+    skew: &SkewMeter,
+    tries: u32,
+) -> Result<Client, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -44,16 +61,16 @@ pub(super) fn client(host: &Host, sts: &StsEndpoint, credentials: Credentials, s
         .behavior_version(BehaviorVersion::latest())
         .region(SdkRegion::new(sts.region.as_str().to_owned()))
         .endpoint_url(&sts.url)
-        .http_client(host.http_client(&sts.url))
+        .http_client(host.client_for(&sts.transport())?)
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::no_cache())
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .retry_config(RetryConfig::standard().with_max_attempts(tries))
         .timeout_config(timeouts)
         .time_source(skew.time_source())
         .disable_clock_skew_correction(!skew.corrects())
         .interceptor(skew.clone())
         .build();
-    Client::from_conf(config)
+    Ok(Client::from_conf(config))
 }
 
 /// Who signs a call: with which credentials, what kind they are, and the chain that they are of.
@@ -106,22 +123,28 @@ pub(super) async fn assume(
     let skew = by.meter(host);
     let seconds = role.duration.value.seconds();
     tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRole");
-    let mut call = client(host, &role.sts, by.credentials.clone(), &skew)
-        .assume_role()
-        .role_arn(&hop)
-        .role_session_name(role.session_name.value.as_str())
-        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
-        .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
-        .set_source_identity(
-            role.source_identity
-                .as_ref()
-                .map(|identity| identity.value.as_str().to_owned()),
-        )
-        .set_policy(
-            role.policy
-                .as_ref()
-                .map(|policy| policy.value.as_str().to_owned()),
-        );
+    let mut call = client(
+        host,
+        &role.sts,
+        by.credentials.clone(),
+        &skew,
+        tries(proof.as_ref()),
+    )?
+    .assume_role()
+    .role_arn(&hop)
+    .role_session_name(role.session_name.value.as_str())
+    .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+    .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
+    .set_source_identity(
+        role.source_identity
+            .as_ref()
+            .map(|identity| identity.value.as_str().to_owned()),
+    )
+    .set_policy(
+        role.policy
+            .as_ref()
+            .map(|policy| policy.value.as_str().to_owned()),
+    );
     if let Some(proof) = &proof {
         call = call.serial_number(&proof.serial).token_code(proof.code.expose());
     }
@@ -136,15 +159,18 @@ pub(super) async fn assume(
     for key in role.tags.transitive() {
         call = call.transitive_tag_keys(key);
     }
-    let reply = call.send().await.map_err(|error| {
-        let context = Context {
-            role: Some(role),
-            proved: proof.is_some(),
-            skew: skew.seconds(),
-            ..by.context("AssumeRole", &role.sts)
-        };
-        answer::refused(error, Service::Sts, &context)
-    })?;
+    let reply = match call.send().await {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                role: Some(role),
+                proved: proof.is_some(),
+                skew: skew.seconds(),
+                ..by.context("AssumeRole", &role.sts)
+            };
+            return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
+        }
+    };
     checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
 }
 
@@ -187,28 +213,33 @@ pub(super) async fn session_token(
 ) -> Result<Session, Error> {
     let skew = by.meter(host);
     tracing::debug!(seconds, sts = %sts.url, "GetSessionToken");
-    let reply = client(host, sts, by.credentials.clone(), &skew)
+    let sent = client(host, sts, by.credentials.clone(), &skew, tries(proof.as_ref()))?
         .get_session_token()
         .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
         .set_serial_number(proof.as_ref().map(|proof| proof.serial.clone()))
         .set_token_code(proof.as_ref().map(|proof| proof.code.expose().to_owned()))
         .send()
-        .await
-        .map_err(|error| {
+        .await;
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(error) => {
             let context = Context {
                 proved: proof.is_some(),
                 skew: skew.seconds(),
                 ..by.context("GetSessionToken", sts)
             };
-            answer::refused(error, Service::Sts, &context)
-        })?;
+            return Err(answer::told(host, sts, error, Service::Sts, &context).await);
+        }
+    };
     let untrusted = |what: String| untrusted(&what, sts);
     let credentials = reply
         .credentials()
         .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
-    Ok(Session::new(
-        parts(host, &skew, credentials, seconds, None).map_err(untrusted)?,
-    ))
+    let session = Session::new(parts(host, &skew, credentials, seconds, None).map_err(untrusted)?);
+    Ok(match proof {
+        Some(_) => session.proving_mfa(),
+        None => session,
+    })
 }
 
 pub(super) async fn caller_identity(
@@ -217,17 +248,20 @@ pub(super) async fn caller_identity(
     by: By<'_>,
 ) -> Result<CallerIdentity, Error> {
     let skew = by.meter(host);
-    let reply = client(host, sts, by.credentials.clone(), &skew)
+    let sent = client(host, sts, by.credentials.clone(), &skew, TRIES)?
         .get_caller_identity()
         .send()
-        .await
-        .map_err(|error| {
+        .await;
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(error) => {
             let context = Context {
                 skew: skew.seconds(),
                 ..by.context("GetCallerIdentity", sts)
             };
-            answer::refused(error, Service::Sts, &context)
-        })?;
+            return Err(answer::told(host, sts, error, Service::Sts, &context).await);
+        }
+    };
     match (reply.arn, reply.account, reply.user_id) {
         (Some(arn), Some(account), Some(user_id)) => Ok(CallerIdentity {
             arn,

@@ -39,7 +39,11 @@ impl Inner {
         }
         match self.fetched().await? {
             Fetched::Session(session) => Ok(session),
-            Fetched::Key(credentials) => self.session_token(credentials, FROM_A_SOURCE).await,
+            Fetched::Key(credentials) => {
+                let mfa = self.chain.mfa.as_ref();
+                let seconds = mfa.map_or(FROM_A_SOURCE, |mfa| mfa.session_seconds.value);
+                self.session_token(credentials, seconds).await
+            }
         }
     }
 
@@ -95,7 +99,7 @@ impl Inner {
     async fn ask(&self, role: Option<&Role>, credentials: Credentials) -> Result<Session, Error> {
         let chain = &self.chain;
         match (role, chain.own) {
-            (Some(_), None) => self.assume(0, &credentials).await,
+            (Some(_), None) => self.assume(0, &credentials, false).await,
             (_, Some(OwnSession::Token { seconds })) => self.session_token(credentials, seconds).await,
             (_, Some(OwnSession::Fetched) | None) => self.session_token(credentials, FROM_A_SOURCE).await,
         }

@@ -273,9 +273,24 @@ async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<T
             &session.oidc,
         ));
     };
+    let is_shown_as_it_is = |code: &&str| {
+        code.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let code = started
+        .user_code()
+        .filter(|code| (1..=32).contains(&code.len()))
+        .filter(is_shown_as_it_is);
+    let Some(code) = code else {
+        return Err(answer::untrusted(
+            "named no code that a person could compare",
+            Service::Oidc,
+            &session.oidc,
+        ));
+    };
     let page = SignIn {
         url: url.to_owned(),
-        code: started.user_code().map(str::to_owned),
+        code: Some(code.to_owned()),
         to: session.to_string(),
     };
     show(host, page).await?;

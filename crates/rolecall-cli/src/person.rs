@@ -1,0 +1,459 @@
+//! The person: asked for codes and choices, and told what is waited for. See `docs/mfa.md` for who is asked, in order.
+
+mod askpass;
+mod interrupts;
+mod pinentry;
+mod reading;
+mod terminal;
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn};
+use rolecall::{Error, ErrorKind, Host, Secret};
+use tokio::time::Instant;
+
+use crate::browser;
+use interrupts::Interrupts;
+use pinentry::Dialog;
+use reading::{Line, Lines};
+use terminal::{Answer, Terminal};
+
+/// How long a window is left open: nobody may be at the machine, and others wait for the device.
+const LONGEST_WINDOW: Duration = Duration::from_secs(120);
+/// After a person has closed a window no other one opens for so long, while a command runs and asks again and again.
+const QUIET: Duration = Duration::from_secs(60);
+const WAYS: &str = "Run it in a terminal; or let ROLECALL_ASKPASS or ROLECALL_PINENTRY name a program that asks, \
+                    or `mfa_process` in the profile a command that prints the code.";
+
+/// Whoever is at the machine. Clones are one.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    host: Host,
+    /// The descriptor a code is read from, until it has been.
+    descriptor: Mutex<Option<Descriptor>>,
+    /// One question at a time.
+    asking: Mutex<()>,
+    /// When whoever waits for us gives up.
+    deadline: Mutex<Option<Instant>>,
+    /// The terminal is a child's now.
+    has_child: AtomicBool,
+    /// Until when nobody is asked who has just declined.
+    quiet_until: Mutex<Option<Instant>>,
+    interrupts: OnceLock<Option<Interrupts>>,
+    /// What is being waited for, where it was said on a line of its own.
+    told: Mutex<Option<String>>,
+}
+
+/// Opened before we open anything ourselves: a number that nobody gave us would be a file of our own later on.
+#[derive(Debug)]
+struct Descriptor {
+    number: u32,
+    file: std::io::Result<File>,
+}
+
+/// How a question can be asked.
+enum Way {
+    Askpass { program: String, setting: &'static str },
+    Pinentry { program: String, setting: &'static str },
+    Terminal(Terminal),
+}
+
+impl Asker {
+    /// One for this process. `descriptor` is `--mfa-fd`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a descriptor is no file whose text is read"
+    )]
+    pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
+        let variable = || host.env("ROLECALL_MFA_FD")?.trim().parse().ok();
+        Self(Arc::new(Inner {
+            host: host.clone(),
+            descriptor: Mutex::new(descriptor.or_else(variable).map(|number| Descriptor {
+                number,
+                file: File::open(format!("/dev/fd/{number}")),
+            })),
+            asking: Mutex::default(),
+            deadline: Mutex::default(),
+            has_child: AtomicBool::new(false),
+            quiet_until: Mutex::default(),
+            interrupts: OnceLock::new(),
+            told: Mutex::default(),
+        }))
+    }
+
+    /// Whoever started us waits for so long: a question ends a little before.
+    pub(crate) fn answer_within(&self, time: Duration) {
+        *lock(&self.0.deadline) = Some(reading::in_(time));
+    }
+
+    /// The terminal is a child's from here on: nothing is asked or said there any more.
+    pub(crate) fn hand_over_terminal(&self) {
+        self.0.has_child.store(true, Ordering::SeqCst);
+        if let Some(Some(interrupts)) = self.0.interrupts.get() {
+            interrupts.hand_over();
+        }
+    }
+
+    /// The ways there are to ask, the first of them.
+    fn way(&self) -> Option<Way> {
+        let host = &self.0.host;
+        let askpass = |setting: &'static str| {
+            let program = host.env(setting)?.to_owned();
+            Some(Way::Askpass { program, setting })
+        };
+        let pinentry = |program: &str, setting| Way::Pinentry {
+            program: program.to_owned(),
+            setting,
+        };
+        if let Some(way) = askpass("ROLECALL_ASKPASS") {
+            return Some(way);
+        }
+        if let Some(program) = host.env("ROLECALL_PINENTRY") {
+            return Some(pinentry(program, "ROLECALL_PINENTRY"));
+        }
+        let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| host.env(name).is_some());
+        // As in ssh: prefer and force want the program whatever else there is, never wants none.
+        let require = host.env("SSH_ASKPASS_REQUIRE").unwrap_or_default();
+        let is = |word: &str| require.eq_ignore_ascii_case(word);
+        if (is("prefer") || is("force"))
+            && let Some(way) = askpass("SSH_ASKPASS")
+        {
+            return Some(way);
+        }
+        if let Some(terminal) = self.terminal() {
+            return Some(Way::Terminal(terminal));
+        }
+        if !has_display {
+            return None;
+        }
+        if !is("never")
+            && let Some(way) = askpass("SSH_ASKPASS")
+        {
+            return Some(way);
+        }
+        // Where there is none, there is none: no warning about a program that nobody named.
+        host.program("pinentry").ok()?;
+        Some(pinentry("pinentry", "PATH"))
+    }
+
+    /// The terminal, while it is no child's.
+    fn terminal(&self) -> Option<Terminal> {
+        let has_child = self.0.has_child.load(Ordering::SeqCst);
+        if has_child { None } else { Terminal::open() }
+    }
+
+    fn interrupts(&self) -> Option<&Interrupts> {
+        let make = || Interrupts::new(crate::child::ignored_signals(&self.0.host)).ok();
+        self.0.interrupts.get_or_init(make).as_ref()
+    }
+
+    /// When a question ends by itself.
+    fn until(&self, way: &Way) -> Option<Instant> {
+        let deadline = *lock(&self.0.deadline);
+        match way {
+            Way::Terminal(_) => deadline,
+            Way::Askpass { .. } | Way::Pinentry { .. } => {
+                let window = reading::in_(LONGEST_WINDOW);
+                Some(deadline.map_or(window, |deadline| deadline.min(window)))
+            }
+        }
+    }
+
+    fn nobody(&self, question: &MfaQuestion) -> Error {
+        let why = if self.0.has_child.load(Ordering::SeqCst) {
+            "the terminal is the command's that runs"
+        } else {
+            "there is no way to ask for it here"
+        };
+        Error::new(
+            ErrorKind::NeedsUser,
+            format!(
+                "an MFA code of {} is needed for {}, and {why}",
+                name_of(&question.serial),
+                question.purpose
+            ),
+        )
+        .with_hint(WAYS)
+    }
+
+    /// A person who has just closed a window is left alone for a while, or a command that asks again and again would open
+    /// one after the other.
+    fn left_alone(&self) -> Option<Error> {
+        let until = (*lock(&self.0.quiet_until))?;
+        (self.0.has_child.load(Ordering::SeqCst) && Instant::now() < until).then(|| {
+            Error::new(
+                ErrorKind::NeedsUser,
+                "the question for an MFA code was not answered",
+            )
+            .with_hint("It is asked again in a minute; answer it then.")
+        })
+    }
+
+    /// The line that the descriptor holds. It is read once: what is read from it later is another's.
+    fn read_descriptor(&self, descriptor: Descriptor) -> Result<Secret, Error> {
+        let Descriptor { number, file } = descriptor;
+        let fail = |why: &dyn std::fmt::Display| {
+            Error::config(format!("no code can be read from descriptor {number}: {why}")).with_hint(
+                "Open it for reading, as in `rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD`.",
+            )
+        };
+        let file = file.map_err(|error| fail(&error))?;
+        let until = (*lock(&self.0.deadline)).unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
+        match Lines::of(&file).next(Some(until), None) {
+            Ok(Line::Text(text)) => Ok(Secret::new(text.to_string())),
+            Ok(Line::Ended) => Err(fail(&"it is empty")),
+            Ok(Line::TooLate | Line::Woken) => Err(fail(&"nothing was written to it in time")),
+            Err(error) => Err(fail(&error)),
+        }
+    }
+
+    /// Who wants to know: an SDK starts us under the name of the program it is in.
+    fn asked_by(&self) -> String {
+        let limited = lock(&self.0.deadline).is_some();
+        match (limited, program_above(&self.0.host)) {
+            (true, Some(program)) => format!(" (asked for by {program})"),
+            _ => String::new(),
+        }
+    }
+
+    fn ask(&self, question: &MfaQuestion, way: Way) -> Result<Answer, Error> {
+        let until = self.until(&way);
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = match (&way, left) {
+            (Way::Terminal(_), Some(left)) => format!(", {} s left", left.as_secs()),
+            _ => String::new(),
+        };
+        let text = plain(&format!(
+            "MFA code of {} for {}{}",
+            name_of(&question.serial),
+            question.purpose,
+            self.asked_by()
+        ));
+        let refused = question.refused.as_deref().map(plain);
+        let until_ = until.unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
+        match way {
+            Way::Askpass { program, setting } => {
+                let text = match refused {
+                    Some(refused) => format!("{refused}. {text}: "),
+                    None => format!("{text}: "),
+                };
+                askpass::ask(&self.0.host, &program, setting, &text, until_)
+            }
+            Way::Pinentry { program, setting } => {
+                let dialog = Dialog {
+                    description: &text,
+                    prompt: "Code:",
+                    error: refused.as_deref(),
+                };
+                pinentry::ask(&self.0.host, &program, setting, &dialog, until_)
+            }
+            Way::Terminal(mut terminal) => {
+                let Some(interrupts) = self.interrupts() else {
+                    return Err(self.nobody(question));
+                };
+                if let Some(refused) = refused {
+                    terminal.say(&format!("rolecall: {refused}\n"));
+                }
+                let prompt = format!("rolecall: {text} (it is not shown{left}): ");
+                terminal
+                    .ask(&prompt, false, until, interrupts)
+                    .map_err(|error| lost(&error))
+            }
+        }
+    }
+}
+
+impl Person for Asker {
+    fn can_be_asked(&self, question: &MfaQuestion) -> Result<(), Error> {
+        if lock(&self.0.descriptor).is_some() {
+            return Ok(());
+        }
+        if let Some(error) = self.left_alone() {
+            return Err(error);
+        }
+        match self.way() {
+            Some(_) => Ok(()),
+            None => Err(self.nobody(question)),
+        }
+    }
+
+    fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        if let Some(descriptor) = lock(&self.0.descriptor).take() {
+            return self.read_descriptor(descriptor);
+        }
+        if let Some(error) = self.left_alone() {
+            return Err(error);
+        }
+        let Some(way) = self.way() else {
+            return Err(self.nobody(question));
+        };
+        let outcome = match self.ask(question, way)? {
+            Answer::Text(text) => return Ok(Secret::new(text.to_string())),
+            Answer::Declined => "the question for an MFA code was not answered".to_owned(),
+            Answer::TooLate => match *lock(&self.0.deadline) {
+                Some(_) => "no MFA code came in time: an SDK waits for about 20 seconds, and then gives up"
+                    .to_owned(),
+                None => "no MFA code came in time".to_owned(),
+            },
+        };
+        *lock(&self.0.quiet_until) = Some(reading::in_(QUIET));
+        Err(Error::new(ErrorKind::NeedsUser, outcome).with_hint(
+            "Try again, with the device at hand; or let `mfa_process` in the profile print the code.",
+        ))
+    }
+
+    fn choose(&self, choice: &Choice) -> Result<usize, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        let nobody = || {
+            Error::new(
+                ErrorKind::NeedsUser,
+                format!("{}: it can be asked in a terminal only", choice.question),
+            )
+            .with_hint(format!("There are: {}.", choice.options.join(", ")))
+        };
+        let (Some(mut terminal), Some(interrupts)) = (self.terminal(), self.interrupts()) else {
+            return Err(nobody());
+        };
+        for (index, option) in choice.options.iter().enumerate() {
+            terminal.say(&format!("  {}  {}\n", index + 1, plain(option)));
+        }
+        let until = *lock(&self.0.deadline);
+        let prompt = format!(
+            "rolecall: {}? Its number, 1 to {}: ",
+            plain(&choice.question),
+            choice.options.len()
+        );
+        loop {
+            match terminal
+                .ask(&prompt, true, until, interrupts)
+                .map_err(|error| lost(&error))?
+            {
+                Answer::Text(text) => match text.trim().parse::<usize>() {
+                    Ok(number @ 1..) if number <= choice.options.len() => return Ok(number - 1),
+                    _ => {}
+                },
+                Answer::Declined | Answer::TooLate => return Err(nobody()),
+            }
+        }
+    }
+
+    /// Where the terminal is still ours and nobody gives up soon: a child's terminal, and the wait of whoever called
+    /// `credential-process`, are no place for ten minutes of patience.
+    fn browser(&self) -> Browser {
+        let is_bound = self.0.has_child.load(Ordering::SeqCst) || lock(&self.0.deadline).is_some();
+        if is_bound || Terminal::open().is_none() {
+            return Browser::Nowhere;
+        }
+        browser::place(&self.0.host)
+    }
+
+    fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
+        browser::show(&self.0.host, page, true);
+        Ok(())
+    }
+
+    fn waiting(&self, what: &str, left: Duration) {
+        let what = plain(what);
+        if self.0.has_child.load(Ordering::SeqCst) {
+            if !left.is_zero() {
+                tracing::info!("{what}");
+            }
+            return;
+        }
+        let mut told = lock(&self.0.told);
+        match Terminal::open() {
+            // One line that counts down, and goes when it is over.
+            Some(mut terminal) if left.is_zero() => terminal.say("\r\x1b[K"),
+            Some(mut terminal) => {
+                terminal.say(&format!("\r\x1b[Krolecall: {what} ({} s)", left.as_secs() + 1));
+            }
+            None if left.is_zero() => *told = None,
+            None if told.as_deref() == Some(what.as_str()) => {}
+            None => {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "rolecall: {what} ({} s at most)",
+                    left.as_secs() + 1
+                );
+                *told = Some(what);
+            }
+        }
+    }
+}
+
+fn lost(error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::NeedsUser, format!("the terminal was lost: {error}")).with_hint(WAYS)
+}
+
+/// The name of a device, which is what an authenticator shows: the last part of its ARN.
+fn name_of(serial: &str) -> &str {
+    match serial.split_once(":mfa/") {
+        Some((_, name)) => name.rsplit('/').next().unwrap_or(name),
+        None => serial,
+    }
+}
+
+/// Text for a terminal or a window, on one line and of bounded length: it may be anybody's.
+pub(crate) fn plain(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars()
+        .take(400)
+        .map(|c| if is_hidden(c) { '?' } else { c })
+        .collect()
+}
+
+/// The program that started us; a shell that only passes a command on is passed over.
+fn program_above(host: &Host) -> Option<String> {
+    const SHELLS: [&str; 5] = ["sh", "dash", "bash", "zsh", "busybox"];
+    let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
+    for _ in 0..4 {
+        // "PID (NAME) STATE PPID …"; a name may hold anything, brackets too.
+        let stat = host.read(format!("/proc/{pid}/stat").as_ref()).ok()??;
+        let (_, rest) = stat.split_once('(')?;
+        let (name, rest) = rest.rsplit_once(") ")?;
+        if !SHELLS.contains(&name) {
+            return Some(plain(name));
+        }
+        pid = rest.split(' ').nth(1)?.parse().ok()?;
+    }
+    None
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_called_as_its_authenticator_does() {
+        for (serial, name) in [
+            ("arn:aws:iam::111111111111:mfa/joe-phone", "joe-phone"),
+            ("arn:aws:iam::111111111111:mfa/team/joe", "joe"),
+            ("GAHT12345678", "GAHT12345678"),
+        ] {
+            assert_eq!(name_of(serial), name);
+        }
+    }
+
+    #[test]
+    fn nothing_that_moves_a_cursor_is_shown() {
+        assert_eq!(plain("a\u{1b}[2J\r\n\u{202e}b"), "a?[2J???b");
+        assert_eq!(plain(&"x".repeat(5000)).len(), 400);
+    }
+}
