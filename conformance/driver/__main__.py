@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate
+from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, sso
 from .cases import run_all
 from .config import suite as config
 from .judges import matrix, policies
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--lonely", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
-    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES]
+    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
     cases += [*matrix.cases(options.write), *policies.cases(options.write), *config.cases(options.write, options.keep)]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
