@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
     Whoami(TargetArgs),
+    /// Sign in to the IAM Identity Center that a target starts from, as the AWS CLI does and for it too
+    Login(LoginArgs),
+    /// Sign out again
+    Logout(LogoutArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -53,6 +57,8 @@ impl Command {
             Self::Exec(args) => args.target.json,
             Self::Env(args) => args.target.json,
             Self::CredentialProcess(args) => args.target.json,
+            Self::Login(args) => args.target.json,
+            Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Demo => false,
@@ -68,7 +74,8 @@ impl Command {
             Self::Exec(args) => args.target.mfa_fd,
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
-            Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
+            Self::Login(args) => args.target.mfa_fd,
+            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
         }
     }
 }
@@ -208,6 +215,33 @@ pub(crate) struct CredentialProcessArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct LoginArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The section of the config file to sign in to, in place of a target's
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    pub(crate) sso_session: Option<String>,
+    /// Sign in by a code on any machine's browser, even where there is one here
+    #[arg(long)]
+    pub(crate) device_code: bool,
+    /// Print the page's address, and open nothing
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogoutArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The section of the config file to sign out of, in place of a target's
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    pub(crate) sso_session: Option<String>,
+    /// Sign out of everything that the config file knows
+    #[arg(long, conflicts_with_all = ["target", "sso_session"])]
+    pub(crate) all: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ProfilesArgs {
     /// Print JSON with every property; secret ones are masked
     #[arg(long)]
@@ -226,7 +260,7 @@ pub(crate) struct SandboxArgs {
     #[arg(long, conflicts_with = "world")]
     pub(crate) empty: bool,
     /// Print the TOML of a ready world, to start a file of your own from
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json", "explain", "fault", "port", "session_seconds", "skew"],
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["world", "empty", "command", "json", "explain", "fault", "port", "session_seconds", "skew", "tls"],
           value_parser = clap::builder::PossibleValuesParser::new(rolecall_sandbox::World::ready_names()))]
     pub(crate) print_world: Option<String>,
     /// End every session after N seconds (2 or more), whatever was asked for, to watch renewals
@@ -249,6 +283,9 @@ pub(crate) struct SandboxArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true,
           value_parser = |text: &str| number(text, -315_360_000_i64..=315_360_000))]
     pub(crate) skew: i64,
+    /// Answer over TLS, and write the certificate of an authority made for this run to DIR/ca.pem
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
     /// The port on 127.0.0.1 [default: any free one]
     #[arg(long, default_value_t = 0, hide_default_value = true,
           value_parser = |text: &str| number(text, 0..=u16::MAX))]

@@ -4,6 +4,8 @@ mod credential_process;
 mod demo;
 mod env;
 mod exec;
+mod login;
+mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Plan(args) => plan::run(host, args),
         Command::Profiles(args) => profiles::run(host, &args),
         Command::Whoami(args) => whoami::run(host, args),
+        Command::Login(args) => login::run(args),
+        Command::Logout(args) => logout::run(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Demo => demo::run(host),
     }
@@ -42,7 +46,9 @@ fn provider(host: &Host, target: TargetArgs) -> Result<Provider, Error> {
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {
             tracing::warn!(
-                "{}: the session is asked for one hour instead of what was configured: {reason}",
+                "{}: the session is asked for one hour instead of what was configured: {reason}. It is renewed silently for as \
+                 long as its source lasts; for a longer one assume it straight from a user's own access key \
+                 (--source-profile), with one more MFA code where the role demands MFA.",
                 role.arn
             );
         }

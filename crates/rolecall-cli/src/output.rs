@@ -40,6 +40,12 @@ pub(crate) fn refuse_terminal(show: bool, instead: &str) -> Result<(), CommandEr
         .into())
 }
 
+/// How many columns the terminal has that stdout is; what goes elsewhere may be as wide as it is.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Columns as wide as their widest cell, two blanks between them; the last column is not padded.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -11,10 +11,12 @@ mod cli {
     mod deliver;
     mod exec;
     mod exec_env;
+    mod login;
     mod mfa;
     mod mfa_ask;
     mod rehearse;
     mod sandbox;
+    mod sandbox_tls;
     mod show;
     mod support;
     mod terminal;

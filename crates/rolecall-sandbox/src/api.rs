@@ -217,8 +217,11 @@ pub(crate) fn query_answer(service: Service, operation: &str, request_id: &str, 
 
 /// A refusal as the service words it.
 pub(crate) fn refused(service: Service, refusal: &Refusal, request_id: &str, head: bool) -> Answer {
-    if service == Service::SignIn {
-        return crate::signin::refused(refusal);
+    match service {
+        Service::Container => return crate::container::refused(refusal),
+        Service::Instance => return crate::instance::refused(refusal),
+        Service::SignIn => return crate::signin::refused(refusal),
+        _ => {}
     }
     let (code, message) = (refusal.code, escaped(&refusal.message));
     let kind = if refusal.status.is_server_error() {

@@ -26,7 +26,8 @@ pub(crate) fn context(call: &Call<'_>, state: &State) -> Context {
     let now = call.clock.session();
     context.set("aws:CurrentTime", clock::iso8601(now));
     context.set("aws:EpochTime", clock::epoch_seconds(now).to_string());
-    context.set("aws:SecureTransport", "false");
+    let is_secure = call.endpoint.starts_with("https://");
+    context.set("aws:SecureTransport", is_secure.to_string());
     context.set("aws:PrincipalIsAWSService", "false");
     context.set("aws:ViaAWSService", "false");
     context.set("aws:SourceIp", call.incoming.from.to_string());

@@ -21,7 +21,7 @@ pub(crate) struct Open<'a> {
     pub(crate) incoming: &'a Incoming,
     pub(crate) params: &'a Params,
     pub(crate) clock: &'a Clock,
-    /// `http://127.0.0.1:PORT`, where this sandbox answers.
+    /// `http://127.0.0.1:PORT` or `https://…`, where this sandbox answers.
     pub(crate) endpoint: &'a str,
     /// How long sessions really last, where that was set.
     pub(crate) session_seconds: Option<u64>,

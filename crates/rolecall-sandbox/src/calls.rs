@@ -15,7 +15,7 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call {
-    /// `sts`, `iam`, `s3`, `sns`, `organizations`, `sso`, `sso-oidc`, `signin`, `sandbox`.
+    /// `sts`, `iam`, `s3`, `sns`, `organizations`, `sso`, `sso-oidc`, `signin`, `instance`, `container`, `sandbox`.
     pub service: &'static str,
     /// The id in the answer.
     pub request_id: String,

@@ -45,6 +45,13 @@ pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
+/// The machine's date, so many days on.
+pub(crate) fn date(days: i64) -> jiff::civil::Date {
+    let by = jiff::Span::new().hours(days * 24);
+    let then = timestamp(now()).checked_add(by).unwrap_or_default();
+    jiff::tz::TimeZone::UTC.to_datetime(then).date()
+}
+
 fn timestamp(time: SystemTime) -> jiff::Timestamp {
     jiff::Timestamp::try_from(time).unwrap_or_default()
 }

@@ -12,12 +12,13 @@ use crate::AccountAccess;
 use crate::api::{Answer, Refusal};
 use crate::call::Open;
 use crate::clock;
+use crate::container;
 use crate::mfa;
 use crate::server::Shared;
-use crate::state::State;
+use crate::state::{State, Task};
 
 /// For whoever asks for one that is not there.
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 19] = [
     "GET health",
     "GET calls",
     "GET counts",
@@ -32,6 +33,9 @@ const CALLS: [&str; 16] = [
     "POST oidc/token",
     "POST oidc/revoke",
     "GET and POST device",
+    "POST browser",
+    "GET and POST instance",
+    "GET containers",
     "POST authorize",
     "GET console",
 ];
@@ -62,6 +66,10 @@ pub(crate) fn answer(call: &Open<'_>, state: &mut State, shared: &Shared) -> Res
         (&Method::GET, "accounts") => Ok(Answer::json(&json!(AccountAccess::of_all(state)))),
         (&Method::GET, "config") => Ok(Answer::text(&shared.world.config_file(state))),
         (&Method::GET, "credentials") => Ok(Answer::text(&shared.world.credentials_file(state))),
+        (&Method::POST, "browser") => browser(call, state),
+        (&Method::GET, "containers") => Ok(containers(state, shared)),
+        (&Method::GET, "instance") => instance(state),
+        (&Method::POST, "instance") => set_instance(call, state),
         (&Method::GET, "console") => Ok(crate::signin::console(call, state)),
         (_, "authorize") => Ok(crate::oidc::authorize::confirmed(call, state)),
         (_, "device") => crate::oidc::device::verification(call, state),
@@ -170,6 +178,82 @@ fn revoke(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
         let why = format!("there is no role {}", wanted.role_arn);
         Err(Refusal::new(404, "NotFound", why))
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seat<'a> {
+    /// A user of the directory; an empty text is nobody.
+    user: &'a str,
+}
+
+fn browser(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    let wanted: Seat<'_> = body(call)?;
+    let user = Some(wanted.user).filter(|user| !user.is_empty());
+    let center = state.identity_center.as_mut();
+    if center.is_some_and(|center| center.seat(user)) {
+        Ok(Answer::json(&json!({"user": user})))
+    } else {
+        Err(not_found(
+            "there is no Identity Center, or no such user in its directory",
+        ))
+    }
+}
+
+/// Every container with its address and its token, as its environment has them.
+fn containers(state: &State, shared: &Shared) -> Answer {
+    let task = |(name, task): (&String, &Task)| {
+        json!({
+            "name": name,
+            "role_arn": task.workload.role.to_string(),
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": container::uri(&shared.machines, name),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": task.token,
+        })
+    };
+    Answer::json(&json!(state.tasks.iter().map(task).collect::<Vec<_>>()))
+}
+
+fn instance(state: &State) -> Result<Answer, Refusal> {
+    let Some(instance) = &state.instance else {
+        return Err(not_found("this world has no instance"));
+    };
+    let role = instance
+        .workload
+        .as_ref()
+        .map(|workload| workload.role.to_string());
+    Ok(Answer::json(&json!({
+        "id": instance.id,
+        "region": instance.region,
+        "role_arn": role,
+        "enabled": instance.enabled,
+        "extended": instance.extended,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetInstance<'a> {
+    /// Whether there is metadata at all.
+    enabled: Option<bool>,
+    /// Whether the newer paths are there.
+    extended: Option<bool>,
+    /// Another role; an empty text takes the role away.
+    role_arn: Option<&'a str>,
+}
+
+fn set_instance(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
+    let wanted: SetInstance<'_> = body(call)?;
+    if let Some(role) = wanted.role_arn
+        && !state.set_instance_role(Some(role).filter(|role| !role.is_empty()))
+    {
+        let why = format!("there is no instance, or no role `{role}` that trusts ec2.amazonaws.com");
+        return Err(not_found(&why));
+    }
+    if let Some(instance) = &mut state.instance {
+        instance.enabled = wanted.enabled.unwrap_or(instance.enabled);
+        instance.extended = wanted.extended.unwrap_or(instance.extended);
+    }
+    instance(state)
 }
 
 /// The message of a refused call, for DecodeAuthorizationMessage.

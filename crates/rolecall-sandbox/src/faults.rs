@@ -33,7 +33,7 @@ pub enum Fault {
     /// 500 `InternalFailure`.
     ServerError,
     /// As each service sends it: 400 `Throttling` (S3: 503 `SlowDown`, SNS: 429 `Throttled`, Identity Center and
-    /// Organizations: `TooManyRequestsException`).
+    /// Organizations: `TooManyRequestsException`; instance metadata: 503, containers: 429 `ThrottlingException`).
     Throttle,
     /// A good answer, cut in half.
     TruncatedXml,
@@ -56,6 +56,13 @@ impl Fault {
             ),
             (Self::Throttle, Service::Sso) => {
                 Some(Refusal::new(429, "TooManyRequestsException", "Rate exceeded"))
+            }
+            // "503 - Service Unavailable" is what throttled instances see; the agents of containers say 429.
+            (Self::Throttle, Service::Instance) => {
+                Some(Refusal::new(503, "Service Unavailable", "Rate exceeded"))
+            }
+            (Self::Throttle, Service::Container) => {
+                Some(Refusal::new(429, "ThrottlingException", "Rate exceeded"))
             }
             (Self::Throttle, Service::Organizations) => {
                 Some(Refusal::new(400, "TooManyRequestsException", "Rate exceeded"))

@@ -73,6 +73,16 @@ pub(crate) fn user_code() -> String {
     format!("{}-{}", random(UPPER, 4), random(UPPER, 4))
 }
 
+/// The id of an instance of EC2.
+pub(crate) fn instance() -> String {
+    format!("i-0{}", random(HEX, 16))
+}
+
+/// The id of a task of ECS.
+pub(crate) fn task() -> String {
+    random(HEX, 32)
+}
+
 /// A request or message id, in the shape of a UUID.
 pub(crate) fn request() -> String {
     let hex = random(HEX, 32);

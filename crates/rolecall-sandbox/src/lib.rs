@@ -24,11 +24,13 @@ mod call;
 mod calls;
 pub mod client;
 mod clock;
+mod container;
 mod control;
 mod explain;
 mod faults;
 mod iam;
 mod ids;
+mod instance;
 mod issuer;
 mod mfa;
 mod oidc;
@@ -43,13 +45,16 @@ mod sns;
 mod sso;
 mod state;
 mod sts;
+mod tls;
 mod validate;
+mod workload;
 mod world;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -75,6 +80,7 @@ pub struct Builder {
     port: u16,
     skew_seconds: i64,
     faults: Vec<PlannedFault>,
+    tls: bool,
     observer: Option<calls::Observer>,
 }
 
@@ -95,6 +101,7 @@ impl Default for Builder {
             port: 0,
             skew_seconds: 0,
             faults: Vec::new(),
+            tls: false,
             observer: None,
         }
     }
@@ -132,6 +139,13 @@ impl Builder {
         self
     }
 
+    /// Answers over TLS, under a certificate of an authority that is made for this sandbox alone:
+    /// [`Sandbox::certificate_authority`].
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Tells `observer` of every call as soon as it is decided, on the sandbox's own thread: `rolecall sandbox --explain`.
     pub fn observe(mut self, observer: impl Fn(&Call) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -149,9 +163,21 @@ impl Builder {
                 "sessions of less than 2 seconds end before a client has used them",
             ));
         }
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
-        listener.set_nonblocking(true)?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let bound = |port| {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            listener.set_nonblocking(true)?;
+            io::Result::Ok(listener)
+        };
+        let listener = bound(self.port)?;
+        let tls = self.tls.then(tls::Tls::new).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", listener.local_addr()?);
+        // The SDKs ask machines in plain HTTP, and trust no bundle of the user's there.
+        let plain = self.tls.then(|| bound(0)).transpose()?;
+        let machines = match &plain {
+            Some(listener) => format!("http://{}", listener.local_addr()?),
+            None => endpoint.clone(),
+        };
         let recorder = secrets::Recorder::default();
         let shared = Arc::new(Shared {
             clock: clock::Clock::default(),
@@ -165,6 +191,8 @@ impl Builder {
             messages: authorization_message::Messages::new()
                 .ok_or_else(|| io::Error::other("the operating system has no randomness"))?,
             endpoint: endpoint.clone(),
+            machines,
+            tls,
         });
         shared.clock.set_skew(self.skew_seconds);
         for planned in self.faults {
@@ -179,8 +207,9 @@ impl Builder {
             .name("sandbox".to_owned())
             .spawn(move || {
                 runtime.block_on(async move {
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        server::serve(listener, served, stopped).await;
+                    let plain = plain.map(TcpListener::from_std).transpose();
+                    if let (Ok(listener), Ok(plain)) = (TcpListener::from_std(listener), plain) {
+                        server::serve(listener, plain, served, stopped).await;
                     }
                 });
             })?;
@@ -279,9 +308,15 @@ impl Sandbox {
         Builder::default()
     }
 
-    /// `http://127.0.0.1:PORT`, for every service.
+    /// `http://127.0.0.1:PORT`, for every service; `https://…` where it was told to speak TLS.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The certificate, in PEM, of the authority that signed for this endpoint alone: what clients of a sandbox with
+    /// [`Builder::tls`] are to trust.
+    pub fn certificate_authority(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(tls::Tls::authority)
     }
 
     /// Every account with the key of its administrator.
@@ -291,7 +326,16 @@ impl Sandbox {
 
     /// The line of `rolecall sandbox --json`: `{"endpoint": …, "accounts": […]}`. It holds the administrators' secrets.
     pub fn ready_line(&self) -> String {
-        serde_json::json!({"endpoint": self.endpoint, "accounts": self.accounts()}).to_string()
+        self.ready_line_with(None)
+    }
+
+    /// The same line with `ca_bundle`, where the certificate of the endpoint's authority was written to a file.
+    pub fn ready_line_with(&self, ca_bundle: Option<&Path>) -> String {
+        let mut line = serde_json::json!({"endpoint": self.endpoint, "accounts": self.accounts()});
+        if let Some(path) = ca_bundle {
+            line["ca_bundle"] = path.display().to_string().into();
+        }
+        line.to_string()
     }
 
     /// The text of `~/.aws/config` inside of `rolecall sandbox -- CMD`.
@@ -425,6 +469,78 @@ impl Sandbox {
         let mut state = self.shared.state();
         let center = state.identity_center.as_mut();
         center.is_some_and(|center| center.approve(user_code, user, now))
+    }
+
+    /// Seats a user of the Identity Center's directory at the browser, who says yes to everything: then a GET of the address
+    /// that a client would open (`/authorize`, a device's `verificationUriComplete`) is all that signing in takes. `None`
+    /// lets the pages ask again. Whether there is such a user.
+    pub fn set_browser_user(&self, user: Option<&str>) -> bool {
+        let mut state = self.shared.state();
+        let center = state.identity_center.as_mut();
+        center.is_some_and(|center| center.seat(user))
+    }
+
+    /// Ends every access token of the Identity Center, as if its time had come.
+    pub fn end_access_tokens(&self) {
+        let now = self.now();
+        if let Some(center) = &mut self.shared.state().identity_center {
+            center.signed_in.end_access(now);
+        }
+    }
+
+    /// Ends every refresh token of the Identity Center: whoever holds one has to sign in again.
+    pub fn end_refresh_tokens(&self) {
+        let now = self.now();
+        if let Some(center) = &mut self.shared.state().identity_center {
+            center.signed_in.end_refresh(now);
+        }
+    }
+
+    /// Where a container's credentials are, and the token that opens them: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` and
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN` say inside of it.
+    pub fn container(&self, name: &str) -> Option<(String, String)> {
+        let state = self.shared.state();
+        let task = state.tasks.get(name)?;
+        Some((container::uri(&self.shared.machines, name), task.token.clone()))
+    }
+
+    /// The names of the world's containers.
+    pub fn containers(&self) -> Vec<String> {
+        self.shared.state().tasks.keys().cloned().collect()
+    }
+
+    /// Where the metadata of the world's instance is, for `AWS_EC2_METADATA_SERVICE_ENDPOINT`. It is plain HTTP, as at
+    /// AWS: this endpoint, or another port of it under [`Builder::tls`].
+    pub fn metadata_endpoint(&self) -> Option<&str> {
+        let is_there = self.shared.state().instance.is_some();
+        is_there.then_some(self.shared.machines.as_str())
+    }
+
+    /// Turns the instance's metadata service on or off: then it answers 403.
+    pub fn set_instance_metadata(&self, enabled: bool) {
+        if let Some(instance) = &mut self.shared.state().instance {
+            instance.enabled = enabled;
+        }
+    }
+
+    /// Whether the metadata service has the newer paths with the account's id, `…/security-credentials-extended`; where it
+    /// has not, they answer 404.
+    pub fn set_extended_metadata(&self, extended: bool) {
+        if let Some(instance) = &mut self.shared.state().instance {
+            instance.extended = extended;
+        }
+    }
+
+    /// Gives the instance another role, or none. Whether there is an instance, and such a role that trusts EC2.
+    pub fn set_instance_role(&self, role_arn: Option<&str>) -> bool {
+        self.shared.state().set_instance_role(role_arn)
+    }
+
+    /// Ends every token of the metadata service, whose holders then hear 401.
+    pub fn end_metadata_tokens(&self) {
+        if let Some(instance) = &mut self.shared.state().instance {
+            instance.tokens.clear();
+        }
     }
 
     /// Refuses every session of a role that was issued until now, as the console's "Revoke active sessions" does: by an

@@ -14,6 +14,7 @@ use hyper::body::Incoming as Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -27,8 +28,9 @@ use crate::issuer::Issuer;
 use crate::secrets::Recorder;
 use crate::service::{Protocol, Service};
 use crate::state::State;
+use crate::tls::Tls;
 use crate::world::World;
-use crate::{control, iam, ids, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
+use crate::{container, control, iam, ids, instance, oidc, organizations, s3, signin, sigv4, sns, sso, sts};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -53,8 +55,12 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) session_seconds: Option<u64>,
     pub(crate) endpoint: String,
+    /// Where metadata and containers' credentials are, in plain HTTP.
+    pub(crate) machines: String,
     pub(crate) issuer: Issuer,
     pub(crate) messages: Messages,
+    /// Where it answers over TLS.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Shared {
@@ -75,37 +81,85 @@ impl fmt::Display for ResetConnection {
 
 impl std::error::Error for ResetConnection {}
 
+/// What is served at a port.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Port {
+    /// All of it, over TLS where there is some.
+    Everything,
+    /// What machines ask in plain HTTP, whatever AWS speaks: metadata and containers' credentials.
+    Machines,
+}
+
 /// Serves until `stop` is dropped or told.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: oneshot::Receiver<Infallible>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepting = async {
-        loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return;
-            };
-            match listener.accept().await {
-                Ok((stream, from)) => {
-                    let shared = Arc::clone(&shared);
-                    tokio::spawn(async move {
-                        connection(stream, from, shared).await;
-                        drop(permit);
-                    });
-                }
-                // Out of file descriptors, most likely: some connection has to end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
+pub(crate) async fn serve(
+    listener: TcpListener,
+    machines: Option<TcpListener>,
+    shared: Arc<Shared>,
+    stop: oneshot::Receiver<Infallible>,
+) {
+    let accepting = accept(listener, Port::Everything, Arc::clone(&shared));
+    let machines = async {
+        match machines {
+            Some(listener) => accept(listener, Port::Machines, shared).await,
+            None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = accepting => {}
+        () = machines => {}
         _ = stop => {}
     }
 }
 
-async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, port: Port, shared: Arc<Shared>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    connection(stream, from, port, shared).await;
+                    drop(permit);
+                });
+            }
+            // Out of file descriptors, most likely: some connection has to end first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, from: SocketAddr, port: Port, shared: Arc<Shared>) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| handle(request, from.ip(), Arc::clone(&shared)));
+    match shared.tls.as_ref().filter(|_| port == Port::Everything) {
+        None => speak(stream, |stream| stream, from, port, shared).await,
+        Some(tls) => {
+            if let Some(stream) = tls.accept(stream).await {
+                speak(
+                    stream,
+                    |stream| stream.get_ref().0,
+                    from,
+                    port,
+                    Arc::clone(&shared),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+/// HTTP, over a stream and what is below it.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    below: fn(&S) -> &TcpStream,
+    from: SocketAddr,
+    port: Port,
+    shared: Arc<Shared>,
+) {
+    let service = service_fn(move |request| handle(request, from.ip(), port, Arc::clone(&shared)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -114,13 +168,14 @@ async fn connection(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     if (&mut connection).await.is_err() {
         let stream = connection.into_parts().io.into_inner();
         // What is left unread or unsaid is dropped at once; for a reset, the client must see one.
-        let _ = stream.set_zero_linger();
+        let _ = below(&stream).set_zero_linger();
     }
 }
 
 async fn handle(
     request: Request<Body>,
     from: IpAddr,
+    port: Port,
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, ResetConnection> {
     let request_id = ids::request();
@@ -170,6 +225,10 @@ async fn handle(
 
     let head = incoming.method == Method::HEAD;
     let outcome = read.and_then(|()| {
+        if port == Port::Machines && !matches!(service, Service::Container | Service::Instance) {
+            let why = format!("the service answers at {}", shared.endpoint);
+            return Err(Refusal::new(400, "BadRequest", why));
+        }
         if let Some((fault, refusal)) = fault.and_then(|fault| Some((fault, fault.refusal(service)?))) {
             logged.untold = Some(format!("by the fault {fault}"));
             return Err(refusal);
@@ -318,7 +377,9 @@ fn check_version(operation: &str, call: &Open<'_>) -> Result<(), Refusal> {
 fn unsigned(operation: &str, call: &Open<'_>, state: &mut State, shared: &Shared) -> Result<Answer, Refusal> {
     check_version(operation, call)?;
     match call.service {
+        Service::Container => container::answer(call, state),
         Service::Control => control::answer(call, state, shared),
+        Service::Instance => instance::answer(call, state),
         Service::Sts => sts::unsigned(operation, call, state, &shared.issuer),
         Service::Oidc => oidc::answer(operation, call, state),
         Service::SignIn => signin::answer(operation, call, state),

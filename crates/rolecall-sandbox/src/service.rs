@@ -3,13 +3,17 @@
 use http::Method;
 
 use crate::api::{Incoming, Params};
-use crate::{s3, sigv4};
+use crate::{container, instance, s3, sigv4};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Service {
     /// The sandbox's own: faults, clocks, the record of calls.
     Control,
+    /// Credentials for tasks in containers.
+    Container,
     Iam,
+    /// An instance's metadata.
+    Instance,
     /// IAM Identity Center's OIDC service.
     Oidc,
     Organizations,
@@ -34,9 +38,11 @@ pub(crate) enum Protocol {
 }
 
 impl Service {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Control,
+        Self::Container,
         Self::Iam,
+        Self::Instance,
         Self::Oidc,
         Self::Organizations,
         Self::S3,
@@ -50,7 +56,9 @@ impl Service {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Control => "sandbox",
+            Self::Container => "container",
             Self::Iam => "iam",
+            Self::Instance => "instance",
             Self::Oidc => "sso-oidc",
             Self::Organizations => "organizations",
             Self::S3 => "s3",
@@ -68,7 +76,13 @@ impl Service {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Iam | Self::Sns | Self::Sts => Protocol::Query,
-            Self::Control | Self::Oidc | Self::Organizations | Self::SignIn | Self::Sso => Protocol::Json,
+            Self::Container
+            | Self::Control
+            | Self::Instance
+            | Self::Oidc
+            | Self::Organizations
+            | Self::SignIn
+            | Self::Sso => Protocol::Json,
             Self::S3 => Protocol::S3,
         }
     }
@@ -95,6 +109,9 @@ impl Service {
     /// By what only one service has, by the credential scope, by the version of the query protocol; what is left is S3.
     pub(crate) fn of(incoming: &Incoming, params: &Params) -> Self {
         let path = incoming.path.as_str();
+        if container::task(path).is_some() {
+            return Self::Container;
+        }
         if path.starts_with("/_sandbox/") {
             return Self::Control;
         }
@@ -105,6 +122,9 @@ impl Service {
             return Self::Organizations;
         }
         if claimed.is_none() {
+            if instance::path(path).is_some() {
+                return Self::Instance;
+            }
             match (path, incoming.method == Method::POST) {
                 ("/federation" | "/oauth", _) if params.find("Action").is_some() => return Self::SignIn,
                 ("/switchrole", false) => return Self::SignIn,
@@ -157,6 +177,8 @@ impl Service {
                 "/assignment/roles" => "ListAccountRoles",
                 _ => "Logout",
             },
+            Self::Container => "ContainerCredentials",
+            Self::Instance => instance::operation(&incoming.path),
             Self::SignIn if incoming.path == "/switchrole" => "switchrole",
             Self::Iam | Self::SignIn | Self::Sns | Self::Sts => params.find("Action").unwrap_or_default(),
         };
@@ -171,7 +193,7 @@ impl Service {
     /// Whether an operation has to be signed.
     pub(crate) fn is_signed(self, operation: &str) -> bool {
         match self {
-            Self::Control | Self::Oidc | Self::SignIn | Self::Sso => false,
+            Self::Container | Self::Control | Self::Instance | Self::Oidc | Self::SignIn | Self::Sso => false,
             Self::Sts => !matches!(operation, "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity"),
             Self::Iam | Self::Organizations | Self::S3 | Self::Sns => true,
         }

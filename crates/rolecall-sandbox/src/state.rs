@@ -8,6 +8,7 @@ mod session;
 mod signin;
 mod storage;
 mod usage;
+mod workload;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(crate) use session::{AccessKey, Actor, Caller, Session};
 pub(crate) use signin::{Console, SignInToken, SignIns};
 pub(crate) use storage::{Bucket, Object};
 pub(crate) use usage::Usage;
+pub(crate) use workload::{Instance, Task, Workload};
 
 pub(crate) struct State {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
@@ -44,6 +46,9 @@ pub(crate) struct State {
     pub(crate) organization: Option<Organization>,
     pub(crate) identity_center: Option<IdentityCenter>,
     pub(crate) sign_ins: SignIns,
+    pub(crate) instance: Option<Instance>,
+    /// By name.
+    pub(crate) tasks: BTreeMap<String, Task>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// ARNs.
     pub(crate) topics: BTreeSet<String>,
@@ -84,6 +89,8 @@ impl State {
             organization: None,
             identity_center: None,
             sign_ins: SignIns::default(),
+            instance: None,
+            tasks: BTreeMap::new(),
             buckets: BTreeMap::new(),
             topics: BTreeSet::new(),
             aws_managed: AWS_MANAGED

@@ -13,6 +13,7 @@ mod policy_text;
 mod principal;
 mod profile;
 mod read;
+mod workload;
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ pub use error::{WorldError, WorldErrors};
 pub use identity_center::{IdentityCenter, PermissionSet};
 pub use organization::{Organization, Unit};
 pub use principal::{Group, Role, User};
-use profile::{Profile, ProfileKind};
+use profile::{Profile, ProfileKind, RoleSource};
+use workload::{Container, Machine};
 
 /// A world to start from. What is made in code is not checked before [`crate::Builder::start`].
 ///
@@ -44,6 +46,8 @@ pub struct World {
     accounts: Vec<Account>,
     organization: Option<(Organization, Place)>,
     identity_center: Option<(IdentityCenter, Place)>,
+    instance: Option<Machine>,
+    containers: Vec<Container>,
     profiles: Vec<Profile>,
 }
 
@@ -172,7 +176,7 @@ impl World {
             region: "us-east-1".into(),
             kind: ProfileKind::Role {
                 role_arn: role_arn.into(),
-                source_profile: source_profile.into(),
+                source: RoleSource::Profile(source_profile.into()),
                 external_id: external_id.map(Into::into),
                 mfa_serial: None,
                 duration_seconds: None,

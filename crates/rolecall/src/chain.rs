@@ -1,17 +1,21 @@
 //! Chains: a source, then the roles assumed from it in order. Pure data without a secret in it; resolving calls nothing.
 
 mod endpoint_url;
+mod limits;
 mod mfa;
 mod resolve;
 mod source;
 mod sources;
+mod sso;
 mod target;
 mod walk;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::Invalid;
+use crate::host::{CaBundle, Transport};
 use crate::parameters::{
     ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
@@ -19,9 +23,11 @@ use crate::partition::Region;
 use crate::profile::Origin;
 use crate::session::{KeyBuilder, SessionKey};
 
+pub use endpoint_url::{Endpoints, Service};
 pub use mfa::{Mfa, MfaStrategy};
 pub use source::{
-    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, SsoSession,
+    TokenSource,
 };
 pub use target::Target;
 
@@ -124,6 +130,8 @@ pub struct Chain {
     pub region: Option<Configured<Region>>,
     /// Where STS is called for the source's own session, and in which region.
     pub source_sts: StsEndpoint,
+    /// Whether requests are signed by AWS's clock where this machine's is wrong (`disable_clock_skew_correction`).
+    pub corrects_clock: bool,
     /// What a person should know and nobody asked.
     pub warnings: Vec<String>,
 }
@@ -141,15 +149,31 @@ pub enum OwnSession {
     },
 }
 
-/// Where STS is called, and which region the call is signed for.
+/// Where STS, or another service, is called, and which region the call is signed for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StsEndpoint {
-    /// The URL, without a path.
+    /// The URL, without a `/` at its end.
     pub url: String,
-    /// The region.
+    /// The region the call is signed for.
     pub region: Region,
     /// What made it this URL.
     pub origin: Origin,
+    /// The authorities trusted for it, where not the operating system's. Not a part of any session key: who vouches for
+    /// the server decides whether there is a session, not which one it is.
+    pub ca_bundle: Option<Configured<PathBuf>>,
+}
+
+impl StsEndpoint {
+    /// What a client for this endpoint is built from.
+    pub fn transport(&self) -> Transport<'_> {
+        Transport {
+            ca_bundle: self.ca_bundle.as_ref().map(|bundle| CaBundle {
+                path: &bundle.value,
+                origin: &bundle.origin,
+            }),
+            ..Transport::to(&self.url)
+        }
+    }
 }
 
 /// One `sts:AssumeRole` step, with every parameter STS takes.

@@ -3,9 +3,15 @@
 //! Nothing else in the library looks outside the process; `clippy.toml` bans the back doors. Tests and embedders build
 //! a [`Host`] of their own.
 
+mod fetch;
 mod files;
+mod http;
+mod issuer;
 mod person;
 mod program;
+mod proxy;
+mod skew;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -15,12 +21,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use aws_smithy_http_client::{Builder as HttpBuilder, tls};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-
+use self::http::Clients;
 use crate::error::Error;
-pub use files::FileLock;
-pub use person::{Choice, MfaQuestion, Nobody, Person, SignIn};
+
+pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
+pub use self::files::FileLock;
+pub use self::http::{CaBundle, Transport};
+pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
+pub(crate) use self::skew::Skew;
+pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 
 /// A config file larger than this is somebody's mistake, not a config file.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -44,6 +53,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// The system's clock, for what has no host at hand: it is the same on every one.
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemClock.now()
+}
+
 /// Everything outside the process that the library may touch. Clone it freely.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
@@ -56,10 +70,11 @@ struct Inner {
     /// Looked up when it is first asked for: the user database may be in the network. Set already where it was given.
     login_name: OnceLock<Option<String>>,
     clock: Arc<dyn Clock>,
+    /// Built at the first call that needs one: a warm hit builds neither a client nor a TLS configuration.
+    http: Clients,
     person: Arc<dyn Person>,
-    /// Built at the first call that needs it: a warm hit builds neither a client nor a TLS configuration.
-    https: OnceLock<SharedHttpClient>,
-    http: OnceLock<SharedHttpClient>,
+    /// How far AWS's clock is from this machine's, as its last answer said.
+    skew: Skew,
 }
 
 impl Host {
@@ -117,7 +132,7 @@ impl Host {
         }
     }
 
-    /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`.
+    /// The home directory: `HOME` on every system, then Windows's `USERPROFILE`, then its `HOMEDRIVE` and `HOMEPATH`.
     pub fn home(&self) -> Option<&Path> {
         self.0.home.as_deref()
     }
@@ -157,7 +172,12 @@ impl Host {
 
     /// The system's clock, whatever clock sessions are judged by: what requests are signed on.
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        SystemClock.now()
+        wall_clock()
+    }
+
+    /// How far AWS's clock is from this machine's: one measure for every call, whichever service answers.
+    pub(crate) fn skew(&self) -> &Skew {
+        &self.0.skew
     }
 
     /// The name the person is logged in under, from the user database.
@@ -196,24 +216,6 @@ impl Host {
             }
             Err(error) => Err(fail(&error)),
         }
-    }
-
-    /// The HTTP client every call to `url` goes through, built once. rustls with ring: see `Cargo.toml`.
-    ///
-    /// Plain HTTP, which only loopback addresses get, loads no root certificates.
-    pub fn http_client(&self, url: &str) -> SharedHttpClient {
-        if url.starts_with("http://") {
-            return self
-                .0
-                .http
-                .get_or_init(|| HttpBuilder::new().build_http())
-                .clone();
-        }
-        let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-        self.0
-            .https
-            .get_or_init(|| HttpBuilder::new().tls_provider(ring).build_https())
-            .clone()
     }
 }
 
@@ -301,16 +303,29 @@ impl HostBuilder {
         for (name, value) in std::env::vars_os() {
             self = self.env_os(&name, &value);
         }
-        let home = ["HOME", "USERPROFILE"]
-            .iter()
-            .find_map(|name| self.env.get(*name).filter(|home| !home.is_empty()));
-        self.home = home.map(PathBuf::from).or_else(std::env::home_dir);
+        self.home = self.home_by_variables().or_else(std::env::home_dir);
         self.login_name = OnceLock::new();
         self
     }
 
+    /// Where the variables say the home directory is. A drive without a path, or a path without a drive, says nothing.
+    fn home_by_variables(&self) -> Option<PathBuf> {
+        let set = |name: &str| self.env.get(name).filter(|value| !value.is_empty());
+        match set("HOME").or_else(|| set("USERPROFILE")) {
+            Some(home) => Some(PathBuf::from(home)),
+            None => Some(PathBuf::from(format!(
+                "{}{}",
+                set("HOMEDRIVE")?,
+                set("HOMEPATH")?
+            ))),
+        }
+    }
+
     /// The finished host.
-    pub fn build(self) -> Host {
+    pub fn build(mut self) -> Host {
+        if self.home.is_none() {
+            self.home = self.home_by_variables();
+        }
         let Self {
             env,
             unreadable,
@@ -325,9 +340,9 @@ impl HostBuilder {
             home,
             login_name,
             clock,
+            http: Clients::default(),
             person,
-            https: OnceLock::new(),
-            http: OnceLock::new(),
+            skew: Skew::default(),
         }))
     }
 }
@@ -370,6 +385,26 @@ mod tests {
             .env_os(OsStr::new("AWS_PROFILE"), OsStr::from_bytes(b"\xff"))
             .env("AWS_PROFILE", "blah");
         assert!(again.build().check().is_ok(), "set again by an embedder");
+    }
+
+    #[test]
+    fn the_home_directory_is_what_the_first_variable_says() {
+        let (home, profile) = (("HOME", "/home/joe"), ("USERPROFILE", r"C:\Users\joe"));
+        let (drive, path) = (("HOMEDRIVE", "H:"), ("HOMEPATH", r"\joe"));
+        for (variables, expected) in [
+            (&[drive, path, profile, home][..], Some("/home/joe")),
+            (&[drive, path, profile, ("HOME", "")], Some(r"C:\Users\joe")),
+            (&[drive, path], Some(r"H:\joe")),
+            (&[drive], None),
+            (&[path], None),
+            (&[], None),
+        ] {
+            let host = variables
+                .iter()
+                .fold(Host::builder(), |host, (name, value)| host.env(name, value))
+                .build();
+            assert_eq!(host.home(), expected.map(Path::new), "{variables:?}");
+        }
     }
 
     #[test]

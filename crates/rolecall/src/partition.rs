@@ -70,24 +70,75 @@ impl Partition {
 
     /// The region its global services are signed for, and the one STS is called in where no region is configured.
     pub fn default_region(self) -> Region {
-        Region(
-            match self {
-                Self::Aws => "us-east-1",
-                Self::AwsCn => "cn-northwest-1",
-                Self::AwsEusc => "eusc-de-east-1",
-                Self::AwsIso => "us-iso-east-1",
-                Self::AwsIsoB => "us-isob-east-1",
-                Self::AwsIsoE => "eu-isoe-west-1",
-                Self::AwsIsoF => "us-isof-south-1",
-                Self::AwsUsGov => "us-gov-west-1",
-            }
-            .to_owned(),
-        )
+        Region::known(match self {
+            Self::Aws => "us-east-1",
+            Self::AwsCn => "cn-northwest-1",
+            Self::AwsEusc => "eusc-de-east-1",
+            Self::AwsIso => "us-iso-east-1",
+            Self::AwsIsoB => "us-isob-east-1",
+            Self::AwsIsoE => "eu-isoe-west-1",
+            Self::AwsIsoF => "us-isof-south-1",
+            Self::AwsUsGov => "us-gov-west-1",
+        })
     }
 
-    /// The URL of STS in `region`: always the regional endpoint, whose tokens are valid everywhere.
-    pub fn sts_url(self, region: &Region) -> String {
-        format!("https://sts.{region}.{}", self.dns_suffix())
+    /// What the host names of its dual-stack endpoints end in, which answer over IPv6 as well.
+    pub fn dual_stack_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov => "api.aws",
+            Self::AwsCn => "api.amazonwebservices.com.cn",
+            Self::AwsEusc => "api.amazonwebservices.eu",
+            Self::AwsIso => "api.aws.ic.gov",
+            Self::AwsIsoB => "api.aws.scloud",
+            Self::AwsIsoE => "api.cloud-aws.adc-e.uk",
+            Self::AwsIsoF => "api.aws.hci.ic.gov",
+        }
+    }
+
+    /// What the host names of the sign-in service end in, as its own endpoint rules have them.
+    pub fn sign_in_suffix(self) -> &'static str {
+        match self {
+            Self::Aws => "aws.amazon.com",
+            Self::AwsCn => "amazonaws.cn",
+            Self::AwsEusc => "amazonaws-eusc.eu",
+            Self::AwsIso => "c2shome.ic.gov",
+            Self::AwsIsoB => "sc2shome.sgov.gov",
+            Self::AwsIsoE => "csphome.adc-e.uk",
+            Self::AwsIsoF => "csphome.hci.ic.gov",
+            Self::AwsUsGov => "amazonaws-us-gov.com",
+        }
+    }
+
+    /// Whether a host lies under a suffix that AWS gives to its own endpoints. A customer's bucket or load balancer lies
+    /// there too: this tells a typing mistake from an endpoint, not a friend from a foe.
+    pub fn is_aws_host(host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        Self::ALL.iter().any(|partition| {
+            [
+                partition.dns_suffix(),
+                partition.dual_stack_suffix(),
+                partition.sign_in_suffix(),
+            ]
+            .iter()
+            .any(|suffix| {
+                host.strip_suffix(suffix)
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            })
+        })
+    }
+
+    /// What its regions' names begin with, up to `-WORD-NUMBER`: the regular expressions of `partitions.json`.
+    fn region_prefixes(self) -> &'static [&'static str] {
+        match self {
+            Self::Aws => &["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"],
+            Self::AwsCn => &["cn"],
+            Self::AwsEusc => &["eusc-de"],
+            Self::AwsIso => &["us-iso"],
+            Self::AwsIsoB => &["us-isob"],
+            Self::AwsIsoE => &["eu-isoe"],
+            Self::AwsIsoF => &["us-isof"],
+            Self::AwsUsGov => &["us-gov"],
+        }
     }
 }
 
@@ -119,27 +170,41 @@ impl FromStr for Partition {
 pub struct Region(String);
 
 impl Region {
+    /// A region by a name that stands in the code.
+    pub(crate) fn known(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The partition the region lies in, by the prefixes of the SDKs' partition table; unknown names are `aws`.
+    /// The partition the region lies in, by the regular expressions of the SDKs' partition table; a name that fits none,
+    /// as of a region to come, is `aws`.
     pub fn partition(&self) -> Partition {
-        // The longer prefixes first: `us-isob-` begins with `us-iso`.
-        const PREFIXES: [(&str, Partition); 7] = [
-            ("cn-", Partition::AwsCn),
-            ("eusc-", Partition::AwsEusc),
-            ("us-isob-", Partition::AwsIsoB),
-            ("us-isof-", Partition::AwsIsoF),
-            ("us-iso-", Partition::AwsIso),
-            ("eu-isoe-", Partition::AwsIsoE),
-            ("us-gov-", Partition::AwsUsGov),
-        ];
-        PREFIXES
-            .iter()
-            .find(|(prefix, _)| self.0.starts_with(prefix))
-            .map_or(Partition::Aws, |(_, partition)| *partition)
+        /// `-WORD-NUMBER`.
+        fn is_rest(rest: &str) -> bool {
+            let mut parts = rest.split('-');
+            let (first, word, number) = (parts.next(), parts.next(), parts.next());
+            first == Some("")
+                && word.is_some_and(|word| !word.is_empty())
+                && number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+                && parts.next().is_none()
+        }
+        let owns = |partition: &Partition| {
+            let mut prefixes = partition.region_prefixes().iter();
+            self.0.strip_suffix("-global") == Some(partition.id())
+                || prefixes.any(|prefix| self.0.strip_prefix(prefix).is_some_and(is_rest))
+        };
+        Partition::ALL.into_iter().find(owns).unwrap_or(Partition::Aws)
+    }
+
+    /// Whether this is no region but a partition's name for services that have none: `aws-global`, `aws-cn-global`.
+    pub fn is_global(&self) -> bool {
+        self.0
+            .strip_suffix("-global")
+            .is_some_and(|id| id.starts_with("aws"))
     }
 }
 
@@ -199,24 +264,71 @@ mod tests {
     }
 
     #[test]
-    fn sts_is_regional_in_every_partition() {
-        let urls: Vec<_> = Partition::ALL
-            .map(|p| p.sts_url(&p.default_region()))
-            .into_iter()
-            .collect();
-        assert_eq!(
-            urls,
-            [
-                "https://sts.us-east-1.amazonaws.com",
-                "https://sts.cn-northwest-1.amazonaws.com.cn",
-                "https://sts.eusc-de-east-1.amazonaws.eu",
-                "https://sts.us-iso-east-1.c2s.ic.gov",
-                "https://sts.us-isob-east-1.sc2s.sgov.gov",
-                "https://sts.eu-isoe-west-1.cloud.adc-e.uk",
-                "https://sts.us-isof-south-1.csp.hci.ic.gov",
-                "https://sts.us-gov-west-1.amazonaws.com",
-            ]
-        );
+    fn a_region_lies_where_awss_own_table_has_it() {
+        for (partition, regions) in [
+            (
+                Partition::Aws,
+                "us-east-1 eu-isolated-1 il-central-1 mx-central-1 ap-southeast-17 aws-global",
+            ),
+            (Partition::AwsCn, "cn-north-1 cn-northwest-1 aws-cn-global"),
+            (Partition::AwsEusc, "eusc-de-east-1"),
+            (Partition::AwsIso, "us-iso-east-1 us-iso-west-1 aws-iso-global"),
+            (
+                Partition::AwsIsoB,
+                "us-isob-east-1 us-isob-west-1 aws-iso-b-global",
+            ),
+            (Partition::AwsIsoE, "eu-isoe-west-1 aws-iso-e-global"),
+            (
+                Partition::AwsIsoF,
+                "us-isof-south-1 us-isof-east-1 aws-iso-f-global",
+            ),
+            (
+                Partition::AwsUsGov,
+                "us-gov-west-1 us-gov-east-1 aws-us-gov-global",
+            ),
+            // What fits no expression is `aws`: a region to come, and what only begins like another partition's.
+            (
+                Partition::Aws,
+                "xx-blah-9 moon us-gov-west cn-north eusc-fr-east-1 us-gov-west-1-lax-1 us-gov-west-1a",
+            ),
+        ] {
+            for region in regions.split(' ') {
+                assert_eq!(
+                    region.parse::<Region>().unwrap().partition(),
+                    partition,
+                    "{region}"
+                );
+            }
+        }
+        for (region, is_global) in [
+            ("aws-global", true),
+            ("aws-iso-b-global", true),
+            ("us-east-1", false),
+        ] {
+            assert_eq!(region.parse::<Region>().unwrap().is_global(), is_global);
+        }
+    }
+
+    #[test]
+    fn awss_own_hosts_are_told_from_others() {
+        for (hosts, expected) in [
+            (
+                "sts.eu-west-1.amazonaws.com amazonaws.com STS.Us-East-1.API.aws. signin.aws.amazon.com sts.cn-north-1.amazonaws.com.cn",
+                true,
+            ),
+            (
+                "vpce-0123-abcd.sts.eu-west-1.vpce.amazonaws.com us-iso-east-1.signin.c2shome.ic.gov",
+                true,
+            ),
+            (
+                "sts.example notamazonaws.com amazonaws.com.evil.example amazon.com 127.0.0.1",
+                false,
+            ),
+        ] {
+            for host in hosts.split(' ') {
+                assert_eq!(Partition::is_aws_host(host), expected, "{host}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! The user's AWS config and credentials files, read as AWS's own tools read them.
 
+mod include;
+pub mod keys;
+mod lint;
+mod mask;
 mod parse;
+mod property;
+mod warning;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,9 +15,17 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, printable};
 use crate::host::Host;
+use include::Included;
+pub use lint::{SourceSetting, Taken};
+pub(crate) use mask::without_userinfo;
 pub use parse::FileKind;
+pub use property::Property;
+use warning::{About, Warning};
+
+/// What the format takes for a blank: no other white space counts.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,131 +59,13 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One value of a profile, and where it stands. Its `Debug` masks what is secret.
-#[derive(Clone)]
-pub struct Property {
-    value: Zeroizing<String>,
-    /// What is shown instead of the value, where something in it is secret.
-    masked: Option<String>,
-    origin: Origin,
-}
-
-impl Property {
-    fn new(key: &str, value: &str, origin: Origin) -> Self {
-        Self {
-            value: Zeroizing::new(value.to_owned()),
-            masked: masked(key, value),
-            origin,
-        }
-    }
-
-    /// Goes on with one more line.
-    fn push_line(&mut self, key: &str, line: &str) {
-        // Into a buffer of its own, because one that grows leaves a copy of what it held behind.
-        let mut longer = Zeroizing::new(String::with_capacity(self.value.len() + 1 + line.len()));
-        longer.push_str(&self.value);
-        longer.push('\n');
-        longer.push_str(line);
-        self.masked = masked(key, &longer);
-        self.value = longer;
-    }
-
-    /// The value as it stands in the file.
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// The value, which has to be one line: nothing that is one word goes on below.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`], with the first line only: what was indented by mistake below it may be a secret.
-    pub(crate) fn one_line(&self, key: &str) -> Result<&str, Error> {
-        match self.value.split_once('\n') {
-            None => Ok(&self.value),
-            Some((first, _)) => Err(Error::config(format!(
-                "{}: {key}: the value `{}…` goes on in the lines below it",
-                self.origin,
-                masked(key, first).as_deref().unwrap_or(first)
-            ))
-            .with_hint("Take the blanks before those lines away, or the lines.")),
-        }
-    }
-
-    /// The value as it may be shown: what is secret in it is masked.
-    pub fn shown(&self) -> &str {
-        self.masked.as_deref().unwrap_or(&self.value)
-    }
-
-    /// Where it stands.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
-    }
-}
-
-impl fmt::Debug for Property {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} ({})", self.shown(), self.origin)
-    }
-}
-
-const MASK: &str = "**********";
-
-/// Keys whose values never leave the process, by pattern: rival tools have keys of their own. The arguments of a
-/// `credential_process` may hold a password.
-fn is_secret(key: &str) -> bool {
-    // A file's name and a number of seconds are what a person looks for, and give nothing away.
-    if key == "web_identity_token_file" || key.ends_with("token_duration") {
-        return false;
-    }
-    key.ends_with("_process")
-        || ["secret", "password", "passphrase", "token"]
-            .iter()
-            .any(|part| key.contains(part))
-}
-
-/// The key of a line `key = value`, or of one that is commented out: below another property it still is text of a file.
-fn key_of(line: &str) -> Option<String> {
-    let (key, _) = line.split_once('=')?;
-    let key = key.trim_start_matches(['#', ';', ' ', '\t']).trim_end();
-    Some(key.to_ascii_lowercase())
-}
-
-/// What is shown instead of a value, where something in it is secret.
-fn masked(key: &str, value: &str) -> Option<String> {
-    if is_secret(key) {
-        return Some(MASK.to_owned());
-    }
-    let is_url = key.ends_with("_url") || key.ends_with("_uri");
-    let line = |line: &str| match key_of(line) {
-        Some(nested) if is_secret(&nested) => format!("{} = {MASK}", nested.as_str()),
-        _ if is_url || line.contains("://") => without_userinfo(line),
-        _ => line.to_owned(),
-    };
-    let shown = match value.split_once('\n') {
-        // What was indented by mistake below a value may be anything; only lists of tags are meant to go on.
-        Some((first, _)) if !first.is_empty() && !key.ends_with("session_tags") => {
-            format!("{}\n…", line(first))
-        }
-        _ => value.split('\n').map(line).collect::<Vec<_>>().join("\n"),
-    };
-    (shown != value).then_some(shown)
-}
-
-/// A URL without the user and password before its host. Up to the last `@`: in a password anything may stand.
-pub(crate) fn without_userinfo(url: &str) -> String {
-    let begin = url.find("://").map_or(0, |at| at + 3);
-    match url[begin..].rfind('@') {
-        Some(at) => format!("{}***{}", &url[..begin], &url[begin + at..]),
-        None => url.to_owned(),
-    }
-}
-
 /// One named section; each property remembers its file and line.
 #[derive(Clone, Debug)]
 pub struct Profile {
     name: String,
     origin: Origin,
-    properties: BTreeMap<String, Property>,
+    /// By key, each once.
+    properties: Vec<Property>,
 }
 
 impl Profile {
@@ -185,9 +81,11 @@ impl Profile {
 
     /// The property of that (lowercase) key; one that is empty counts as absent.
     pub fn property(&self, key: &str) -> Option<&Property> {
-        self.properties
-            .get(key)
-            .filter(|property| !property.value.trim().is_empty())
+        let at = self
+            .properties
+            .binary_search_by(|property| property.key().cmp(key))
+            .ok()?;
+        Some(&self.properties[at]).filter(|property| !property.is_blank())
     }
 
     /// The value of that key.
@@ -197,19 +95,35 @@ impl Profile {
 
     /// Every property, by key.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &Property)> {
-        self.properties
-            .iter()
-            .map(|(key, property)| (key.as_str(), property))
+        self.properties.iter().map(|property| (property.key(), property))
+    }
+
+    /// Puts the properties in order; of those with one key the last one counts.
+    fn settle(&mut self) {
+        if self.properties.is_sorted_by(|one, other| one.key() < other.key()) {
+            return;
+        }
+        self.properties.sort_by(|one, other| one.key().cmp(other.key()));
+        self.properties.dedup_by(|later, earlier| {
+            let is_same = later.key() == earlier.key();
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
     }
 }
 
 /// The merged contents of the config and credentials files.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileSet {
+    /// As they are written.
     profiles: BTreeMap<String, Profile>,
+    /// Those that include another, with what they inherit.
+    included: BTreeMap<String, Included>,
     sso_sessions: BTreeMap<String, Profile>,
     services: BTreeMap<String, Profile>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     /// The files that were looked at, and whether they were there.
     files: Vec<(PathBuf, bool)>,
 }
@@ -280,25 +194,48 @@ impl ProfileSet {
             (&mut self.sso_sessions, parsed.sso_sessions),
             (&mut self.services, parsed.services),
         ] {
+            if into.is_empty() {
+                *into = from;
+                continue;
+            }
             for (name, profile) in from {
                 match into.get_mut(&name) {
-                    Some(known) => known.properties.extend(profile.properties),
+                    Some(known) => {
+                        known.properties.extend(profile.properties);
+                        known.settle();
+                    }
                     None => drop(into.insert(name, profile)),
                 }
             }
         }
         self.warnings.extend(parsed.warnings);
+        self.included = include::resolve(&self.profiles);
         Ok(())
     }
 
-    /// The profile of exactly that name.
+    /// The profile of exactly that name, with what it inherits by `include_profile`. A profile that includes itself in the
+    /// end is none: [`ProfileSet::load`] reads it, and whoever uses it is told.
     pub fn profile(&self, name: &str) -> Option<&Profile> {
-        self.profiles.get(name)
+        match self.included.get(name) {
+            Some(Included::Whole(profile)) => Some(profile),
+            Some(Included::Circle(_)) => None,
+            None => self.profiles.get(name),
+        }
     }
 
-    /// Every profile, by name.
+    /// Every profile, by name, with what it inherits. One that includes itself is as it is written.
     pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
-        self.profiles.values()
+        self.profiles
+            .iter()
+            .map(|(name, profile)| match self.included.get(name) {
+                Some(Included::Whole(whole)) => whole,
+                _ => profile,
+            })
+    }
+
+    /// The `[sso-session NAME]` of that name.
+    pub fn sso_session(&self, name: &str) -> Option<&Profile> {
+        self.sso_sessions.get(name)
     }
 
     /// Every `[sso-session NAME]`.
@@ -312,29 +249,94 @@ impl ProfileSet {
     }
 
     /// The value of `key` for one service in the `[services …]` section that `profile` names, as in
-    /// `[services local]`, `sts =`, and below it, set in, `endpoint_url = …`.
-    pub(crate) fn service_value(
-        &self,
+    /// `[services local]`, `sts =`, and below it, set in, `endpoint_url = …`; and where it stands.
+    pub(crate) fn service_value<'a>(
+        &'a self,
         profile: &Profile,
         service: &str,
         key: &str,
-    ) -> Option<(&str, &Origin)> {
+    ) -> Option<(&'a str, Origin)> {
         let section = self.services.get(profile.value("services")?)?;
-        let nested = section.property(service)?;
-        let value = nested.value().lines().rev().find_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            name.trim().eq_ignore_ascii_case(key).then(|| value.trim())
-        })?;
-        (!value.is_empty()).then_some((value, nested.origin()))
+        let nested = section.property(service)?.nested();
+        let (_, value, origin) = nested
+            .filter(|(name, ..)| name.eq_ignore_ascii_case(key))
+            .last()?;
+        (!value.is_empty()).then_some((value, origin))
     }
 
-    /// What was ignored while reading, with file and line.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// Everything odd in the files, with file and line: what was passed over, what botocore reads otherwise, profiles with
+    /// two sources.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut said: Vec<_> = self.warnings.iter().map(Warning::text).collect();
+        for profile in self.profiles() {
+            said.extend(self.oddities(profile, Taken::AsTarget));
+        }
+        said
     }
 
-    /// The error for a name that no profile has, with the nearest names.
+    /// Those of the warnings that concern these profiles, what they include and name, and the files they stand in.
+    pub fn warnings_for<'a>(&self, used: impl IntoIterator<Item = (&'a str, Taken)>) -> Vec<String> {
+        let mut abouts = Vec::new();
+        let mut paths = Vec::new();
+        let mut oddities = Vec::new();
+        for (name, taken) in used {
+            abouts.push(About::Profile(name.to_owned()));
+            let Some(profile) = self.profile(name) else {
+                continue;
+            };
+            oddities.extend(self.oddities(profile, taken));
+            for (key, about) in [
+                ("sso_session", About::SsoSession as fn(String) -> About),
+                ("services", About::Services),
+                ("include_profile", About::Profile),
+            ] {
+                abouts.extend(profile.value(key).map(|name| about(name.to_owned())));
+            }
+            let origins = profile.properties.iter().map(Property::origin);
+            paths.extend(
+                origins
+                    .chain([profile.origin()])
+                    .filter_map(|origin| match origin {
+                        Origin::File { path, .. } => Some(Arc::clone(path)),
+                        _ => None,
+                    }),
+            );
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        let concerns = |warning: &&Warning| match &warning.about {
+            About::File => paths.iter().any(|path| **path == *warning.path()),
+            about => abouts.contains(about),
+        };
+        let said = self.warnings.iter().filter(concerns).map(Warning::text);
+        said.chain(oddities).collect()
+    }
+
+    /// What is odd about one profile that no single line shows.
+    fn oddities(&self, profile: &Profile, taken: Taken) -> impl Iterator<Item = String> {
+        let services = profile.property("services").filter(|property| {
+            let name = property.value();
+            !self.services.contains_key(name)
+        });
+        let services = services.map(|property| {
+            format!(
+                "{}: services of `{}` names a section that is not there",
+                property.origin(),
+                profile.name()
+            )
+        });
+        let include = include::problem(profile, &self.profiles, &self.included);
+        [lint::two_sources(profile, taken), services, include]
+            .into_iter()
+            .flatten()
+            .map(printable)
+    }
+
+    /// The error for a name that no profile has, with the nearest names; or for a profile that includes itself.
     pub(crate) fn unknown(&self, name: &str) -> Error {
+        if let Some(Included::Circle(error)) = self.included.get(name) {
+            return error.clone();
+        }
         let looked_at: Vec<_> = self
             .files
             .iter()
@@ -397,152 +399,4 @@ fn lies_in(path: &Path, folder: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(config: &str, credentials: &str) -> ProfileSet {
-        let mut set = ProfileSet::default();
-        set.add(FileKind::Config, Path::new("config"), config).unwrap();
-        set.add(FileKind::Credentials, Path::new("credentials"), credentials)
-            .unwrap();
-        set
-    }
-
-    #[test]
-    fn the_credentials_file_wins_key_by_key() {
-        let set = set(
-            "[profile a]\nregion = eu-west-1\naws_access_key_id = 1\n",
-            "[a]\naws_access_key_id = 2\n",
-        );
-        let profile = set.profile("a").unwrap();
-        assert_eq!(
-            (profile.value("region"), profile.value("aws_access_key_id")),
-            (Some("eu-west-1"), Some("2"))
-        );
-        assert_eq!(
-            profile
-                .property("aws_access_key_id")
-                .unwrap()
-                .origin()
-                .to_string(),
-            "credentials:2"
-        );
-    }
-
-    #[test]
-    fn secrets_are_masked_in_debug_and_when_shown() {
-        let set = set(
-            "",
-            "[a]\naws_secret_access_key = CANARYSECRET\naws_session_token=CANARYTOKEN\n",
-        );
-        assert!(!format!("{set:?}").contains("CANARY"));
-        assert_eq!(
-            set.profile("a")
-                .unwrap()
-                .property("aws_secret_access_key")
-                .unwrap()
-                .shown(),
-            "**********"
-        );
-    }
-
-    #[test]
-    fn whatever_may_hold_a_secret_is_masked_by_the_pattern_of_its_key() {
-        for (key, hidden) in [
-            ("aws_secret_access_key", true),
-            ("aws_security_token", true),
-            ("okta_password", true),
-            ("key_passphrase", true),
-            ("github_token", true),
-            ("web_identity_token_process", true),
-            ("credential_process", true),
-            ("mfa_process", true),
-            ("web_identity_token_file", false),
-            ("session_token_duration", false),
-            ("region", false),
-        ] {
-            let set = set(&format!("[profile a]\n{key} = CANARY\n"), "");
-            let property = set.profile("a").unwrap().property(key).unwrap();
-            assert_eq!(property.shown() != "CANARY", hidden, "{key}");
-            assert_eq!(property.value(), "CANARY");
-        }
-    }
-
-    #[test]
-    fn urls_are_shown_without_who_signs_in_and_nested_secrets_not_at_all() {
-        let set = set(
-            "[profile a]\nendpoint_url = https://u:CANARY/@p@h/path\nsso_start_url = u:CANARY@h\n\
-             proxy = http://u:CANARY@h:1\nsts =\n  endpoint_url = https://u:CANARY@h\n  client_secret = CANARY\n\
-             plain = https://h/path\nmail = a@b\n",
-            "",
-        );
-        let profile = set.profile("a").unwrap();
-        let shown = |key| profile.property(key).unwrap().shown();
-        assert_eq!(shown("endpoint_url"), "https://***@h/path");
-        assert_eq!(shown("sso_start_url"), "***@h");
-        assert_eq!(shown("proxy"), "http://***@h:1");
-        assert_eq!(
-            shown("sts"),
-            "\nendpoint_url = https://***@h\nclient_secret = **********"
-        );
-        assert_eq!((shown("plain"), shown("mail")), ("https://h/path", "a@b"));
-        assert!(!format!("{set:?}").contains("CANARY"));
-    }
-
-    #[test]
-    fn an_unknown_profile_names_the_nearest() {
-        let set = set("[profile production]\n[profile staging]\n", "");
-        let error = set.unknown("producton");
-        assert_eq!(error.hints()[0], "Did you mean `production`?");
-        assert!(set.unknown("zzz").hints()[0].contains("rolecall profiles"));
-    }
-
-    #[test]
-    fn the_originals_count_only_while_the_files_are_those_that_exec_set() {
-        let paths = |aws: Option<&str>, folder: Option<&str>| {
-            let mut host = Host::builder()
-                .home("/home/joe")
-                .env("ROLECALL_CONFIG_FILE", "/original/config")
-                .env("ROLECALL_SHARED_CREDENTIALS_FILE", "/original/credentials")
-                .env("AWS_SHARED_CREDENTIALS_FILE", "/run/x/credentials");
-            host = aws
-                .into_iter()
-                .fold(host, |host, path| host.env("AWS_CONFIG_FILE", path));
-            host = folder
-                .into_iter()
-                .fold(host, |host, path| host.env("ROLECALL_EXEC_DIR", path));
-            let paths = ProfileSet::paths(&host.build());
-            let shown = paths.iter().map(|(_, path)| path.display().to_string());
-            shown.collect::<Vec<_>>()
-        };
-        let credentials = "/original/credentials";
-        for (aws, folder, config) in [
-            (Some("/run/x/config"), Some("/run/x"), "/original/config"),
-            (Some("/run/x/config"), Some("/run/x/"), "/original/config"),
-            (None, Some("/run/x"), "/original/config"),
-            (Some("/elsewhere/config"), Some("/run/x"), "/elsewhere/config"),
-            (Some("/run/xy/config"), Some("/run/x"), "/run/xy/config"),
-            (Some("/run/x/../config"), Some("/run/x"), "/run/x/../config"),
-            (Some("~/config"), Some("/run/x"), "/home/joe/config"),
-            (Some("/elsewhere/config"), None, "/original/config"),
-        ] {
-            assert_eq!(paths(aws, folder), [config, credentials], "{aws:?} {folder:?}");
-        }
-    }
-
-    #[test]
-    fn files_are_found_where_the_host_says() {
-        let host = Host::builder()
-            .home("/nowhere")
-            .env("AWS_CONFIG_FILE", "~/other")
-            .build();
-        let set = ProfileSet::load(&host).unwrap();
-        let paths: Vec<_> = set
-            .files
-            .iter()
-            .map(|(path, _)| path.display().to_string())
-            .collect();
-        assert_eq!(paths, ["/nowhere/other", "/nowhere/.aws/credentials"]);
-        assert!(set.unknown("default").hints()[0].contains("not there"));
-    }
-}
+mod tests;

@@ -2,15 +2,18 @@
 
 mod answer;
 mod container;
+mod decision;
 mod document;
+mod durations;
 mod login;
 mod metadata;
 mod mfa;
+mod plain;
 mod process;
 mod role;
 mod skew;
 mod source;
-mod sso;
+pub mod sso;
 mod web_identity;
 
 use std::fmt;
@@ -22,13 +25,16 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use crate::chain::{Chain, Mfa, MfaStrategy, Request, Role};
+use self::durations::{Negotiation, Tries};
+use self::role::By;
+use crate::chain::{Chain, Mfa, MfaStrategy, Request};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Session, SessionCache, SessionKey, Slot};
 
+pub use durations::remembered as remembered_duration;
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
@@ -195,6 +201,21 @@ impl Provider {
         self.0.last().forget();
     }
 
+    /// Asks STS who the source is, before any role is assumed from it; `None` of a source that has no session of its own.
+    ///
+    /// # Errors
+    /// Why there is no session, or why STS did not answer.
+    pub async fn source_identity(&self) -> Result<Option<CallerIdentity>, Error> {
+        if self.0.chain.own.is_none() {
+            return Ok(None);
+        }
+        let session = Inner::session_of(&self.0, 0).await?;
+        let chain = &self.0.chain;
+        let by = By::hop(chain, Some(0), session.credentials().clone());
+        let identity = role::caller_identity(&self.0.host, &chain.source_sts, by).await?;
+        Ok(Some(identity))
+    }
+
     /// Asks STS who the session is (`GetCallerIdentity`, which needs no permission). A profile without a role is asked
     /// for with its own key.
     ///
@@ -204,12 +225,13 @@ impl Provider {
         let chain = &self.0.chain;
         let sts = chain.roles.last().map_or(&chain.source_sts, |role| &role.sts);
         let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions();
-        let credentials = if is_own_key {
-            self.0.source_credentials()?
+        let by = if is_own_key {
+            By::hop(chain, None, self.0.source_credentials()?)
         } else {
-            self.session().await?.credentials().clone()
+            let credentials = self.session().await?.credentials().clone();
+            By::hop(chain, Some(chain.roles.len()), credentials)
         };
-        role::caller_identity(&self.0.host, sts, credentials).await
+        role::caller_identity(&self.0.host, sts, by).await
     }
 }
 
@@ -257,35 +279,48 @@ impl Inner {
         credentials: &Credentials,
         proves_mfa: bool,
     ) -> Result<Session, Error> {
-        let role = &self.chain.roles[hop];
         let mfa = self.chain.mfa.as_ref().filter(|_| hop == 0);
         let direct = mfa.filter(|mfa| mfa.strategy == MfaStrategy::Direct);
-        if let Some(mfa) = direct {
-            return self.assume_with_code(role, mfa, credentials).await;
-        }
-        let refused = match role::assume(&self.host, role, credentials.clone(), None).await {
-            Err(error) => error,
-            session => return session,
+        let refused = match self.negotiated(hop, credentials, direct).await {
+            Err(error) if direct.is_none() => error,
+            outcome => return outcome,
         };
         // A command was taken for one that prints a long-term key, and prints temporary ones. They may have proved the
         // device already; where they have not, the code can only go with the role.
         match mfa {
             Some(mfa) if !proves_mfa && refused.aws_code() == Some("AccessDenied") => {
-                self.assume_with_code(role, mfa, credentials).await
+                self.negotiated(hop, credentials, Some(mfa)).await
             }
-            _ => Err(mfa::unproved(&self.chain, hop, refused)),
+            _ => Err(refused),
         }
     }
 
-    async fn assume_with_code(
+    /// Assumes a role, with a code of `mfa` where there is one; for less and less, where it is wanted as long as it allows.
+    async fn negotiated(
         &self,
-        role: &Role,
-        mfa: &Mfa,
+        hop: usize,
         credentials: &Credentials,
+        mfa: Option<&Mfa>,
     ) -> Result<Session, Error> {
-        let purpose = role.arn.to_string();
-        let call = |proof| role::assume(&self.host, role, credentials.clone(), Some(proof));
-        mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+        let role = &self.chain.roles[hop];
+        // With a code each try costs a code of its own.
+        let tries = if mfa.is_some() { Tries::One } else { Tries::Many };
+        let by = By::hop(&self.chain, Some(hop), credentials.clone());
+        let mut asked = Negotiation::new(&self.host, role, tries);
+        loop {
+            let role = asked.role();
+            let outcome = match mfa {
+                None => role::assume(&self.host, role, &by, None).await,
+                Some(mfa) => {
+                    let purpose = role.arn.to_string();
+                    let call = |proof| role::assume(&self.host, role, &by, Some(proof));
+                    mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+                }
+            };
+            if let Some(settled) = asked.settled(outcome) {
+                return settled;
+            }
+        }
     }
 }
 

@@ -33,6 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "partition",
             "profile",
             "session",
+            "time",
         ],
     ),
     ("session", &["arn", "error", "host", "time"]),

@@ -266,7 +266,7 @@ async fn a_source_key_that_is_unknown_or_whose_secret_is_wrong() {
         (
             "AKIAIOSFODNN7EXAMPLE",
             "InvalidClientTokenId",
-            "does not know this access key",
+            "deleted, inactive or mistyped",
         ),
         (
             joe.access_key_id.as_str(),

@@ -277,7 +277,7 @@ async fn a_refusal_without_its_envelope_is_a_refusal() {
             "405 Method Not Allowed",
             "<Code>MethodNotAllowed</Code>",
             ErrorKind::Config,
-            "does not offer this call",
+            "does not offer AssumeRole",
         ),
         (
             "403 Forbidden",

@@ -1,5 +1,7 @@
 //! `rolecall sandbox`: the embedded AWS, alone or around a command.
 
+mod authority;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
@@ -15,6 +17,7 @@ use crate::cli::SandboxArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
 use crate::private_dir::PrivateDir;
+use authority::AuthorityDir;
 
 pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError> {
     if let Some(text) = args.print_world.as_deref().and_then(World::ready_toml) {
@@ -31,17 +34,26 @@ pub(crate) fn run(host: &Host, args: &SandboxArgs) -> Result<Ended, CommandError
     for planned in &args.fault {
         builder = builder.fault(planned.clone());
     }
+    let authority = args.tls.as_deref().map(AuthorityDir::open).transpose()?;
+    if authority.is_some() {
+        builder = builder.tls();
+    }
     let sandbox = builder.skew(args.skew).start().map_err(|error| {
         Error::config(format!("the sandbox cannot start: {error}"))
             .with_hint("The port may be in use: --port 0 takes any free one.")
     })?;
+    let ca_bundle = match (&authority, sandbox.certificate_authority()) {
+        (Some(folder), Some(certificate)) => Some(folder.write(certificate)?),
+        _ => None,
+    };
+    let ca_bundle = ca_bundle.as_deref();
     if !args.command.is_empty() {
-        return around(host, &sandbox, args);
+        return around(host, &sandbox, args, ca_bundle);
     }
     let ready = if args.json {
-        format!("{}\n", sandbox.ready_line())
+        format!("{}\n", sandbox.ready_line_with(ca_bundle))
     } else {
-        how_to_reach(&sandbox)
+        how_to_reach(&sandbox, ca_bundle)
     };
     super::block_on(until_ended(&ready))?;
     tell_of_idle_faults(&sandbox, args);
@@ -111,13 +123,24 @@ fn refused(name: &str, errors: &WorldErrors, ready: &str) -> CommandError {
 
 /// What a person pastes into another terminal. A world of many accounts would fill the screen with keys: it says where
 /// they are.
-fn how_to_reach(sandbox: &Sandbox) -> String {
+fn how_to_reach(sandbox: &Sandbox, ca_bundle: Option<&Path>) -> String {
     const SHOWN: usize = 3;
     let endpoint = sandbox.endpoint();
+    let curl = match ca_bundle {
+        Some(path) => format!("curl -s --cacert {}", quoted(path)),
+        None => "curl -s".to_owned(),
+    };
+    // Only the world's instance has one; the machine's own stays out of it.
+    let metadata = sandbox.metadata_endpoint().map_or_else(String::new, |endpoint| {
+        format!(" AWS_EC2_METADATA_SERVICE_ENDPOINT={endpoint}")
+    });
     let mut text = format!(
         "The sandbox answers as AWS at {endpoint}. Ctrl-C ends it, and everything in it.\n\n\
-         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n"
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1{metadata}\n"
     );
+    if let Some(path) = ca_bundle {
+        text.push_str(&format!("export AWS_CA_BUNDLE={}\n", quoted(path)));
+    }
     let accounts = sandbox.accounts();
     for account in accounts.iter().take(SHOWN) {
         text.push_str(&format!(
@@ -128,15 +151,15 @@ fn how_to_reach(sandbox: &Sandbox) -> String {
     if accounts.len() > SHOWN {
         let count = accounts.len();
         text.push_str(&format!(
-            "\n# the administrators of all {count} accounts, as JSON\ncurl -s {endpoint}/_sandbox/accounts\n"
+            "\n# the administrators of all {count} accounts, as JSON\n{curl} {endpoint}/_sandbox/accounts\n"
         ));
     }
     let profiles = sandbox.profiles();
     if !profiles.is_empty() {
         text.push_str(&format!(
             "\n# or the profiles {}\ndir=$(mktemp -d)\n\
-             curl -s {endpoint}/_sandbox/config >$dir/config\n\
-             curl -s {endpoint}/_sandbox/credentials >$dir/credentials\n\
+             {curl} {endpoint}/_sandbox/config >$dir/config\n\
+             {curl} {endpoint}/_sandbox/credentials >$dir/credentials\n\
              export AWS_CONFIG_FILE=$dir/config AWS_SHARED_CREDENTIALS_FILE=$dir/credentials\n",
             few(&profiles)
         ));
@@ -145,7 +168,7 @@ fn how_to_reach(sandbox: &Sandbox) -> String {
     if let Some(device) = devices.first() {
         text.push_str(&format!(
             "\n# the code that answers a prompt of the MFA device {}\n\
-             curl -s '{endpoint}/_sandbox/mfa-code?serial={device}'\n",
+             {curl} '{endpoint}/_sandbox/mfa-code?serial={device}'\n",
             few(&devices)
         ));
     }
@@ -154,8 +177,20 @@ fn how_to_reach(sandbox: &Sandbox) -> String {
             "\n# Identity Center {start_url}: `aws sso login` (AWS CLI 2) opens the page on which you say who you are\n"
         ));
     }
+    let containers = sandbox.containers();
+    if !containers.is_empty() {
+        text.push_str(&format!(
+            "\n# the environments of the containers {}: {curl} {endpoint}/_sandbox/containers\n",
+            few(&containers)
+        ));
+    }
     text.push_str("\n`rolecall sandbox -- CMD`, with the same --world, runs CMD with all of this set.\n");
     text
+}
+
+/// A path as shells take it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
 
 /// The first few names, and how many more there are.
@@ -187,7 +222,12 @@ async fn until_ended(ready: &str) -> Result<(), CommandError> {
 }
 
 /// Runs the command with a home, files and runtime directory of its own; the user's stay as they are.
-fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, CommandError> {
+fn around(
+    host: &Host,
+    sandbox: &Sandbox,
+    args: &SandboxArgs,
+    ca_bundle: Option<&Path>,
+) -> Result<Ended, CommandError> {
     let own = |what: &str, error: &std::io::Error| {
         CommandError::from(Error::config(format!(
             "cannot make the sandbox's {what}: {error}"
@@ -195,10 +235,13 @@ fn around(host: &Host, sandbox: &Sandbox, args: &SandboxArgs) -> Result<Ended, C
         .with_code(125)
     };
     let home = PrivateDir::new(host, "sandbox").map_err(|error| CommandError::from(error).with_code(125))?;
-    let env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;
+    let mut env = furnish(host, sandbox, home.path()).map_err(|error| own("home", &error))?;
+    if let Some(path) = ca_bundle {
+        env.set("AWS_CA_BUNDLE", path.display().to_string());
+    }
     let signals = Signals::hold(host).map_err(|error| CommandError::from(error).with_code(125))?;
     if args.json {
-        output::print(&format!("{}\n", sandbox.ready_line()))?;
+        output::print(&format!("{}\n", sandbox.ready_line_with(ca_bundle)))?;
     }
     let mut command = child::command(host, &args.command, &env);
     home.share();
@@ -280,8 +323,12 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
         aws.join("credentials").display().to_string(),
     );
     env.set("AWS_ENDPOINT_URL", sandbox.endpoint());
-    // Nothing inside may look for a machine's role in the network.
-    env.set("AWS_EC2_METADATA_DISABLED", "true");
+    // Nothing inside may look for a machine's role in the network: it finds the world's, or none.
+    if let Some(endpoint) = sandbox.metadata_endpoint() {
+        env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
+    } else {
+        env.set("AWS_EC2_METADATA_DISABLED", "true");
+    }
     let path = host.env("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
     env.set("PATH", format!("{}:{path}", bin.display()));
     Ok(env)

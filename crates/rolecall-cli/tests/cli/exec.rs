@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -251,6 +251,27 @@ fn a_childs_signal_is_ours() {
     }
 }
 
+/// The command as a terminal starts it: whoever started the tests may ignore signals (`nohup`, a supervisor), which every
+/// process would inherit, and a shell could not trap them. Where `env` cannot undo that, it is started as it is.
+fn with_default_signals(command: &Command) -> Command {
+    let defaults = ["--default-signal=TERM,INT,HUP,USR1"];
+    let can = Command::new("env").args(defaults).arg("true").output();
+    let mut started = if can.is_ok_and(|output| output.status.success()) {
+        let mut env = Command::new("env");
+        env.args(defaults).arg(command.get_program());
+        env
+    } else {
+        Command::new(command.get_program())
+    };
+    started.args(command.get_args()).env_clear().stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            started.env(name, value);
+        }
+    }
+    started
+}
+
 #[test]
 fn signals_sent_to_us_reach_the_child_once() {
     let machine = Machine::new();
@@ -263,8 +284,8 @@ fn signals_sent_to_us_reach_the_child_once() {
         let script = format!(
             "n=0; trap 'n=$((n+1))' {name}; echo ready; while [ $n = 0 ]; do sleep 0.05; done; sleep 0.2; exit $((40+n))"
         );
-        let mut child = machine
-            .command(["exec", "blah", "--", "sh", "-c", &script])
+        let command = machine.command(["exec", "blah", "--", "sh", "-c", &script]);
+        let mut child = with_default_signals(&command)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -181,6 +181,8 @@ fn a_large_world_is_reached_from_one_screen() {
         "profiles ada, omar,",
         "/_sandbox/mfa-code?serial=arn:aws:iam::100000000002:mfa/omar",
         "aws sso login",
+        " AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:",
+        "containers indexer: curl -s http",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
@@ -198,6 +200,21 @@ fn sessions_of_one_second_are_refused() {
                 .unwrap()
                 .contains("from 2 to 43200")
         );
+    }
+}
+
+/// The world's instance is the machine inside; where there is none, nobody looks for one.
+#[test]
+fn a_command_inside_finds_the_worlds_instance_or_none() {
+    let script = "echo $AWS_EC2_METADATA_DISABLED; [ \"$AWS_EC2_METADATA_SERVICE_ENDPOINT\" = \"$AWS_ENDPOINT_URL\" ] && echo same; \
+                  [ -z \"$AWS_EC2_METADATA_SERVICE_ENDPOINT\" ] && echo none; env | grep -c AWS_CONTAINER";
+    for (world, expected) in [("organization", "\nsame\n0\n"), ("article", "true\nnone\n0\n")] {
+        let output = rolecall(&["sandbox", "--world", world, "--", "sh", "-c", script])
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://198.51.100.1")
+            .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://198.51.100.1")
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{world}");
     }
 }
 

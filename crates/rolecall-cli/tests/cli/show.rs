@@ -60,6 +60,7 @@ fn plan_json_has_the_promised_shape() {
             "mfa_serial",
             "duration_seconds",
             "duration_is_longest",
+            "duration_remembered_seconds",
             "duration_capped_by",
             "source_identity",
             "tags",
@@ -149,4 +150,126 @@ fn a_session_policy_narrows_the_session() {
         .run(&["whoami", "narrow", "--policy", path.to_str().unwrap()])
         .ok();
     assert_eq!(machine.sandbox.count("AssumeRole"), 1);
+}
+
+/// Every kind of source, in a namespace that has no network at all: what would call something fails there.
+#[test]
+fn plan_needs_no_network() {
+    if !can_unshare() {
+        eprintln!("skipped: this machine lets nobody make a network namespace (unshare -rn)");
+        return;
+    }
+    let machine = Machine::new();
+    let config = machine.path("sources");
+    let role = "role_arn = arn:aws:iam::666666666666:role/BlahRole\nregion = us-east-1\n";
+    let text = format!(
+        "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+         [profile sso]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Reader\n\
+         [profile login]\nlogin_session = arn:aws:iam::111111111111:user/joe\n\
+         [profile process]\ncredential_process = /bin/false\n\
+         [profile from-sso]\n{role}source_profile = sso\n[profile from-login]\n{role}source_profile = login\n\
+         [profile from-process]\n{role}source_profile = process\n\
+         [profile from-web]\n{role}web_identity_token_file = /nowhere/token\n\
+         [profile from-instance]\n{role}credential_source = Ec2InstanceMetadata\n\
+         [profile from-key]\n{role}source_profile = joe\nmfa_serial = arn:aws:iam::111111111111:mfa/joe\nduration_seconds = max\n"
+    );
+    machine.write("sources", &text);
+    let inside = |arguments: &[&str]| {
+        std::process::Command::new("unshare")
+            .args(["-rn", env!("CARGO_BIN_EXE_rolecall")])
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", machine.path(""))
+            .env("AWS_CONFIG_FILE", &config)
+            .output()
+            .unwrap()
+    };
+    let calling = inside(&["whoami", "joe", "--region", "us-east-1"]);
+    let said = String::from_utf8_lossy(&calling.stderr);
+    assert!(said.contains("cannot reach STS"), "there is no network: {said}");
+    for (target, kind) in [
+        ("sso", "sso"),
+        ("from-sso", "sso"),
+        ("from-login", "login"),
+        ("from-process", "process"),
+        ("from-web", "web_identity"),
+        ("from-instance", "instance_metadata"),
+        ("from-key", "access_key"),
+    ] {
+        let output = inside(&["plan", target, "--json"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{target}: {said}");
+        let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(plan["source"]["kind"], kind, "{target}");
+    }
+}
+
+fn can_unshare() -> bool {
+    let status = std::process::Command::new("unshare")
+        .args(["-rn", "/bin/true"])
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn profiles_says_of_each_kind_where_it_comes_from() {
+    let machine = Machine::new();
+    machine.append_config(
+        "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+         [profile p-sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Reader\n\
+         [profile p-lost]\nsso_session = nobody\n\
+         [profile p-legacy]\nsso_start_url = https://old.awsapps.com/start\n\
+         [profile p-web]\nrole_arn = arn:aws:iam::666666666666:role/team/Web\nweb_identity_token_file = /run/token\n\
+         [profile p-login]\nlogin_session = arn:aws:iam::111111111111:user/joe\n\
+         [profile p-process]\ncredential_process = helper --password CANARYSECRET\n\
+         [profile p-instance]\nrole_arn = arn:aws:iam::666666666666:role/R\ncredential_source = Ec2InstanceMetadata\n\
+         [profile p-base]\ninclude_profile = p-sso\n\
+         [profile p-settings]\nregion = eu-west-1\n",
+    );
+    let said = machine.run(&["profiles"]).ok();
+    for (name, cells) in [
+        ("p-sso", "sso 123456789012 Reader https://corp.awsapps.com/start"),
+        ("p-base", "sso 123456789012 Reader https://corp.awsapps.com/start"),
+        ("p-lost", "sso - - no [sso-session nobody]"),
+        ("p-legacy", "sso - - https://old.awsapps.com/start"),
+        ("p-web", "web identity 666666666666 team/Web /run/token"),
+        ("p-login", "login - - arn:aws:iam::111111111111:user/joe"),
+        ("p-process", "process - - -"),
+        ("p-instance", "role 666666666666 R Ec2InstanceMetadata"),
+        ("p-settings", "settings - - -"),
+    ] {
+        let line = said
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(name))
+            .unwrap();
+        let words = line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+        assert!(words.starts_with(&format!("{cells} ")), "{name}: {words}");
+    }
+    assert!(!said.contains("CANARYSECRET"));
+}
+
+#[test]
+fn profiles_warns_of_what_other_tools_read_otherwise_and_of_two_sources() {
+    let machine = Machine::new();
+    machine.append_config(
+        "[profile odd]\nrole_arm = x\nregion = eu-west-1 # c\nsso_session = s\nlogin_session = l\n",
+    );
+    let said = machine.run_quietly(&["profiles"]);
+    for words in [
+        "is `role_arn` meant",
+        "the comment behind `region`",
+        "more than one source",
+    ] {
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
+    assert!(!said.stdout.contains("more than one source"));
+    let many: String = (0..30)
+        .map(|n| format!("[profile m{n}]\nrole_arm = x\n"))
+        .collect();
+    machine.append_config(&many);
+    let said = machine.run_quietly(&["profiles"]);
+    assert!(said.stderr.contains("13 more warnings"), "{}", said.stderr);
+    let json: Value = serde_json::from_str(&machine.run(&["profiles", "--json"]).ok()).unwrap();
+    assert_eq!(json["warnings"].as_array().unwrap().len(), 33);
 }

@@ -38,9 +38,15 @@ struct Asked {
     scopes: Vec<String>,
 }
 
-/// `/authorize` shows the page; with a `user` in the query it is as if that user had confirmed.
+/// `/authorize` shows the page; with a `user` in the query, or one at the browser, it is as if that user had confirmed.
 pub(super) fn asked(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
-    Ok(answer(call, state, call.incoming.query("user")))
+    let center = state.identity_center.as_ref();
+    let seated = center.and_then(|center| center.browser.clone());
+    Ok(answer(
+        call,
+        state,
+        call.incoming.query("user").or(seated.as_deref()),
+    ))
 }
 
 /// `/_sandbox/authorize`: what the page's form posts.

@@ -71,14 +71,18 @@ pub(crate) fn verification(call: &Open<'_>, state: &mut State) -> Result<Answer,
     let find = |name| call.params.find(name).unwrap_or_default();
     let approve = find("decision") == "approve";
     Ok(match say(call, state, find("user_code"), find("user"), approve) {
-        Ok(()) if approve => page(
-            200,
-            "Request approved",
-            &paragraph("The device is signed in now. You can close this window."),
-        ),
+        Ok(()) if approve => approved(),
         Ok(()) => page(200, "Request denied", &paragraph("The device was not signed in.")),
         Err(why) => page(400, "That did not work", &paragraph(why)),
     })
+}
+
+fn approved() -> Answer {
+    page(
+        200,
+        "Request approved",
+        &paragraph("The device is signed in now. You can close this window."),
+    )
 }
 
 fn said_as_json(call: &Open<'_>, state: &mut State) -> Result<Answer, Refusal> {
@@ -131,6 +135,10 @@ fn show(call: &Open<'_>, state: &mut State) -> Answer {
         let why = paragraph("There is no request with this code, or it is no longer waiting.");
         return page(404, title, &format!("{why}{field}"));
     };
+    if let Some(user) = center.browser.clone() {
+        center.approve(&user_code, &user, now);
+        return approved();
+    }
     let client = center.signed_in.clients.get(&client_id);
     let name = client.map_or("", |client| client.name.as_str());
     let form = format!(

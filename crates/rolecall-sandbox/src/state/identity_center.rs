@@ -22,6 +22,8 @@ pub(crate) struct IdentityCenter {
     /// By name.
     pub(crate) permission_sets: BTreeMap<String, PermissionSet>,
     pub(crate) assignments: Vec<Assignment>,
+    /// Who sits at the browser and says yes to everything; without one, pages ask.
+    pub(crate) browser: Option<String>,
     pub(crate) signed_in: SignedIn,
 }
 
@@ -124,6 +126,15 @@ impl IdentityCenter {
         }
     }
 
+    /// Seats a user of the directory at the browser, or nobody. Whether there is such a user.
+    pub(crate) fn seat(&mut self, user: Option<&str>) -> bool {
+        let known = user.is_none_or(|user| self.users.contains(user));
+        if known {
+            self.browser = user.map(str::to_owned);
+        }
+        known
+    }
+
     /// Whether an address is this instance's start URL, however its end is spelled.
     pub(crate) fn is_start_url(&self, url: &str) -> bool {
         let bare = |url: &str| url.trim_end_matches(['#', '/']).to_owned();
@@ -145,6 +156,20 @@ impl SignedIn {
     pub(crate) fn sign_out(&mut self, login: &str) {
         self.access.retain(|_, grant| grant.login != login);
         self.refresh.retain(|_, grant| grant.login != login);
+    }
+
+    /// Ends every access token now, as if its time had come.
+    pub(crate) fn end_access(&mut self, now: SystemTime) {
+        for grant in self.access.values_mut() {
+            grant.expires = now;
+        }
+    }
+
+    /// Ends every refresh token now: whoever holds one has to sign in again.
+    pub(crate) fn end_refresh(&mut self, now: SystemTime) {
+        for grant in self.refresh.values_mut() {
+            grant.expires = now;
+        }
     }
 
     /// Forgets what was over a day ago: until then, what is over is told from what never was. It looks each time there is

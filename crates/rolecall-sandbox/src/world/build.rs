@@ -136,6 +136,7 @@ impl<'w> Build<'w> {
         }
         // What is not there because of a problem elsewhere would be missed here once more.
         if build.problems.count() == 0 {
+            world.build_workloads(&mut build.state, &mut build.problems);
             profile::check(&world.profiles, &build.state, &mut build.problems);
         }
         (build.state, build.problems)

@@ -158,6 +158,7 @@ impl IdentityCenter {
             users,
             permission_sets,
             assignments: Vec::new(),
+            browser: None,
             signed_in: SignedIn::default(),
         };
         for (user, account, permission_set) in &self.assignments {

@@ -145,6 +145,20 @@ pub(super) fn check_topic(name: &Told, problems: &mut Problems) {
     }
 }
 
+/// What is in the address of a task's credentials.
+pub(super) fn check_task(name: &Told, problems: &mut Problems) {
+    let is_task = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_task {
+        problems.add(
+            name.at,
+            format!("container `{name}`: a name has 1 to 64 letters, digits, _ and -"),
+        );
+    }
+}
+
 pub(super) fn check_region(region: &Told, problems: &mut Problems) {
     if let Err(invalid) = region.parse::<rolecall::Region>() {
         problems.add(region.at, format!("`region`: {invalid}"));

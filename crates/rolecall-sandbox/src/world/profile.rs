@@ -32,7 +32,7 @@ pub(super) enum ProfileKind {
     /// A role.
     Role {
         role_arn: Told,
-        source_profile: Told,
+        source: RoleSource,
         external_id: Option<Told>,
         mfa_serial: Option<Told>,
         duration_seconds: Option<(u32, Place)>,
@@ -42,6 +42,15 @@ pub(super) enum ProfileKind {
     },
     /// A permission set in an account.
     Sso { account: Told, permission_set: Told },
+}
+
+/// Whose credentials assume a role.
+#[derive(Clone, Debug)]
+pub(super) enum RoleSource {
+    /// Another profile's.
+    Profile(Told),
+    /// What the machine has: `Ec2InstanceMetadata`, `EcsContainer` or `Environment`.
+    Machine(Told),
 }
 
 /// Looks at every profile, in the world that was just built.
@@ -98,7 +107,7 @@ impl Check<'_> {
             }
             ProfileKind::Role {
                 role_arn,
-                source_profile,
+                source,
                 external_id,
                 mfa_serial,
                 duration_seconds,
@@ -109,17 +118,9 @@ impl Check<'_> {
                     self.role(role_arn, problems);
                     self.serial(mfa_serial.as_ref(), problems);
                 }
-                if !self.known.contains_key(source_profile.text.as_str()) {
-                    let message = format!(
-                        "profile {} has the source profile {source_profile}, which does not exist",
-                        self.profile.name
-                    );
-                    add(
-                        problems,
-                        source_profile.at,
-                        message,
-                        did_you_mean(source_profile, self.known.keys().copied()),
-                    );
+                match source {
+                    RoleSource::Profile(source_profile) => self.source_profile(source_profile, problems),
+                    RoleSource::Machine(source) => self.machine(source, problems),
                 }
                 if let Some(external_id) = external_id {
                     names::check_external_id(external_id, problems);
@@ -141,6 +142,42 @@ impl Check<'_> {
                 account,
                 permission_set,
             } => self.sso(account, permission_set, problems),
+        }
+    }
+
+    fn source_profile(&self, source_profile: &Told, problems: &mut Problems) {
+        if !self.known.contains_key(source_profile.text.as_str()) {
+            let message = format!(
+                "profile {} has the source profile {source_profile}, which does not exist",
+                self.profile.name
+            );
+            add(
+                problems,
+                source_profile.at,
+                message,
+                did_you_mean(source_profile, self.known.keys().copied()),
+            );
+        }
+    }
+
+    fn machine(&self, source: &Told, problems: &mut Problems) {
+        let name = &self.profile.name;
+        let (is_there, table) = match source.text.as_str() {
+            "Ec2InstanceMetadata" => (self.state.instance.is_some(), "[instance] with its `role`"),
+            "EcsContainer" => (
+                !self.state.tasks.is_empty(),
+                "[[container]] with its `name` and `role`",
+            ),
+            "Environment" => return,
+            _ => {
+                let message = format!("`credential_source` of profile {name} is `{source}`");
+                let hint = "It is Ec2InstanceMetadata, EcsContainer or Environment.";
+                return problems.add_with_hint(source.at, message, hint);
+            }
+        };
+        if !is_there {
+            let message = format!("profile {name} has the credential source {source}, and there is none");
+            problems.add_with_hint(source.at, message, format!("Describe it: {table}."));
         }
     }
 
@@ -296,7 +333,7 @@ impl World {
                 ProfileKind::Key { mfa_serial, .. } => line("mfa_serial", said(mfa_serial)),
                 ProfileKind::Role {
                     role_arn,
-                    source_profile,
+                    source,
                     external_id,
                     mfa_serial,
                     duration_seconds,
@@ -304,7 +341,10 @@ impl World {
                     ..
                 } => {
                     line("role_arn", Some(role_arn.text.clone()));
-                    line("source_profile", Some(source_profile.text.clone()));
+                    match source {
+                        RoleSource::Profile(name) => line("source_profile", Some(name.text.clone())),
+                        RoleSource::Machine(name) => line("credential_source", Some(name.text.clone())),
+                    }
                     line("external_id", said(external_id));
                     line("mfa_serial", said(mfa_serial));
                     line(

@@ -10,6 +10,7 @@ mod identity_center;
 mod organization;
 mod policies;
 mod profiles;
+mod workloads;
 
 use std::ops::Range;
 use std::path::Path;
@@ -100,7 +101,17 @@ impl<'t> Reader<'t> {
     }
 
     fn world(&mut self, root: Fields<'t>, file: &str) -> World {
-        self.known(&root, &["account", "organization", "identity_center", "profile"]);
+        self.known(
+            &root,
+            &[
+                "account",
+                "organization",
+                "identity_center",
+                "instance",
+                "container",
+                "profile",
+            ],
+        );
         let mut world = World {
             file: file.to_owned(),
             ..World::default()
@@ -115,6 +126,8 @@ impl<'t> Reader<'t> {
         }
         world.organization = self.organization(&root, members);
         world.identity_center = self.identity_center(&root, &world.accounts);
+        world.instance = self.instance(&root);
+        world.containers = self.containers(&root);
         if world.accounts.is_empty() && !self.is_lossy {
             self.problems.add_with_hint(
                 root.at,

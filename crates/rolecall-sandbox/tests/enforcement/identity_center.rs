@@ -1,6 +1,7 @@
 //! IAM Identity Center: a device and a browser are signed in, the portal hands out what is assigned and nothing else.
 
 mod browser;
+mod clients;
 mod device;
 mod portal;
 

@@ -24,6 +24,8 @@ mod signatures;
 mod signin;
 mod sts_parameters;
 mod sts_world;
+mod tls;
 mod user_sessions;
 mod web_identity;
+mod workloads;
 mod worlds;

@@ -1,73 +1,256 @@
-//! Which URL STS is called at.
+//! Where a service is called, and what a call there needs: the URL, the signing region, the trusted authorities.
+
+mod rules;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
-use super::StsEndpoint;
+use super::{Configured, StsEndpoint};
 use crate::error::Error;
 use crate::host::Host;
-use crate::partition::Region;
+use crate::partition::{Partition, Region};
 use crate::profile::{Origin, Profile, ProfileSet, without_userinfo};
+pub use rules::Service;
 
-/// `AWS_ENDPOINT_URL_STS`, then `AWS_ENDPOINT_URL`, then the section of services that the profile names, then its own
-/// `endpoint_url`, then the region's own endpoint. `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` passes over all that is
-/// configured, as in every AWS SDK.
-pub(super) fn sts_endpoint(
-    profiles: &ProfileSet,
-    host: &Host,
-    profile: Option<&Profile>,
-    region: Region,
-) -> Result<StsEndpoint, Error> {
-    let ignored = host
-        .env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-        .is_some_and(|v| v.eq_ignore_ascii_case("true"))
-        || profile
-            .and_then(|profile| profile.value("ignore_configured_endpoint_urls"))
-            .is_some_and(|v| v.eq_ignore_ascii_case("true"));
-    let variable = |name: &'static str| host.env(name).map(|url| (url.to_owned(), Origin::Variable(name)));
-    let nested = || {
-        let (url, origin) = profiles.service_value(profile?, "sts", "endpoint_url")?;
-        Some((url.to_owned(), origin.clone()))
-    };
-    let configured = || -> Result<_, Error> {
-        let found = variable("AWS_ENDPOINT_URL_STS")
-            .or_else(|| variable("AWS_ENDPOINT_URL"))
-            .or_else(nested);
-        match profile.and_then(|profile| profile.property("endpoint_url")) {
-            Some(property) if found.is_none() => Ok(Some((
-                property.one_line("endpoint_url")?.to_owned(),
-                property.origin().clone(),
-            ))),
-            _ => Ok(found),
-        }
-    };
-    match if ignored { None } else { configured()? } {
-        Some((url, origin)) => Ok(StsEndpoint {
-            url: checked(&url, &origin)?,
-            region,
-            origin,
-        }),
-        None => {
-            let url = region.partition().sts_url(&region);
-            Ok(StsEndpoint {
+/// The regions in which `legacy` means STS's one global endpoint (the rule set of STS, `UseGlobalEndpoint`).
+const LEGACY_REGIONS: [&str; 16] = [
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "aws-global",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// What decides where services are called.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoints<'a> {
+    /// The files, for their sections of services.
+    pub profiles: &'a ProfileSet,
+    /// The environment.
+    pub host: &'a Host,
+    /// Whether plain http may leave this machine.
+    pub insecure: bool,
+}
+
+impl Endpoints<'_> {
+    /// Where `service` is called in `region` for `profile`. What a person should know goes to `warnings`, once.
+    ///
+    /// The service's own variable, then `AWS_ENDPOINT_URL`, then the section of services that the profile names, then
+    /// the profile's `endpoint_url`, then the region's own endpoint by the rules of [`Service`]: FIPS and dual-stack as
+    /// they are set, never the global endpoint of STS. `ignore_configured_endpoint_urls` passes over all that is
+    /// configured, as in every AWS SDK.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] for a URL that may not be called, a switch that is neither `true` nor `false`, and
+    /// settings that exclude each other, each with its place.
+    pub fn locate(
+        &self,
+        service: Service,
+        profile: Option<&Profile>,
+        region: &Region,
+        warnings: &mut Vec<String>,
+    ) -> Result<StsEndpoint, Error> {
+        let fips = self.switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", profile)?;
+        let dual_stack = self.switch("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", profile)?;
+        let legacy = match service {
+            Service::Sts => self.legacy(profile)?,
+            _ => None,
+        };
+        let mut warn = |warning: String| {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        };
+        let ca_bundle = self.ca_bundle(profile)?;
+        if let Some(Configured { value, origin }) = self.overridden(service, profile)? {
+            for (switch, name) in [(&fips, "FIPS"), (&dual_stack, "dual-stack")] {
+                if let Some(switch) = switch {
+                    return Err(clash(service, &value, &origin, name, switch));
+                }
+            }
+            let (url, warning) = checked(service, &value, &origin, self.insecure)?;
+            warning.into_iter().for_each(&mut warn);
+            let signing = service.host(region, false, false).map(|(_, signing)| signing);
+            return Ok(StsEndpoint {
                 url,
-                region,
-                origin: Origin::Default("the region's own endpoint"),
-            })
+                region: signing.unwrap_or_else(|| region.partition().default_region()),
+                origin,
+                ca_bundle,
+            });
         }
+        let is_plain = fips.is_none() && dual_stack.is_none();
+        let is_legacy_region = LEGACY_REGIONS.contains(&region.as_str()) && !region.is_global();
+        if let Some(origin) = legacy.filter(|_| is_plain && is_legacy_region) {
+            warn(format!(
+                "`legacy` ({origin}) is passed over: STS is called in {region}; botocore would call https://sts.amazonaws.com, signed for us-east-1, whose tokens regions that have to be enabled do not take"
+            ));
+        }
+        let Some((name, signing)) = service.host(region, fips.is_some(), dual_stack.is_some()) else {
+            return Err(Error::config(format!(
+                "`{region}` is a partition's name for services without a region, and {} has no such endpoint",
+                service.name()
+            ))
+            .with_hint(format!(
+                "Name a region, as in --region {}.",
+                region.partition().default_region()
+            )));
+        };
+        Ok(StsEndpoint {
+            url: format!("https://{name}"),
+            region: signing,
+            origin: match (fips, dual_stack) {
+                (Some(origin), _) | (None, Some(origin)) => origin,
+                (None, None) => Origin::Default("the region's own endpoint"),
+            },
+            ca_bundle,
+        })
+    }
+
+    /// What is configured in place of the service's own endpoint.
+    fn overridden(
+        &self,
+        service: Service,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Configured<String>>, Error> {
+        let ignored = self.switch(
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "ignore_configured_endpoint_urls",
+            profile,
+        )?;
+        if ignored.is_some() {
+            return Ok(None);
+        }
+        for name in [service.endpoint_variable(), "AWS_ENDPOINT_URL"] {
+            if let Some(url) = self.host.env(name) {
+                return Ok(Some(Configured::new(url.to_owned(), Origin::Variable(name))));
+            }
+        }
+        let Some(profile) = profile else { return Ok(None) };
+        let nested = self
+            .profiles
+            .service_value(profile, service.section_key(), "endpoint_url");
+        if let Some((url, origin)) = nested {
+            return Ok(Some(Configured::new(url.to_owned(), origin.clone())));
+        }
+        setting(profile, "endpoint_url")
+    }
+
+    /// The value of a setting: the variable's, then the profile's.
+    fn value(
+        &self,
+        variable: &'static str,
+        key: &str,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Configured<String>>, Error> {
+        match (self.host.env(variable), profile) {
+            (Some(value), _) => Ok(Some(Configured::new(
+                value.to_owned(),
+                Origin::Variable(variable),
+            ))),
+            (None, Some(profile)) => setting(profile, key),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Where a switch is turned on. One that is neither `true` nor `false` is refused: to take it for off would call
+    /// another endpoint than the one that somebody must have.
+    fn switch(
+        &self,
+        variable: &'static str,
+        key: &str,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Origin>, Error> {
+        let Some(found) = self.value(variable, key, profile)? else {
+            return Ok(None);
+        };
+        match found.value.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(found.origin)),
+            "false" => Ok(None),
+            _ => Err(Error::config(format!(
+                "{}: `{}` is neither `true` nor `false`",
+                found.origin, found.value
+            ))
+            .with_hint(format!("Set `{key}` to `true` or `false`, or take it out."))),
+        }
+    }
+
+    /// Where the global endpoint of STS is asked for.
+    fn legacy(&self, profile: Option<&Profile>) -> Result<Option<Origin>, Error> {
+        let found = self.value("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints", profile)?;
+        let Some(found) = found else { return Ok(None) };
+        match found.value.trim().to_ascii_lowercase().as_str() {
+            "legacy" => Ok(Some(found.origin)),
+            "regional" => Ok(None),
+            _ => Err(Error::config(format!(
+                "{}: `{}` is neither `regional` nor `legacy`",
+                found.origin, found.value
+            ))
+            .with_hint("Take it out: STS is always called in the region.")),
+        }
+    }
+
+    fn ca_bundle(&self, profile: Option<&Profile>) -> Result<Option<Configured<PathBuf>>, Error> {
+        let found = self.value("AWS_CA_BUNDLE", "ca_bundle", profile)?;
+        Ok(found.map(|found| Configured::new(PathBuf::from(found.value), found.origin)))
     }
 }
 
-/// `https` anywhere, `http` to a literal loopback address only: over it secrets would travel in the clear.
-fn checked(url: &str, origin: &Origin) -> Result<String, Error> {
-    // A password may stand before the host, and a key in the query.
+/// A property that says something: one that is empty counts as not set, as an empty variable does.
+fn setting(profile: &Profile, key: &str) -> Result<Option<Configured<String>>, Error> {
+    match profile.property(key) {
+        Some(property) if !property.value().trim().is_empty() => Ok(Some(Configured::new(
+            property.one_line(key)?.to_owned(),
+            property.origin().clone(),
+        ))),
+        _ => Ok(None),
+    }
+}
+
+/// The rule sets have it so: an endpoint of one's own is neither a FIPS nor a dual-stack one.
+fn clash(service: Service, url: &str, origin: &Origin, name: &str, switch: &Origin) -> Error {
+    Error::config(format!(
+        "{} cannot have both the endpoint `{}` ({origin}) and a {name} one ({switch})",
+        service.name(),
+        shown(url)
+    ))
+    .with_hint(format!(
+        "Take one of the two out; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true passes over {origin}."
+    ))
+}
+
+/// A URL as a message may quote it: a password may stand before the host, and a key in the query.
+fn shown(url: &str) -> String {
     let shown = without_userinfo(url);
-    let shown = match shown.split_once('?') {
+    match shown.split_once('?') {
         Some((place, _)) => format!("{place}?…"),
         None => shown,
-    };
+    }
+}
+
+/// `https` anywhere; `http` to a literal loopback address, because over it secrets travel in the clear, and anywhere
+/// where the caller insists. With what a person should know about it.
+fn checked(
+    service: Service,
+    url: &str,
+    origin: &Origin,
+    insecure: bool,
+) -> Result<(String, Option<String>), Error> {
+    let shown = shown(url);
     let fail = |why: &str| {
         Error::config(format!(
-            "`{shown}` ({origin}) cannot be the endpoint of STS: {why}"
+            "`{shown}` ({origin}) cannot be the endpoint of {}: {why}",
+            service.name()
         ))
     };
     // Wherever it stands: behind a `/` that belongs to a password it would be taken for a path, and shown.
@@ -76,94 +259,41 @@ fn checked(url: &str, origin: &Origin) -> Result<String, Error> {
             fail("it holds a user name").with_hint("Write the URL without what stands before the `@`.")
         );
     }
-    let uri: http::Uri = url.parse().map_err(|_| fail("it is not a URL"))?;
+    let uri: http::Uri = url.parse().map_err(|_| {
+        fail("it is not a URL").with_hint("Write it out, as in `https://sts.eu-west-1.amazonaws.com`.")
+    })?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(fail("it is not a URL with a scheme and a host").with_hint(
             "Write it out, as in `https://sts.eu-west-1.amazonaws.com` or `http://127.0.0.1:4566`.",
         ));
     };
-    let address = authority.host().trim_matches(['[', ']']).parse::<IpAddr>();
-    match scheme {
-        "https" => {}
-        "http" if address.is_ok_and(|address| address.is_loopback()) => {}
+    let name = authority.host().trim_matches(['[', ']']);
+    let is_loopback = name
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.to_canonical().is_loopback());
+    let warning = match scheme {
+        _ if is_loopback && matches!(scheme, "https" | "http") => None,
+        "https" if name == "localhost" || Partition::is_aws_host(name) => None,
+        "https" => Some(format!(
+            "{} is called at {shown} ({origin}), which is no host of AWS: whoever answers there sees what is asked and hands out the credentials",
+            service.name()
+        )),
+        "http" if insecure => Some(format!(
+            "{} is called at {shown} ({origin}) over plain http: the credentials can be read on the way",
+            service.name()
+        )),
         "http" => {
             return Err(fail("over plain http only a loopback address is called, or the credentials could be read on the way")
-                .with_hint("Use https, or a literal address such as `http://127.0.0.1:4566` for a stand-in on this machine."));
+                .with_hint("Use https, or a literal address such as `http://127.0.0.1:4566` for a stand-in on this machine.")
+                .with_hint("In a network that nobody else is in, --insecure-endpoint calls it all the same."));
         }
-        _ => return Err(fail("its scheme is neither https nor http")),
-    }
+        _ => {
+            return Err(fail("its scheme is neither https nor http")
+                .with_hint("Write it out, as in `https://sts.eu-west-1.amazonaws.com`."));
+        }
+    };
     if uri.query().is_some() {
-        return Err(fail("it holds a query"));
+        return Err(fail("it holds a query").with_hint("Write the URL without the `?` and what follows it."));
     }
-    Ok(url.trim_end_matches('/').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(pairs: &[(&str, &str)]) -> Result<String, String> {
-        let host = pairs
-            .iter()
-            .fold(Host::builder(), |host, (name, value)| host.env(name, value))
-            .build();
-        sts_endpoint(&ProfileSet::default(), &host, None, "eu-west-1".parse().unwrap())
-            .map(|e| e.url)
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_service_variable_wins_over_the_general_one() {
-        assert_eq!(url(&[]).unwrap(), "https://sts.eu-west-1.amazonaws.com");
-        let general = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1/");
-        assert_eq!(url(&[general]).unwrap(), "http://127.0.0.1:1");
-        assert_eq!(
-            url(&[general, ("AWS_ENDPOINT_URL_STS", "https://sts.example")]).unwrap(),
-            "https://sts.example"
-        );
-        assert_eq!(
-            url(&[general, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]).unwrap(),
-            "https://sts.eu-west-1.amazonaws.com"
-        );
-    }
-
-    #[test]
-    fn plain_http_stays_on_this_machine() {
-        for good in [
-            "http://127.0.0.1:4566",
-            "http://127.8.9.1",
-            "http://[::1]:4566",
-            "https://anything.example",
-        ] {
-            assert!(url(&[("AWS_ENDPOINT_URL", good)]).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://sts.example",
-            "http://localhost:4566",
-            "http://127.0.0.1.evil.example",
-            "http://127.0.0.1@evil.example",
-            "ftp://127.0.0.1",
-            "127.0.0.1:4566",
-            "nonsense",
-            "https://a.example/?x=1",
-        ] {
-            assert!(url(&[("AWS_ENDPOINT_URL", bad)]).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_url_that_is_refused_is_quoted_without_its_secrets() {
-        for (bad, shown) in [
-            ("https://u:CANARY@h", "`https://***@h` ($AWS_ENDPOINT_URL)"),
-            ("https://u:CAN/ARY@h", "`https://***@h`"),
-            ("u:CANARY@h", "`***@h`"),
-            ("ftp://h?key=CANARY", "`ftp://h?…`"),
-        ] {
-            let error = url(&[("AWS_ENDPOINT_URL", bad)]).unwrap_err();
-            assert!(
-                error.starts_with(shown) && !error.contains("CAN") && !error.contains("ARY"),
-                "{error}"
-            );
-        }
-    }
+    Ok((url.trim_end_matches('/').to_owned(), warning))
 }

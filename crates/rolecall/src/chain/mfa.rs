@@ -1,10 +1,11 @@
 //! Whether an MFA device is proved on the way, which one, and by which of the two ways that AWS has.
 
 use super::resolve::{Resolver, Step, parsed};
-use super::{Configured, Role, Source, SourceKind};
+use super::{Configured, Role, Service, Source, SourceKind, StsEndpoint};
 use crate::command_line::CommandLine;
 use crate::error::Error;
 use crate::parameters::{MfaSerial, SessionDuration};
+use crate::partition::Region;
 use crate::profile::{Origin, Profile, Property};
 
 /// How an MFA device is proved.
@@ -14,6 +15,8 @@ pub struct Mfa {
     pub serial: Option<Configured<MfaSerial>>,
     /// A command that prints the code, so that no person is asked.
     pub process: Option<Configured<CommandLine>>,
+    /// Where the devices are listed.
+    pub devices: StsEndpoint,
     /// With which call.
     pub strategy: MfaStrategy,
     /// Why with that one.
@@ -60,6 +63,7 @@ impl<'a> Resolver<'a> {
         steps: &[Step<'a>],
         source: &Source,
         roles: &[Role],
+        region: &Region,
     ) -> Result<Option<Mfa>, Error> {
         let source_profile = source
             .profile
@@ -124,6 +128,7 @@ impl<'a> Resolver<'a> {
         Ok(Some(Mfa {
             serial,
             process,
+            devices: self.located(Service::Iam, source_profile, region)?,
             strategy,
             why,
             session_seconds,

@@ -1,17 +1,17 @@
 //! From profiles and a request to a chain. Nothing is called.
 
-use super::endpoint_url::sts_endpoint;
+use super::limits;
 use super::target::Named;
 use super::{
-    AskedDuration, Chain, Configured, Mfa, MfaStrategy, OwnSession, Request, Role, Source, StsEndpoint,
-    Target,
+    AskedDuration, Chain, Configured, Endpoints, Mfa, MfaStrategy, OwnSession, Request, Role, Service,
+    Source, StsEndpoint, Target,
 };
 use crate::arn::{PolicyArn, RoleArn};
 use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
 use crate::parameters::{SessionDuration, SessionName, Tag, Tags};
 use crate::partition::{Partition, Region};
-use crate::profile::{Origin, Profile, ProfileSet, Property};
+use crate::profile::{Origin, Profile, ProfileSet, Property, Taken};
 
 impl Chain {
     /// Works out how to reach the target of `request`. Reads nothing but `profiles` and the environment of `host`.
@@ -89,18 +89,25 @@ impl<'a> Resolver<'a> {
         };
         self.check_flags(&steps, &target)?;
         let region = self.region(&steps, &source)?;
-        let roles = self.roles(&steps, &source, region.as_ref())?;
-        let mfa = self.mfa(&steps, &source, &roles)?;
-        let own = self.own_session(&source, &roles, mfa.as_ref());
+        let mut roles = self.roles(&steps, &source, region.as_ref())?;
+        self.of_web_identity(&source, &mut roles)?;
+        limits::check(&source, &roles)?;
         let source_profile = self.set_up_by(&source);
         let source_region = match (&region, roles.first()) {
             (_, Some(role)) => role.sts.region.clone(),
             (Some(region), None) => region.value.clone(),
             (None, None) => Partition::Aws.default_region(),
         };
+        let mfa = self.mfa(&steps, &source, &roles, &source_region)?;
+        let own = self.own_session(&source, &roles, mfa.as_ref());
+        let source_sts = self.located(Service::Sts, source_profile, &source_region)?;
+        let corrects_clock = self.corrects_clock(&steps, source_profile)?;
+        let oddities = self.oddities(&steps, &source, &target);
+        self.warnings.extend(oddities);
         Ok(Chain {
             target,
-            source_sts: sts_endpoint(self.profiles, self.host, source_profile, source_region)?,
+            corrects_clock,
+            source_sts,
             source,
             own,
             mfa,
@@ -108,6 +115,24 @@ impl<'a> Resolver<'a> {
             region,
             warnings: self.warnings,
         })
+    }
+
+    /// What is odd about the profiles on the way, and what botocore makes of them.
+    fn oddities(&self, steps: &[Step<'a>], source: &Source, target: &Target) -> Vec<String> {
+        let first = match target {
+            Target::Profile(name) => name,
+            Target::Role(_) => self.default_profile(),
+        };
+        let of_steps = steps.iter().filter_map(|step| step.profile.map(Profile::name));
+        // A profile that is its own source is on the way twice.
+        let mut used: Vec<_> = of_steps.chain(source.profile.as_deref()).collect();
+        used.dedup();
+        let taken = |name| match name == first {
+            true => Taken::AsTarget,
+            false => Taken::AsSource,
+        };
+        self.profiles
+            .warnings_for(used.into_iter().map(|name| (name, taken(name))))
     }
 
     pub(super) fn default_profile(&self) -> &str {
@@ -121,6 +146,21 @@ impl<'a> Resolver<'a> {
             .iter()
             .any(|name| self.host.env(name).is_some());
         inside && self.host.env("AWS_PROFILE").is_none()
+    }
+
+    /// Where a service is called, as this profile and the environment have it.
+    pub(super) fn located(
+        &mut self,
+        service: Service,
+        profile: Option<&Profile>,
+        region: &Region,
+    ) -> Result<StsEndpoint, Error> {
+        let endpoints = Endpoints {
+            profiles: self.profiles,
+            host: self.host,
+            insecure: self.request.insecure_endpoint,
+        };
+        endpoints.locate(service, profile, region, &mut self.warnings)
     }
 
     /// The profile whose region and endpoints count for a source: its own, else the selected one, as in AWS's tools; inside
@@ -139,12 +179,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The environment, then the profiles from the target down to the source, as the SDKs have it.
+    fn corrects_clock(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Result<bool, Error> {
+        const KEY: &str = "disable_clock_skew_correction";
+        let variable = self.host.env("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+        let mut profiles = steps.iter().filter_map(|step| step.profile).chain(source);
+        let property = profiles.find_map(|profile| profile.property(KEY));
+        let (value, origin) = match (variable, property) {
+            (Some(value), _) => (value, Origin::Variable("AWS_DISABLE_CLOCK_SKEW_CORRECTION")),
+            (None, Some(property)) => (property.one_line(KEY)?, property.origin().clone()),
+            (None, None) => return Ok(true),
+        };
+        match value.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(false),
+            "false" => Ok(true),
+            _ => Err(Error::config(format!(
+                "{origin}: {KEY} is `{value}`, and takes `true` or `false`"
+            ))
+            .with_hint("Set it to `true` or `false`, or take it away.")),
+        }
+    }
+
     /// The session before any role: the source's own where it hands out such, else one by `GetSessionToken` where an MFA
     /// device is to be proved once for all roles, or where there is no role and a long-term key is never handed out.
     fn own_session(&self, source: &Source, roles: &[Role], mfa: Option<&Mfa>) -> Option<OwnSession> {
         /// The default of `GetSessionToken` itself.
         const TWELVE_HOURS: u32 = 43_200;
-        if source.hands_out_sessions() {
+        let is_handed_out = roles.is_empty() && source.ends_at().is_some();
+        if source.hands_out_sessions() || is_handed_out {
             return Some(OwnSession::Fetched);
         }
         if roles.is_empty() {
@@ -235,12 +297,8 @@ impl<'a> Resolver<'a> {
                 Some(before) => before.profile,
                 None => self.set_up_by(source),
             });
-            let sts = sts_endpoint(
-                self.profiles,
-                self.host,
-                set_up_by,
-                self.sts_region(step, region)?,
-            )?;
+            let sts_region = self.sts_region(step, region)?;
+            let sts = self.located(Service::Sts, set_up_by, &sts_region)?;
             roles.push(self.role(step, index == 0, chained, sts)?);
         }
         Ok(roles)
@@ -249,8 +307,12 @@ impl<'a> Resolver<'a> {
     fn role(&self, step: &Step<'a>, last: bool, chained: bool, sts: StsEndpoint) -> Result<Role, Error> {
         let property = |key: &str| step.profile.and_then(|profile| profile.property(key));
         let request = if last { self.request } else { &Request::default() };
-        let (duration, duration_is_longest, duration_capped_by) =
-            duration(request, property("duration_seconds"), chained)?;
+        let (duration, duration_is_longest, duration_capped_by) = duration(
+            request,
+            property("duration_seconds"),
+            property("credentials_duration"),
+            chained,
+        )?;
         let tags = tags(
             request,
             property("session_tags"),
@@ -346,6 +408,7 @@ impl<'a> Resolver<'a> {
 fn duration(
     request: &Request,
     property: Option<&Property>,
+    of_runas: Option<&Property>,
     chained: bool,
 ) -> Result<(Configured<SessionDuration>, bool, Option<&'static str>), Error> {
     let asked = match (request.duration, property) {
@@ -360,10 +423,17 @@ fn duration(
             };
             Configured::new(asked, property.origin().clone())
         }
-        (None, None) => Configured::new(
-            AskedDuration::For(SessionDuration::HOUR),
-            Origin::Default("one hour"),
-        ),
+        (None, None) => match of_runas {
+            // What aws-runas calls it: `1h`, `8h30m`.
+            Some(property) => Configured::new(
+                AskedDuration::For(parsed(property, "credentials_duration")?),
+                property.origin().clone(),
+            ),
+            None => Configured::new(
+                AskedDuration::For(SessionDuration::HOUR),
+                Origin::Default("one hour"),
+            ),
+        },
     };
     let first = asked.value.first();
     if chained && first > SessionDuration::HOUR {

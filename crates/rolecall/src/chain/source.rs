@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
+use super::StsEndpoint;
 use crate::arn::AccountId;
 use crate::command_line::CommandLine;
 use crate::partition::Region;
@@ -37,7 +39,7 @@ pub enum SourceKind {
     /// A command that prints credentials (`credential_process`).
     Process(CommandLine),
     /// A role of IAM Identity Center.
-    Sso(Sso),
+    Sso(Box<Sso>),
     /// A token of an OpenID Connect provider, exchanged for the first role's session.
     WebIdentity(TokenSource),
 }
@@ -49,6 +51,8 @@ pub struct KeySource {
     pub access_key_id: String,
     /// Whether the key is temporary: a role assumed with it is a chained one, capped at an hour.
     pub temporary: bool,
+    /// When it ends, where something beside the key says so.
+    pub ends_at: Option<SystemTime>,
 }
 
 /// A container credentials endpoint.
@@ -88,18 +92,29 @@ pub struct LoginSession {
 /// A role of IAM Identity Center.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sso {
-    /// The name of the `[sso-session]` section, where the profile names one; the token cache is named by it.
-    pub session: Option<String>,
-    /// The access portal.
-    pub start_url: String,
-    /// The region Identity Center runs in.
-    pub region: Region,
-    /// What the sign-in asks for.
-    pub scopes: Vec<String>,
+    /// What one signs in to for it.
+    pub session: SsoSession,
     /// The account.
     pub account: AccountId,
     /// The permission set's name.
     pub role_name: String,
+}
+
+/// What one signs in to: an instance of IAM Identity Center. One sign-in serves all its accounts and roles.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SsoSession {
+    /// The name of the `[sso-session]` section, where there is one; the token cache is named by it.
+    pub name: Option<String>,
+    /// The access portal's page, as people know it.
+    pub start_url: String,
+    /// The region Identity Center runs in.
+    pub region: Region,
+    /// What the sign-in asks for, where the section says it (`sso_registration_scopes`).
+    pub scopes: Vec<String>,
+    /// Where roles' credentials come from.
+    pub portal: StsEndpoint,
+    /// Where tokens come from.
+    pub oidc: StsEndpoint,
 }
 
 /// Where a web identity token comes from.
@@ -109,6 +124,15 @@ pub enum TokenSource {
     File(PathBuf),
     /// A command that prints it.
     Process(CommandLine),
+}
+
+impl fmt::Display for SsoSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the sso-session `{name}` ({})", self.start_url),
+            None => f.write_str(&self.start_url),
+        }
+    }
 }
 
 impl SourceKind {
@@ -133,9 +157,14 @@ impl Source {
         self.key().map(|key| key.access_key_id.as_str())
     }
 
-    /// Whether the source is an access key that ends, and nothing here says when.
+    /// Whether the source is an access key that ends.
     pub fn is_temporary_key(&self) -> bool {
         self.key().is_some_and(|key| key.temporary)
+    }
+
+    /// When the source's temporary key ends, where something says so.
+    pub fn ends_at(&self) -> Option<SystemTime> {
+        self.key().filter(|key| key.temporary)?.ends_at
     }
 
     /// Whether the source is a user's own access key, which can get a session with an MFA code.
@@ -191,10 +220,12 @@ impl Source {
             }
             SourceKind::Sso(sso) => {
                 key.text("sso")
-                    .text(&sso.start_url)
-                    .text(sso.region.as_str())
+                    .text(&sso.session.start_url)
+                    .text(sso.session.region.as_str())
+                    // What a stand-in hands out is never AWS's.
+                    .text(&sso.session.portal.url)
                     // Two sessions of one portal may be two people's.
-                    .optional(sso.session.as_deref())
+                    .optional(sso.session.name.as_deref())
                     .text(sso.account.as_str())
                     .text(&sso.role_name);
             }
@@ -242,7 +273,7 @@ impl fmt::Display for Source {
                 write!(
                     f,
                     "Identity Center's {} in account {} ({})",
-                    sso.role_name, sso.account, sso.start_url
+                    sso.role_name, sso.account, sso.session.start_url
                 )
             }
             SourceKind::WebIdentity(TokenSource::File(path)) => {

@@ -1,14 +1,17 @@
 //! What a profile or the environment says about each kind of source.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::resolve::{Resolver, Step, parsed};
 use super::{
-    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+    Configured, Container, ContainerToken, KeySource, LoginSession, Metadata, Role, Source, SourceKind,
+    TokenSource,
 };
 use crate::arn::RoleArn;
 use crate::command_line::CommandLine;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Invalid};
+use crate::parameters::Tags;
 use crate::profile::{Origin, Profile, Property};
 
 /// Where instance metadata is, unless told otherwise.
@@ -118,7 +121,14 @@ impl<'a> Resolver<'a> {
             (Some(id), Some(_)) => Ok(Some(Source {
                 kind: SourceKind::Environment(KeySource {
                     access_key_id: id.to_owned(),
-                    temporary: self.host.env("AWS_SESSION_TOKEN").is_some(),
+                    // The older name, as botocore reads it too.
+                    temporary: ["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]
+                        .iter()
+                        .any(|name| self.host.env(name).is_some()),
+                    ends_at: end_of(
+                        self.host.env("AWS_CREDENTIAL_EXPIRATION"),
+                        &Origin::Variable("AWS_CREDENTIAL_EXPIRATION"),
+                    )?,
                 }),
                 profile: None,
                 origin: Origin::Variable("AWS_ACCESS_KEY_ID"),
@@ -187,6 +197,14 @@ impl<'a> Resolver<'a> {
             profile: Some(profile),
             origin: role_arn.origin().clone(),
         });
+        // aws-runas: the token is exchanged for this role, and `role_arn` is assumed from it.
+        if let Some(jump) = profile.property("jump_role_arn") {
+            steps.push(Step {
+                arn: parsed(jump, "jump_role_arn")?,
+                profile: None,
+                origin: jump.origin().clone(),
+            });
+        }
         Ok(Some(Source {
             kind: SourceKind::WebIdentity(token),
             profile: Some(profile.name().to_owned()),
@@ -194,97 +212,53 @@ impl<'a> Resolver<'a> {
         }))
     }
 
-    /// A role of Identity Center: by a section of its own (`sso_session`), or all in the profile, as before there were such.
-    fn sso(&self, profile: &Profile) -> Result<Option<Source>, Error> {
-        let named = profile.property("sso_session");
-        let Some(property) = named.or_else(|| profile.property("sso_start_url")) else {
-            return Ok(None);
+    /// What `AssumeRoleWithWebIdentity` does not know: a flag for it is refused, a property is told of and left out.
+    pub(super) fn of_web_identity(&mut self, source: &Source, roles: &mut [Role]) -> Result<(), Error> {
+        let SourceKind::WebIdentity(_) = source.kind else {
+            return Ok(());
         };
-        let (session, section) = match named {
-            Some(named) => {
-                let name = named.one_line("sso_session")?;
-                let section = self
-                    .profiles
-                    .sso_sessions()
-                    .find(|section| section.name() == name);
-                let section = section.ok_or_else(|| {
-                    Error::config(format!(
-                        "profile `{}` names the sso-session `{name}` ({}), and there is no such section",
-                        profile.name(),
-                        named.origin()
-                    ))
-                    .with_hint(format!(
-                        "Add `[sso-session {name}]` with sso_start_url and sso_region to the config file."
-                    ))
-                })?;
-                (Some(name.to_owned()), section)
+        // Flags are the last role's.
+        let is_only = roles.len() == 1;
+        let Some(role) = roles.first_mut() else {
+            return Ok(());
+        };
+        let external_id = role
+            .external_id
+            .take()
+            .map(|id| ("external_id", "external-id", id.origin));
+        let identity = role
+            .source_identity
+            .take()
+            .map(|id| ("source_identity", "source-identity", id.origin));
+        for (key, flag, origin) in external_id.into_iter().chain(identity) {
+            if let Origin::Flag(_) = origin {
+                return Err(not_of_web_identity(&role.arn, flag));
             }
-            None => (None, profile),
-        };
-        let need = |holder: &'_ Profile, key: &'static str| {
-            holder
-                .property(key)
-                .map(|found| (found.one_line(key).map(str::to_owned), found.origin().clone()))
-                .ok_or_else(|| {
-                    Error::config(format!(
-                        "profile `{}` gets its credentials from Identity Center ({}), but `{}` ({}) has no {key}",
-                        profile.name(),
-                        property.origin(),
-                        holder.name(),
-                        holder.origin()
-                    ))
-                    .with_hint(format!("Add `{key}` there; `aws configure sso` writes it."))
-                })
-        };
-        // What stands in both places has to say the same: SDKs disagree about which of the two counts.
-        if named.is_some() {
-            for key in ["sso_start_url", "sso_region"] {
-                if let (Some(own), Some(of_session)) = (profile.property(key), section.property(key))
-                    && own.value() != of_session.value()
-                {
-                    return Err(Error::config(format!(
-                        "profile `{}` says {key} = {} ({}), and its sso-session {} ({})",
-                        profile.name(),
-                        own.shown(),
-                        own.origin(),
-                        of_session.shown(),
-                        of_session.origin()
-                    ))
-                    .with_hint("Take it out of the profile: the sso-session says it."));
-                }
-            }
+            self.warn(format!(
+                "a role that a web identity token is exchanged for takes no {key} ({origin}): it is not used"
+            ));
         }
-        let (start_url, _) = need(section, "sso_start_url")?;
-        let (region, region_origin) = need(section, "sso_region")?;
-        let (account, account_origin) = need(profile, "sso_account_id")?;
-        let (role_name, _) = need(profile, "sso_role_name")?;
-        let placed = |invalid: crate::error::Invalid, key: &str, origin: &Origin| {
-            Error::from(invalid.within(key).at(origin))
-        };
-        let scopes = section
-            .value("sso_registration_scopes")
-            .unwrap_or("sso:account:access");
-        let source = Sso {
-            session,
-            start_url: start_url?,
-            region: region?
+        if role.tags.iter().next().is_some() || !role.tags.transitive().is_empty() {
+            if is_only && (!self.request.tags.is_empty() || !self.request.transitive_tags.is_empty()) {
+                return Err(not_of_web_identity(&role.arn, "tag"));
+            }
+            self.warn(format!(
+                "a role that a web identity token is exchanged for takes its tags from the token: session_tags of {} are not used",
+                role.arn
+            ));
+            role.tags = Tags::default();
+        }
+        // EKS and others set it beside the token file; a profile has a property for it.
+        const NAME: &str = "AWS_ROLE_SESSION_NAME";
+        if let (Origin::Variable(_), Origin::Default(_), Some(name)) =
+            (&source.origin, &role.session_name.origin, self.host.env(NAME))
+        {
+            let name = name
                 .parse()
-                .map_err(|invalid| placed(invalid, "sso_region", &region_origin))?,
-            scopes: scopes
-                .split([',', '\n'])
-                .map(|scope| scope.trim().to_owned())
-                .filter(|scope| !scope.is_empty())
-                .collect(),
-            account: account?
-                .parse()
-                .map_err(|invalid| placed(invalid, "sso_account_id", &account_origin))?,
-            role_name: role_name?,
-        };
-        Ok(Some(Source {
-            kind: SourceKind::Sso(source),
-            profile: Some(profile.name().to_owned()),
-            origin: property.origin().clone(),
-        }))
+                .map_err(|invalid: Invalid| Error::from(invalid.at(&Origin::Variable(NAME))))?;
+            role.session_name = Configured::new(name, Origin::Variable(NAME));
+        }
+        Ok(())
     }
 
     /// The container endpoint that the environment names. The relative form counts first, as in botocore and the SDK for Rust.
@@ -379,6 +353,10 @@ pub(super) fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
             kind: SourceKind::AccessKey(KeySource {
                 access_key_id: id.one_line("aws_access_key_id")?.to_owned(),
                 temporary: profile.value("aws_session_token").is_some(),
+                ends_at: match ENDS.iter().find_map(|key| profile.property(key)) {
+                    Some(property) => end_of(Some(property.value()), property.origin())?,
+                    None => None,
+                },
             }),
             profile: Some(profile.name().to_owned()),
             origin: id.origin().clone(),
@@ -386,6 +364,30 @@ pub(super) fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
         (None, None) => Ok(None),
         (Some(one), None) => half("aws_access_key_id", one, "aws_secret_access_key"),
         (None, Some(one)) => half("aws_secret_access_key", one, "aws_access_key_id"),
+    }
+}
+
+fn not_of_web_identity(role: &RoleArn, flag: &str) -> Error {
+    Error::config(format!(
+        "--{flag} cannot be used here: a web identity token is exchanged for the role, and that call takes none"
+    ))
+    .with_hop(role.to_string())
+    .with_hint("Leave it away; where the token comes from decides about tags and the source identity.")
+}
+
+/// What tools write beside a temporary key about its end; the second is saml2aws's.
+const ENDS: [&str; 2] = ["aws_credential_expiration", "x_security_token_expires"];
+
+fn end_of(text: Option<&str>, origin: &Origin) -> Result<Option<SystemTime>, Error> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    match crate::time::parsed(text) {
+        Some(end) => Ok(Some(end)),
+        None => Err(Error::config(format!(
+            "the end of the temporary key ({origin}) is no time like 2026-01-01T00:00:00Z"
+        ))
+        .with_hint("Correct it, or take it away.")),
     }
 }
 

@@ -1,11 +1,26 @@
 //! The grammar of AWS's shared files, as the SDKs for Rust, Java and .NET share it. It is not INI.
+//!
+//! botocore, and with it the AWS CLI, reads the same files with Python's `configparser`, which is another grammar. Where
+//! the two make different things of one text, the SDKs' is taken and a [`Warning`] says what botocore makes of it.
 
-use std::collections::BTreeMap;
+mod heading;
+
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Origin, Profile, Property, is_secret};
-use crate::error::{Error, printable};
+use zeroize::Zeroizing;
+
+use super::keys::{self, Key, Owner};
+use super::mask::is_secret;
+use super::property::{FileText, Property};
+use super::warning::{About, Said, Warning};
+use super::{BLANKS, Profile};
+use crate::error::Error;
+use heading::{Heading, Home};
 
 /// Which of the two files a text is: they name their sections differently.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,436 +36,551 @@ pub(super) struct Parsed {
     pub(super) profiles: BTreeMap<String, Profile>,
     pub(super) sso_sessions: BTreeMap<String, Profile>,
     pub(super) services: BTreeMap<String, Profile>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
-/// What a section's heading says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Heading {
-    Profile {
-        name: String,
-        prefixed: bool,
-    },
-    SsoSession(String),
-    Services(String),
-    /// Read over, with the reason.
-    Ignored(String),
+/// One line of the text, without its end.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    number: usize,
+    /// Where it begins in the text.
+    start: usize,
+    text: &'a str,
+}
+
+/// The section that is being read.
+struct Section {
+    heading: Heading,
+    line: usize,
+    properties: Vec<Property>,
+    /// Not the very heading of a section above.
+    is_spelled_anew: bool,
+    /// `[default]` below a `[profile default]`: read, and then dropped.
+    is_dropped: bool,
+}
+
+/// The property whose further lines may follow.
+struct Open {
+    key: Cow<'static, str>,
+    line: usize,
+    first: Range<usize>,
+    below: Range<usize>,
+    /// Not kept: its key is none, or its section is ignored.
+    is_dropped: bool,
 }
 
 struct Parser<'a> {
-    kind: FileKind,
-    path: &'a Arc<Path>,
+    file: &'a Arc<FileText>,
+    text: &'a str,
     parsed: Parsed,
-    section: Option<Heading>,
-    /// The property a continuation line belongs to.
-    property: Option<String>,
+    section: Option<Section>,
+    open: Option<Open>,
     /// `[profile default]` beats `[default]`, wherever the two stand.
     default_prefixed: bool,
+    /// Where each heading stood first, as it is written.
+    headings: HashMap<&'a str, usize>,
+    /// Keys that are not known, and the one that each is taken for.
+    slips: HashMap<String, Option<&'static str>>,
+    /// Keys that were met, by a cheap hash: a file of thousands of profiles has the same few over and over.
+    met: [Option<&'static Key>; MET],
+    /// Whether a carriage return stands anywhere in the text: most files are searched once for all.
+    has_returns: bool,
+    has_semicolons: bool,
+    /// Whether a section went on with an earlier one, or has a key twice.
+    has_repeats: bool,
 }
 
+const MET: usize = 64;
+
 pub(super) fn parse(kind: FileKind, path: &Arc<Path>, text: &str) -> Result<Parsed, Error> {
-    let mut parser = Parser {
+    let file = Arc::new(FileText {
         kind,
-        path,
+        path: Arc::clone(path),
+        text: Zeroizing::new(text.to_owned()),
+    });
+    let text: &str = &file.text;
+    let mut parser = Parser {
+        file: &file,
+        text,
         parsed: Parsed::default(),
         section: None,
-        property: None,
+        open: None,
         default_prefixed: false,
+        headings: HashMap::new(),
+        slips: HashMap::new(),
+        met: [None; MET],
+        has_returns: text.contains('\r'),
+        has_semicolons: text.contains(';'),
+        has_repeats: false,
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, line) in text.lines().enumerate() {
-        parser.line(index + 1, line)?;
+    if let Some(at) = text.find('\0') {
+        let number = text[..at].matches('\n').count() + 1;
+        return Err(parser
+            .fatal(number, "there is a NUL byte in this line, and so this is no text")
+            .with_hint(
+                "Save the file as UTF-8; a crash, or an editor that writes UTF-16, leaves such bytes.",
+            ));
     }
+    parser.read()?;
     Ok(parser.parsed)
 }
 
-impl Parser<'_> {
-    fn line(&mut self, number: usize, line: &str) -> Result<(), Error> {
-        let line = line.trim_end_matches('\r');
-        if line.trim().is_empty() || line.starts_with(['#', ';']) {
-            return Ok(());
-        }
-        if line.starts_with([' ', '\t']) {
-            return self.continuation(number, line);
-        }
-        if let Some(rest) = line.strip_prefix('[') {
-            return self.heading(number, rest);
-        }
-        let Some((key, value)) = line.split_once('=') else {
-            return Err(self.fatal(number, "this line is neither a `[section]` nor `key = value`"));
-        };
-        let key = key.trim().to_ascii_lowercase();
-        if key.is_empty() {
-            return Err(self.fatal(number, "there is no key before the `=`"));
-        }
-        let Some(section) = &self.section else {
-            return Err(self.fatal(number, "this stands before any `[section]`"));
-        };
-        self.property = None;
-        if matches!(section, Heading::Ignored(_)) {
-            return Ok(());
-        }
-        if !key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        {
-            // Not quoted: a secret pasted on a line of its own may hold an `=`.
+/// Lines that are nothing: blank ones, comments, and within a block an indented comment too.
+pub(super) fn is_passed_over(line: &str, in_block: bool) -> bool {
+    let text = line.trim_start_matches(BLANKS);
+    text.trim_end_matches('\r').is_empty()
+        || (text.starts_with(['#', ';']) && (in_block || text.len() == line.len()))
+}
+
+impl<'a> Parser<'a> {
+    fn read(&mut self) -> Result<(), Error> {
+        let mut start = 0;
+        if self.text.starts_with('\u{feff}') {
+            start = '\u{feff}'.len_utf8();
             self.warn(
-                number,
-                "what stands before the `=` is not a key, and the line is ignored",
+                1,
+                About::File,
+                "the file begins with a byte order mark, at which AWS's own tools stop",
             );
+        }
+        let mut number = 0;
+        while start < self.text.len() {
+            number += 1;
+            let rest = &self.text[start..];
+            let end = rest.find('\n').unwrap_or(rest.len());
+            let mut text = &rest[..end];
+            if self.has_returns {
+                text = text.trim_end_matches('\r');
+            }
+            self.line(Line { number, start, text })?;
+            start += end + 1;
+        }
+        self.end_section();
+        if self.has_repeats {
+            let Parsed {
+                profiles,
+                sso_sessions,
+                services,
+                ..
+            } = &mut self.parsed;
+            for sections in [profiles, sso_sessions, services] {
+                sections.values_mut().for_each(Profile::settle);
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: Line<'a>) -> Result<(), Error> {
+        if self.has_returns && line.text.contains('\r') {
+            let about = self.about();
+            self.warn(
+                line.number,
+                about,
+                "a carriage return stands within this line, and the AWS CLI begins a new line there",
+            );
+        }
+        if is_passed_over(line.text, false) {
             return Ok(());
         }
-        let value = without_comment(value).trim();
-        let origin = Origin::File {
-            path: Arc::clone(self.path),
-            line: number,
-        };
-        let property = Property::new(&key, value, origin);
-        if let Some(profile) = self.current() {
-            profile.properties.insert(key.clone(), property);
+        if line.text.starts_with(BLANKS) {
+            return self.continuation(line);
         }
-        self.property = Some(key);
+        if line.text.starts_with('[') {
+            return self.heading(line);
+        }
+        self.property(line)
+    }
+
+    fn property(&mut self, line: Line<'a>) -> Result<(), Error> {
+        self.end_property();
+        let whole = self.without_comment(line.text);
+        let Some((written, value)) = whole.split_once('=') else {
+            let error = self.fatal(
+                line.number,
+                "this line is neither a `[section]` nor `key = value`",
+            );
+            return Err(if line.text.contains(':') {
+                error.with_hint("The AWS CLI takes a `:` for a `=`, AWS's SDKs do not: write `=`.")
+            } else {
+                error.with_hint("Correct that line; AWS's own tools stop at it too.")
+            });
+        };
+        let written = written.trim_matches(BLANKS);
+        if written.is_empty() {
+            return Err(self.fatal_to_all(line.number, "there is no key before the `=`"));
+        }
+        if self.section.is_none() {
+            return Err(self.fatal_to_all(line.number, "this stands before any `[section]`"));
+        }
+        let value_start = whole.len() - value.len();
+        let before = value.len() - value.trim_start_matches(BLANKS).len();
+        let first = line.start + value_start + before;
+        let first = first..first + value.trim_matches(BLANKS).len();
+        let is_wanted = self.section.as_ref().is_some_and(Section::is_kept);
+        let known = self.known(written);
+        let is_key = known.is_some()
+            || written
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let key = match known {
+            Some(key) => Cow::Borrowed(key.name),
+            None => Cow::Owned(written.to_ascii_lowercase()),
+        };
+        if is_wanted && !is_key {
+            self.no_key(line, written);
+        }
+        if is_wanted && is_key {
+            let has_comment = whole.len() < line.text.trim_end_matches(BLANKS).len();
+            match known {
+                Some(known) => self.look_at_comment(line, known, has_comment),
+                None => self.look_at_stranger(line, &key),
+            }
+        }
+        let below = line.start + line.text.len();
+        self.open = Some(Open {
+            key,
+            line: line.number,
+            first,
+            below: below..below,
+            is_dropped: !is_wanted || !is_key,
+        });
         Ok(())
+    }
+
+    /// What stands before the `=` is no key. It is not quoted: a secret pasted on a line of its own may hold an `=`.
+    fn no_key(&mut self, line: Line<'a>, written: &str) {
+        let colon = written
+            .split_once(':')
+            .and_then(|(key, _)| keys::known(&key.trim_matches(BLANKS).to_ascii_lowercase()));
+        let about = self.about();
+        match colon {
+            Some(key) => self.warn(
+                line.number,
+                about,
+                format!(
+                    "`{}` is followed by a `:`, and the line is ignored; the AWS CLI takes it for a `=`",
+                    key.name
+                ),
+            ),
+            None => self.warn(
+                line.number,
+                about,
+                "what stands before the `=` is not a key, and the line is ignored",
+            ),
+        }
+    }
+
+    /// A key that nobody knows may be one with a slip of the pen.
+    fn look_at_stranger(&mut self, line: Line<'a>, key: &str) {
+        if self.is_in_services() {
+            return;
+        }
+        let meant = match self.slips.get(key) {
+            Some(meant) => *meant,
+            None => {
+                let meant = keys::nearest(key).map(|key| key.name);
+                self.slips.insert(key.to_owned(), meant);
+                meant
+            }
+        };
+        if let Some(meant) = meant {
+            let about = self.about();
+            self.warn(
+                line.number,
+                about,
+                format!("nobody reads `{key}`: is `{meant}` meant?"),
+            );
+        }
+    }
+
+    fn look_at_comment(&mut self, line: Line<'a>, key: &'static Key, has_comment: bool) {
+        if !has_comment || !matches!(key.owner, Owner::Aws | Owner::AwsCli) || self.is_in_services() {
+            return;
+        }
+        let about = self.about();
+        let said = Said::InlineComment(key.name);
+        let warning = Warning::new(&self.file.path, line.number, about, said);
+        self.parsed.warnings.push(warning);
+    }
+
+    /// There the keys are services.
+    fn is_in_services(&self) -> bool {
+        self.section
+            .as_ref()
+            .is_some_and(|section| section.heading.home == Home::Services)
+    }
+
+    /// The key of the table, whatever its case.
+    fn known(&mut self, written: &str) -> Option<&'static Key> {
+        let [first, .., last] = written.as_bytes() else {
+            return keys::known(&written.to_ascii_lowercase());
+        };
+        let hash = usize::from(*first) * 7 + usize::from(*last) * 3 + written.len();
+        let met = &mut self.met[hash % MET];
+        if let Some(key) = met.filter(|key| key.name == written) {
+            return Some(key);
+        }
+        let found = if written.bytes().any(|b| b.is_ascii_uppercase()) {
+            keys::known(&written.to_ascii_lowercase())
+        } else {
+            keys::known(written)
+        };
+        if found.is_some() {
+            *met = found;
+        }
+        found
+    }
+
+    /// A comment begins with `#` or `;` after a blank; without the blank it is a part of what stands before it.
+    fn without_comment<'t>(&self, line: &'t str) -> &'t str {
+        let begins = |mark: char| {
+            let mut places = line.match_indices(mark).map(|(at, _)| at);
+            places.find(|at| line[..*at].ends_with(char::is_whitespace))
+        };
+        let semicolon = if self.has_semicolons { begins(';') } else { None };
+        let end = [begins('#'), semicolon].into_iter().flatten().min();
+        line[..end.unwrap_or(line.len())].trim_end_matches(BLANKS)
     }
 
     /// A line that begins with a blank goes on with the property above it; comments in it belong to it.
-    fn continuation(&mut self, number: usize, line: &str) -> Result<(), Error> {
-        if matches!(self.section, Some(Heading::Ignored(_))) {
-            return Ok(());
-        }
-        let Some(key) = self.property.clone() else {
-            // An indented comment belongs to nothing; AWS's parsers refuse an indented anything else.
-            if self.section.is_none() || !line.trim_start().starts_with(['#', ';']) {
-                return Err(self.fatal(
-                    number,
-                    "this line begins with a blank, and no property stands above it",
-                ));
-            }
-            return Ok(());
-        };
-        let text = line.trim();
-        let nested = self
-            .current()
-            .and_then(|profile| profile.properties.get(&key))
-            .is_some_and(|property| property.value.is_empty() || property.value.starts_with('\n'));
-        if nested && text.split_once('=').is_none_or(|(key, _)| key.trim().is_empty()) {
-            return Err(self.fatal(
-                number,
-                &format!("below the empty `{key}`, each line is `key = value`"),
-            ));
-        }
-        if !nested && is_indented_key(&key, text) {
-            // Not quoted: the value that would become a part of the one above it may be a secret.
-            return Err(Error::config(format!(
-                "{}:{number}: this line begins with a blank, and so would be a part of the value of `{key}` above it",
-                self.path.display()
-            ))
-            .with_hint("Take the blanks before it away."));
-        }
-        if let Some(property) = self
-            .current()
-            .and_then(|profile| profile.properties.get_mut(&key))
-        {
-            property.push_line(&key, text);
-        }
-        Ok(())
-    }
-
-    fn heading(&mut self, number: usize, rest: &str) -> Result<(), Error> {
-        let Some((inside, after)) = rest.split_once(']') else {
-            return Err(self.fatal(number, "the section's `]` is missing"));
-        };
-        if !after.trim().is_empty() && !after.trim_start().starts_with(['#', ';']) {
-            return Err(self.fatal(number, "something stands behind the section's `]`"));
-        }
-        self.property = None;
-        let heading = read_heading(self.kind, inside);
-        if let Heading::Ignored(reason) = &heading {
-            self.warn(number, reason);
-        }
-        if let Heading::Profile { name, prefixed } = &heading
-            && name == "default"
-            && self.kind == FileKind::Config
-        {
-            if *prefixed && !self.default_prefixed {
-                self.default_prefixed = true;
-                if self.parsed.profiles.remove("default").is_some() {
-                    self.warn(number, "`[profile default]` replaces the `[default]` above it");
-                }
-            } else if !*prefixed && self.default_prefixed {
+    fn continuation(&mut self, line: Line<'a>) -> Result<(), Error> {
+        let text = line.text.trim_matches(BLANKS);
+        let is_comment = text.starts_with(['#', ';']);
+        let Some(open) = &self.open else {
+            // The SDKs stop at it, and a person sees nothing wrong with it.
+            if is_comment {
+                let about = self.about();
                 self.warn(
-                    number,
-                    "`[default]` is ignored, because there is a `[profile default]`",
+                    line.number,
+                    about,
+                    "the comment begins with a blank, and AWS's SDKs stop at it",
                 );
-                self.section = Some(Heading::Ignored(String::new()));
                 return Ok(());
             }
-        }
-        self.section = Some(heading);
-        let origin = Origin::File {
-            path: Arc::clone(self.path),
-            line: number,
+            return Err(self
+                .fatal(
+                    line.number,
+                    "this line begins with a blank, and no property stands above it",
+                )
+                .with_hint(
+                    "Take the blank away: the AWS CLI reads such a line, and AWS's SDKs stop at it.",
+                ));
         };
-        if let Some((sections, name)) = self.sections() {
-            sections.entry(name.clone()).or_insert_with(|| Profile {
-                name,
-                origin,
-                properties: BTreeMap::new(),
-            });
+        let is_block = open.first.is_empty();
+        if is_block && !is_comment {
+            let setting = self.without_comment(text).split_once('=');
+            if setting.is_none_or(|(key, _)| key.trim_matches(BLANKS).is_empty()) {
+                let problem = format!("below the empty `{}`, each line is `key = value`", open.key);
+                return Err(self.fatal_to_all(line.number, &problem));
+            }
+        }
+        if !is_block && !open.is_dropped && is_indented_key(&open.key, text) {
+            // Not quoted: the value that would become a part of the one above it may be a secret.
+            let problem = format!(
+                "this line begins with a blank, and so would be a part of the value of `{}` above it",
+                open.key
+            );
+            return Err(self
+                .fatal(line.number, &problem)
+                .with_hint("Take the blanks before it away."));
+        }
+        let words = if !is_comment || open.is_dropped {
+            None
+        } else if is_block {
+            Some(format!(
+                "the comment below `{}` begins with a blank, and AWS's SDKs stop at it",
+                open.key
+            ))
+        } else {
+            Some(format!(
+                "the comment begins with a blank and so is a part of the value of `{}`; the AWS CLI passes over it",
+                open.key
+            ))
+        };
+        if let Some(open) = &mut self.open {
+            open.below.end = line.start + line.text.len();
+        }
+        if let Some(words) = words {
+            let about = self.about();
+            self.warn(line.number, about, words);
         }
         Ok(())
     }
 
-    fn sections(&mut self) -> Option<(&mut BTreeMap<String, Profile>, String)> {
-        match self.section.as_ref()? {
-            Heading::Profile { name, .. } => Some((&mut self.parsed.profiles, name.clone())),
-            Heading::SsoSession(name) => Some((&mut self.parsed.sso_sessions, name.clone())),
-            Heading::Services(name) => Some((&mut self.parsed.services, name.clone())),
-            Heading::Ignored(_) => None,
+    fn heading(&mut self, line: Line<'a>) -> Result<(), Error> {
+        self.end_section();
+        let (inside, is_misread) = heading::inside(line.text).map_err(|problem| match problem {
+            heading::Unclosed::NoBracket => self.fatal_to_all(line.number, "the section's `]` is missing"),
+            heading::Unclosed::Behind => self
+                .fatal(line.number, "something stands behind the section's `]`")
+                .with_hint("Take it away, or begin it with a `#`; AWS's SDKs stop at it."),
+        })?;
+        let heading = Heading::read(self.file.kind, inside);
+        if let Some(words) = heading.warning(self.file.kind, inside, is_misread) {
+            self.warn(line.number, heading.about(), words);
+        }
+        let before = self.headings.insert(inside, line.number);
+        if let Some(before) = before {
+            let words = format!(
+                "the same section stands in line {before}; the AWS CLI refuses the whole file for it"
+            );
+            self.warn(line.number, About::File, words);
+        }
+        let is_dropped = self.is_plain_default_beaten(&heading, line.number);
+        self.section = Some(Section {
+            heading,
+            line: line.number,
+            properties: Vec::with_capacity(8),
+            is_spelled_anew: before.is_none(),
+            is_dropped,
+        });
+        Ok(())
+    }
+
+    /// `[default]` and `[profile default]` in one file: the second spelling is taken, and the first thrown away.
+    fn is_plain_default_beaten(&mut self, heading: &Heading, line: usize) -> bool {
+        if self.file.kind != FileKind::Config || heading.home != Home::Profile || heading.name != "default" {
+            return false;
+        }
+        let about = || About::Profile("default".to_owned());
+        if heading.is_prefixed && !self.default_prefixed {
+            self.default_prefixed = true;
+            if self.parsed.profiles.remove("default").is_some() {
+                self.warn(
+                    line,
+                    about(),
+                    "`[profile default]` replaces the `[default]` above it",
+                );
+            }
+        } else if !heading.is_prefixed && self.default_prefixed {
+            self.warn(
+                line,
+                about(),
+                "`[default]` is ignored, because there is a `[profile default]`; the AWS CLI takes the last of the two",
+            );
+            return true;
+        }
+        false
+    }
+
+    fn end_property(&mut self) {
+        let Some(open) = self.open.take().filter(|open| !open.is_dropped) else {
+            return;
+        };
+        let property = Property::new(open.key, self.file, open.line, open.first, open.below);
+        if let Some(section) = &mut self.section {
+            section.properties.push(property);
         }
     }
 
-    fn current(&mut self) -> Option<&mut Profile> {
-        let (sections, name) = self.sections()?;
-        sections.get_mut(&name)
+    fn end_section(&mut self) {
+        self.end_property();
+        let Some(section) = self.section.take().filter(Section::is_kept) else {
+            return;
+        };
+        let Section {
+            heading,
+            line,
+            mut properties,
+            is_spelled_anew,
+            ..
+        } = section;
+        self.sort(&mut properties);
+        let origin = self.file.origin(line);
+        let sections = match heading.home {
+            Home::Profile => &mut self.parsed.profiles,
+            Home::SsoSession => &mut self.parsed.sso_sessions,
+            Home::Services => &mut self.parsed.services,
+            Home::Nowhere => return,
+        };
+        match sections.entry(heading.name) {
+            Entry::Vacant(place) => {
+                let name = place.key().clone();
+                place.insert(Profile {
+                    name,
+                    origin,
+                    properties,
+                });
+            }
+            Entry::Occupied(mut known) => {
+                self.has_repeats = true;
+                known.get_mut().properties.append(&mut properties);
+                let name = known.key().clone();
+                if is_spelled_anew && heading.home == Home::Profile && name != "default" {
+                    let words = format!(
+                        "profile `{name}` goes on here, spelled otherwise; the AWS CLI reads the last of its sections only"
+                    );
+                    self.warn(line, About::Profile(name), words);
+                }
+            }
+        }
+    }
+
+    /// Keys that stand twice in one section: the last one counts, and Python's parser stops.
+    fn sort(&mut self, properties: &mut [Property]) {
+        properties.sort_by(|one, other| one.key().cmp(other.key()));
+        for pair in properties.windows(2) {
+            if pair[0].key() == pair[1].key() {
+                self.has_repeats = true;
+                let words = format!(
+                    "`{}` stands in line {} of this section too; the last one counts, and the AWS CLI refuses the whole file",
+                    pair[1].key(),
+                    pair[0].line()
+                );
+                self.warn(pair[1].line(), About::File, words);
+            }
+        }
+    }
+
+    /// What a warning about the present line is of.
+    fn about(&self) -> About {
+        self.section
+            .as_ref()
+            .map_or(About::File, |section| section.heading.about())
     }
 
     fn fatal(&self, number: usize, problem: &str) -> Error {
-        Error::config(format!("{}:{number}: {problem}", self.path.display()))
+        Error::config(format!("{}:{number}: {problem}", self.file.path.display()))
+    }
+
+    fn fatal_to_all(&self, number: usize, problem: &str) -> Error {
+        self.fatal(number, problem)
             .with_hint("Correct that line; AWS's own tools stop at it too.")
     }
 
-    fn warn(&mut self, number: usize, problem: &str) {
-        self.parsed
-            .warnings
-            .push(printable(format!("{}:{number}: {problem}", self.path.display())));
+    fn warn(&mut self, number: usize, about: About, words: impl Into<Cow<'static, str>>) {
+        self.parsed.warnings.push(Warning::new(
+            &self.file.path,
+            number,
+            about,
+            Said::Words(words.into()),
+        ));
     }
 }
 
-/// Keys of AWS's that nobody means as a part of another value.
-const KEYS: [&str; 20] = [
-    "aws_access_key_id",
-    "aws_account_id",
-    "aws_credential_expiration",
-    "aws_session_token",
-    "credential_source",
-    "duration_seconds",
-    "endpoint_url",
-    "external_id",
-    "login_session",
-    "mfa_serial",
-    "output",
-    "region",
-    "role_arn",
-    "role_session_name",
-    "source_profile",
-    "sso_account_id",
-    "sso_role_name",
-    "sso_session",
-    "sso_start_url",
-    "web_identity_token_file",
-];
+impl Section {
+    fn is_kept(&self) -> bool {
+        self.heading.home != Home::Nowhere && !self.is_dropped
+    }
+}
 
 /// Whether a line below the property `above` is a property of its own that was indented by mistake.
 fn is_indented_key(above: &str, line: &str) -> bool {
     let Some((key, _)) = line.split_once('=') else {
         return false;
     };
-    let key = key.trim_end().to_ascii_lowercase();
-    // A list of tags may go on with one of any name.
-    if above == "session_tags" && !key.starts_with("aws_") {
-        return false;
+    let key = key.trim_end_matches(BLANKS).to_ascii_lowercase();
+    let is_known = keys::known(&key).is_some();
+    // A list of tags may go on with one of any name, but for what nobody calls a tag.
+    if above == "session_tags" {
+        return is_known && (is_secret(&key) || key.starts_with("aws_"));
     }
-    KEYS.contains(&key.as_str())
+    is_known
         || (is_secret(&key)
             && key
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
 }
 
-fn read_heading(kind: FileKind, inside: &str) -> Heading {
-    let inside = inside.trim();
-    let (word, rest) = inside.split_once([' ', '\t']).unwrap_or((inside, ""));
-    let rest = rest.trim();
-    let ignored = |why: &str| Heading::Ignored(format!("section `[{inside}]` is ignored: {why}"));
-    let named = |name: &str, make: fn(String) -> Heading| {
-        if is_name(name) {
-            make(name.to_owned())
-        } else {
-            ignored("its name has characters that AWS's tools do not take")
-        }
-    };
-    match (kind, word, rest) {
-        (FileKind::Credentials, "profile" | "sso-session" | "services", rest) if !rest.is_empty() => {
-            ignored("in the credentials file a section is the bare name of its profile")
-        }
-        (FileKind::Credentials, _, _) => named(inside, |name| Heading::Profile {
-            name,
-            prefixed: false,
-        }),
-        (FileKind::Config, "default", "") => Heading::Profile {
-            name: "default".into(),
-            prefixed: false,
-        },
-        (FileKind::Config, "profile", name) if !name.is_empty() => {
-            named(name, |name| Heading::Profile { name, prefixed: true })
-        }
-        (FileKind::Config, "sso-session", name) if !name.is_empty() => named(name, Heading::SsoSession),
-        (FileKind::Config, "services", name) if !name.is_empty() => named(name, Heading::Services),
-        (FileKind::Config, _, _) => ignored("in the config file a profile is `[profile NAME]`"),
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
-}
-
-/// A comment behind a value begins with `#` or `;` after a blank; without the blank it is part of the value.
-fn without_comment(value: &str) -> &str {
-    let bytes = value.as_bytes();
-    let begins =
-        |at: &usize| matches!(bytes[*at], b'#' | b';') && *at > 0 && matches!(bytes[*at - 1], b' ' | b'\t');
-    (0..bytes.len()).find(begins).map_or(value, |at| &value[..at])
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(kind: FileKind, text: &str) -> Result<Parsed, Error> {
-        parse(kind, &Arc::from(Path::new("f")), text)
-    }
-
-    fn value(text: &str, profile: &str, key: &str) -> Option<String> {
-        let parsed = read(FileKind::Config, text).unwrap();
-        parsed
-            .profiles
-            .get(profile)?
-            .properties
-            .get(key)
-            .map(|property| property.value.to_string())
-    }
-
-    #[test]
-    fn values_and_comments() {
-        for (text, expected) in [
-            ("[profile a]\nk = v\n", "v"),
-            ("[profile a]\r\nK=v\r\n", "v"),
-            ("[profile a] ; note\nk = v # note\n", "v"),
-            ("[profile a]\nk = v;x\n", "v;x"),
-            ("[profile a]\nk = a=b\n", "a=b"),
-            ("[  profile   a  ]\nk =\n", ""),
-            ("[profile a]\nk = 1\n[profile b]\n[profile a]\nk = 2\n", "2"),
-            ("\u{feff}[profile a]\nk = v\n", "v"),
-            ("[profile a]\nk = v\n  more # kept\n", "v\nmore # kept"),
-            ("[profile a]\n# c\n\n; c\nk = v\n", "v"),
-        ] {
-            assert_eq!(value(text, "a", "k").as_deref(), Some(expected), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn sections_that_are_not_profiles_are_ignored_with_a_warning() {
-        for text in ["[a]\nk = v\n", "[profilea]\nk = v\n", "[profile a!b]\nk=v\n"] {
-            let parsed = read(FileKind::Config, text).unwrap();
-            assert!(
-                parsed.profiles.is_empty() && parsed.warnings.len() == 1,
-                "{text:?} {parsed:?}"
-            );
-        }
-        let parsed = read(FileKind::Credentials, "[profile a]\nk = v\n[b]\nk = w\n").unwrap();
-        assert_eq!(parsed.profiles.keys().collect::<Vec<_>>(), ["b"]);
-        let parsed = read(FileKind::Config, "[a\u{1b}[2J]\n").unwrap();
-        assert!(
-            parsed.warnings[0].contains(r"`[a\u{1b}[2J"),
-            "{:?}",
-            parsed.warnings
-        );
-    }
-
-    #[test]
-    fn profile_default_beats_default_in_either_order() {
-        for text in [
-            "[default]\nk = 1\nl = 1\n[profile default]\nk = 2\n",
-            "[profile default]\nk = 2\n[default]\nk = 1\nl=1\n",
-        ] {
-            assert_eq!(value(text, "default", "k").as_deref(), Some("2"));
-            assert_eq!(value(text, "default", "l"), None);
-        }
-    }
-
-    #[test]
-    fn nested_settings_keep_their_lines() {
-        assert_eq!(
-            value("[profile a]\ns3 =\n  max = 1\n  min = 2\n", "a", "s3").as_deref(),
-            Some("\nmax = 1\nmin = 2")
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said_with_its_line() {
-        for (text, line) in [
-            ("k = v\n", 1),
-            ("[profile a\n", 1),
-            ("[profile a]\nkey : value\n", 2),
-            ("[profile a]\n = v\n", 2),
-            ("[profile a]\n  indented = v\n", 2),
-            ("[profile a]\ns3 =\n  nonsense\n", 3),
-            ("[profile a] junk\n", 1),
-        ] {
-            let error = read(FileKind::Config, text).unwrap_err();
-            assert!(
-                error.to_string().starts_with(&format!("f:{line}: ")),
-                "{text:?}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_indented_key_is_refused_and_not_quoted() {
-        for line in [
-            "aws_secret_access_key = CANARY",
-            "AWS_SESSION_TOKEN=CANARY",
-            "aws_access_key_id = CANARY",
-            "role_arn = CANARY",
-            "github_token = CANARY",
-        ] {
-            for file in [
-                format!("[profile a]\nregion = us-east-1\n  {line}\n"),
-                format!("[profile a]\nregion = us-east-1\n\t{line}"),
-            ] {
-                let error = read(FileKind::Config, &file).unwrap_err();
-                assert!(error.to_string().starts_with("f:3: "), "{error}");
-                assert!(error.to_string().contains("`region`"), "{error}");
-                assert_eq!(error.hints(), ["Take the blanks before it away."]);
-                assert!(!format!("{error:?}").contains("CANARY"), "{line}");
-            }
-        }
-        for fine in [
-            "[profile a]\nsession_tags = a=b,\n  region=eu\n",
-            "[profile a]\ns3 =\n  endpoint_url = https://h\n",
-            "[profile a]\ncredential_process = x\n  --token=y\n",
-        ] {
-            assert!(read(FileKind::Config, fine).is_ok(), "{fine}");
-        }
-    }
-
-    #[test]
-    fn a_key_that_is_none_is_not_quoted() {
-        let parsed = read(FileKind::Credentials, "[joe]\nCANARY/abc=def\n").unwrap();
-        assert!(parsed.warnings[0].starts_with("f:2: "), "{:?}", parsed.warnings);
-        assert!(!format!("{parsed:?}").contains("anary") && !format!("{parsed:?}").contains("CANARY"));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_panics(text in "(\\[|\\]|=|#|;| |\n|\t|profile|default|a|é|\r){0,40}") {
-            let _ = read(FileKind::Config, &text);
-            let _ = read(FileKind::Credentials, &text);
-        }
-    }
-}
+mod tests;

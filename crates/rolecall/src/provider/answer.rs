@@ -1,4 +1,4 @@
-//! What STS's refusals and silences mean, and what to do about each.
+//! From what the SDK says of a call that failed to an error: refusals are decided upon, silences and strangers told apart.
 
 use std::error::Error as StdError;
 
@@ -6,9 +6,10 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::chain::{Role, StsEndpoint};
+use super::decision::{Context, Service, decide};
+use crate::chain::StsEndpoint;
 use crate::error::{Error, ErrorKind};
-use crate::time::spoken;
+use crate::host::{Host, is_unknown_authority, proxy_hint, tls_hint};
 
 /// The codes that say: these credentials have ended or never were.
 pub(super) fn credential_rejected(code: &str) -> bool {
@@ -29,42 +30,44 @@ pub(super) fn built<T>(part: Result<T, aws_smithy_types::error::operation::Build
     })
 }
 
-/// An SDK error as a decision. `role` is the one that was asked for, `skew` STS's time less ours in seconds.
-pub(super) fn refusal<E>(
-    error: SdkError<E, HttpResponse>,
-    sts: &StsEndpoint,
-    role: Option<&Role>,
-    skew: i64,
-) -> Error
+/// An SDK error as a decision, whichever service it came from: every client of ours ends its calls with this.
+pub(super) fn refused<E>(error: SdkError<E, HttpResponse>, service: Service, context: &Context<'_>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let url = &sts.url;
+    let url = context.url;
+    let what = tls_hint(&error).or_else(|| proxy_hint(&error));
+    // What is known of the certificate or the proxy says more than where the endpoint comes from.
     let unreachable = |why: String| {
-        Error::new(
+        let error = Error::new(
             ErrorKind::Unavailable,
-            format!("cannot reach STS at {url}: {why}"),
-        )
-        .with_hint(format!(
-            "Check the network and the region; the endpoint comes from {}.",
-            sts.origin
-        ))
+            format!("cannot reach {service} at {url}: {why}"),
+        );
+        match (&what, context.origin) {
+            (Some(what), _) => error.with_hint(what.as_str()),
+            (None, Some(origin)) => error.with_hint(format!(
+                "Check the network and the region; the endpoint comes from {origin}."
+            )),
+            (None, None) => error.with_hint("Check the network and the region."),
+        }
     };
     let decided = match &error {
         SdkError::ConstructionFailure(_) => Error::new(
             ErrorKind::Internal,
             format!("the request could not be built: {}", innermost(&error)),
-        ),
+        )
+        .with_hint("This is a bug of rolecall: please report it."),
         SdkError::TimeoutError(_) => unreachable("it did not answer in time".to_owned()),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             unreachable("it did not answer in time".to_owned())
         }
         SdkError::DispatchFailure(_) => unreachable(innermost(&error)),
-        SdkError::ServiceError(service) => {
-            let (meta, status) = (service.err().meta(), service.raw().status().as_u16());
+        SdkError::ServiceError(refusal) => {
+            let (meta, raw) = (refusal.err().meta(), refusal.raw());
+            let status = raw.status().as_u16();
             let bare = match meta.code() {
                 Some(_) => None,
-                None => service.raw().body().bytes().and_then(BareError::read),
+                None => raw.body().bytes().and_then(BareError::read),
             };
             let (code, message, request_id) = match &bare {
                 Some(bare) => (
@@ -75,29 +78,60 @@ where
                 None => (meta.code(), meta.message().unwrap_or_default(), meta.request_id()),
             };
             let decided = match code {
-                Some(code) => by_code(code, message, status, role, skew, sts),
-                None => not_sts(url, status),
+                Some(code) => decide(service, code, message, status, context),
+                None => foreign(service, url, status, raw.body().bytes().unwrap_or_default()),
             };
-            decided.with_aws(code, request_id)
+            let decided = decided.with_aws(code, request_id);
+            match request_id {
+                Some(id)
+                    if decided.kind() == ErrorKind::Denied
+                        && code.is_some_and(|code| !credential_rejected(code)) =>
+                {
+                    decided.with_hint(format!("CloudTrail and AWS's support know the request as {id}."))
+                }
+                _ => decided,
+            }
         }
-        SdkError::ResponseError(response) => not_sts(url, response.raw().status().as_u16()),
+        SdkError::ResponseError(response) => {
+            let raw = response.raw();
+            foreign(
+                service,
+                url,
+                raw.status().as_u16(),
+                raw.body().bytes().unwrap_or_default(),
+            )
+        }
         _ => Error::new(
             ErrorKind::Unavailable,
-            format!("the call to STS at {url} failed: {}", innermost(&error)),
-        ),
+            format!("the call to {service} at {url} failed: {}", innermost(&error)),
+        )
+        .with_hint("The log at its most talkative (ROLECALL_LOG=trace) shows the exchange."),
     };
-    let decided = if decided.hints().is_empty() {
-        let hint = match decided.request_id() {
-            Some(id) => format!("AWS's support can follow the request {id}, and so can CloudTrail."),
-            None => "The log at its most talkative (ROLECALL_LOG=trace) shows the exchange.".to_owned(),
-        };
-        decided.with_hint(hint)
-    } else {
-        decided
-    };
-    match role {
+    match context.role {
         Some(role) => decided.with_hop(role.arn.to_string()),
         None => decided,
+    }
+}
+
+/// The same, and where TLS met an authority that nobody here knows, which one: a proxy that opens TLS is known by it.
+pub(super) async fn told<E>(
+    host: &Host,
+    endpoint: &StsEndpoint,
+    error: SdkError<E, HttpResponse>,
+    service: Service,
+    context: &Context<'_>,
+) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let is_unknown = is_unknown_authority(&error);
+    let told = refused(error, service, context);
+    if !is_unknown {
+        return told;
+    }
+    match host.issuer_seen(&endpoint.transport()).await {
+        Some(issuer) => told.with_hint(format!("The certificate names `{issuer}` as its authority.")),
+        None => told,
     }
 }
 
@@ -164,109 +198,43 @@ fn child(xml: &str, name: &str) -> Option<String> {
     Some(text)
 }
 
-fn not_sts(url: &str, status: u16) -> Error {
-    if status >= 500 {
-        return Error::new(
-            ErrorKind::Unavailable,
-            format!("STS at {url} failed with HTTP {status}"),
-        )
-        .with_hint("Try again; if it stays so, look at AWS's health page for the region.");
-    }
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("what answers at {url} (HTTP {status}) does not speak as STS does"),
-    )
-    .with_hint(
-        "Check AWS_ENDPOINT_URL and the proxies on the way; a login page of a network answers like this.",
-    )
-}
-
-fn by_code(
-    code: &str,
-    message: &str,
-    status: u16,
-    role: Option<&Role>,
-    skew: i64,
-    sts: &StsEndpoint,
-) -> Error {
-    let said = if message.is_empty() {
-        code.to_owned()
-    } else {
-        format!("{code}: {}", clause(message))
+/// What is no answer of AWS's: a server in trouble, or somebody else's page.
+fn foreign(service: Service, url: &str, status: u16, body: &[u8]) -> Error {
+    let unavailable = |message: String| Error::new(ErrorKind::Unavailable, message);
+    let page = match title(body) {
+        Some(title) if title.is_empty() => ", with a page of HTML".to_owned(),
+        Some(title) => format!(", with the page `{title}`"),
+        None => String::new(),
     };
-    let error = |kind| Error::new(kind, format!("STS refused: {said}"));
-    match code {
-        "AccessDenied" | "AccessDeniedException" => denied(error(ErrorKind::Denied), role),
-        "ExpiredToken" | "ExpiredTokenException" => error(ErrorKind::Denied)
-            .with_hint("The credentials the chain starts from have ended: get new ones where they come from."),
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidToken" => error(ErrorKind::Denied).with_hint(
-            "AWS does not know this access key (or not in this partition): it is deleted, inactive, or a temporary key without its session token.",
-        ),
-        "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed" | "InvalidSignatureException"
-            // The SDK has corrected the clock by now: a signature that still does not match has a wrong secret.
-            if skew.unsigned_abs() >= 240 && !message.contains("does not match") =>
-        {
-            clock(skew)
-        }
-        "SignatureDoesNotMatch" | "IncompleteSignature" | "InvalidSignatureException" => error(ErrorKind::Denied)
-            .with_hint("The secret access key does not belong to the access key id: copy both again."),
-        "RegionDisabledException" => error(ErrorKind::Denied)
-            .with_hint(format!("STS is switched off in {} for this account: name another region with --region.", sts.region)),
-        "MalformedPolicyDocument" | "PackedPolicyTooLarge" => {
-            error(ErrorKind::Config).with_hint("Correct the session policy (--policy, --policy-arn) or take tags away.")
-        }
-        "ValidationError" if message.contains("MaxSessionDuration") => error(ErrorKind::Config)
-            .with_hint("Ask for less (--duration 1h), or have the role's MaxSessionDuration raised."),
-        "ValidationError" if message.contains("role chaining") => error(ErrorKind::Config)
-            .with_hint("A role that is assumed with temporary credentials lasts at most one hour; rolecall renews it."),
-        "ValidationError" | "InvalidParameterValue" | "MissingParameter" => error(ErrorKind::Config),
-        "NoSuchEntity" => error(ErrorKind::Denied)
-            .with_hint("There is no such role: check the account, the path and the name; case counts."),
-        "InvalidAction" | "MethodNotAllowed" | "NotImplemented" => Error::config(format!(
-            "STS at {} does not offer this call: {said}",
-            sts.url
+    match status {
+        407 => unavailable(format!("a proxy on the way to {url} wants to know who you are (HTTP 407)"))
+            .with_hint("Put the proxy's user and password into HTTPS_PROXY, or let NO_PROXY name AWS's hosts."),
+        500.. => unavailable(format!("{service} at {url} failed with HTTP {status}{page}"))
+            .with_hint("Try again; if it stays so, look at AWS's health page for the region, and at the proxies on the way."),
+        _ => unavailable(format!(
+            "what answers at {url} (HTTP {status}{page}) does not speak as {service} does"
         ))
-        .with_hint("It is not AWS's own: some that speak its protocol know AssumeRole and no GetCallerIdentity, and there `exec` works where `whoami` does not."),
-        _ if throttled(code) => Error::new(ErrorKind::Unavailable, format!("STS is throttling this account: {said}"))
-            .with_hint("Try again in a moment; all calls to STS of one account and region share one limit."),
-        _ if status >= 500 => Error::new(ErrorKind::Unavailable, format!("STS failed: {said}"))
-            .with_hint("Try again; if it stays so, look at AWS's health page for the region."),
-        _ => error(ErrorKind::Denied),
+        .with_hint(
+            "Check AWS_ENDPOINT_URL and the proxies on the way; a login page of a network answers like this.",
+        ),
     }
 }
 
-fn denied(error: Error, role: Option<&Role>) -> Error {
-    let Some(role) = role else {
-        return error;
-    };
-    let error = error.with_hint(format!(
-        "Both sides must allow it: a policy of the caller has to allow sts:AssumeRole on {0}, and the trust policy of {0} has to name the caller.",
-        role.arn
-    ));
-    match &role.external_id {
-        None => error.with_hint("If the role belongs to a third party, it may demand an ExternalId: --external-id, or `external_id` in the profile."),
-        Some(id) => error.with_hint(format!(
-            "The ExternalId sent was `{}` ({}): a role that demands another one refuses like this.",
-            id.value.as_str(),
-            id.origin
-        )),
+/// The title of a page of HTML, on one line and short; empty where it has none. None for what is no page.
+fn title(body: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    // In ASCII only, so that places in it are places in the text.
+    let lower = head.to_ascii_lowercase();
+    let is_page = ["<html", "<!doctype html"]
+        .iter()
+        .any(|tag| lower.trim_start().starts_with(tag));
+    if !is_page {
+        return None;
     }
-}
-
-fn clock(skew: i64) -> Error {
-    let span = spoken(std::time::Duration::from_secs(skew.unsigned_abs()));
-    let way = if skew > 0 { "behind" } else { "ahead of" };
-    Error::config(format!("this machine's clock is {span} {way} AWS's, and AWS takes no request that is off by more than 15 minutes"))
-        .with_hint("Set the clock (`timedatectl set-ntp true`; in WSL `hwclock -s`), then try again.")
-}
-
-/// The codes that the SDKs count as throttling; STS sends `Throttling` with HTTP 400.
-fn throttled(code: &str) -> bool {
-    code.contains("Throttl")
-        || matches!(
-            code,
-            "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown"
-        )
+    let inside = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = inside.and_then(|from| Some(&head[from..from + lower[from..].find("</title>")?]));
+    let short: String = clause(title.unwrap_or_default()).chars().take(80).collect();
+    Some(short.replace('`', "'"))
 }
 
 /// The cause at the bottom, which says most: `connection refused`, not `dispatch failure`.

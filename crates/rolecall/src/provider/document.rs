@@ -48,6 +48,8 @@ pub(super) enum Problem {
     Unprintable(&'static str),
     NoTime(&'static str),
     Ended(SystemTime),
+    /// The code that a server gave with its answer.
+    NoSuccess(String),
 }
 
 impl fmt::Display for Problem {
@@ -75,6 +77,7 @@ impl fmt::Display for Problem {
                 )
             }
             Self::NoTime(key) => write!(f, "JSON in which `{key}` is no time like 2026-01-01T00:00:00Z"),
+            Self::NoSuccess(code) => write!(f, "the code `{code}` and not `Success`"),
             Self::Ended(at) => write!(f, "credentials that ended at {}", rfc3339(*at)),
         }
     }
@@ -130,7 +133,6 @@ impl<'a> Document<'a> {
     }
 
     /// A text under one of these names, in whatever case: servers are not as exact as commands have to be.
-    #[expect(dead_code, reason = "until the container is built")]
     pub(super) fn text_of(&self, keys: &[&str]) -> Option<&str> {
         let named = |key: &&str| {
             let mut members = self.0.iter();

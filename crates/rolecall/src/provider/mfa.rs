@@ -42,7 +42,7 @@ where
                 .map_err(|error| error.with_hint(format!("It stands in {}.", serial.origin)))?;
             serial.value.as_str().to_owned()
         }
-        None => lookup::device(host, chain, credentials).await?,
+        None => lookup::device(host, chain, mfa, credentials).await?,
     };
     let mut question = MfaQuestion {
         serial: serial.clone(),
@@ -102,17 +102,6 @@ where
         lookup::forget(host, credentials);
     }
     Err(given_up(&serial, sent, last, mfa.process.as_ref()))
-}
-
-/// What a person may do about a refusal where no device was proved: many roles demand one, and none says so.
-pub(super) fn unproved(chain: &Chain, hop: usize, error: Error) -> Error {
-    let is_denied = matches!(error.aws_code(), Some("AccessDenied" | "AccessDeniedException"));
-    if is_denied && hop == 0 && chain.mfa.is_none() && chain.source.is_long_term_key() {
-        return error.with_hint(
-            "If the role demands MFA: --mfa proves your device, and so does `mfa_serial` in the profile.",
-        );
-    }
-    error
 }
 
 /// Whether AWS called the code wrong, and not something else of the call.

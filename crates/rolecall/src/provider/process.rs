@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+pub(super) use said::masked;
+
 use super::document::{Document, Problem};
 use super::source::Fetched;
 use crate::arn::AccountId;

@@ -10,9 +10,10 @@ use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
 use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag as SdkTag};
 
 use super::answer;
+use super::decision::{Context, Service, Signer};
 use super::skew::SkewMeter;
 use crate::arn::AssumedRoleArn;
-use crate::chain::{Role, StsEndpoint};
+use crate::chain::{Chain, Role, StsEndpoint};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::secret::Secret;
@@ -49,7 +50,7 @@ pub(super) fn client(
     credentials: Credentials,
     skew: &SkewMeter,
     tries: u32,
-) -> Client {
+) -> Result<Client, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -60,14 +61,50 @@ pub(super) fn client(
         .behavior_version(BehaviorVersion::latest())
         .region(SdkRegion::new(sts.region.as_str().to_owned()))
         .endpoint_url(&sts.url)
-        .http_client(host.http_client(&sts.url))
+        .http_client(host.client_for(&sts.transport())?)
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::no_cache())
         .retry_config(RetryConfig::standard().with_max_attempts(tries))
         .timeout_config(timeouts)
+        .time_source(skew.time_source())
+        .disable_clock_skew_correction(!skew.corrects())
         .interceptor(skew.clone())
         .build();
-    Client::from_conf(config)
+    Ok(Client::from_conf(config))
+}
+
+/// Who signs a call: with which credentials, what kind they are, and the chain that they are of.
+#[derive(Clone)]
+pub(super) struct By<'a> {
+    pub(super) credentials: Credentials,
+    pub(super) signer: Signer,
+    pub(super) chain: &'a Chain,
+}
+
+impl<'a> By<'a> {
+    /// What signs for the role at `hop`; without one, for the source's own session.
+    pub(super) fn hop(chain: &'a Chain, hop: Option<usize>, credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            signer: Signer::of(chain, hop),
+            chain,
+        }
+    }
+
+    fn meter(&self, host: &Host) -> SkewMeter {
+        SkewMeter::correcting(host, self.chain.corrects_clock)
+    }
+
+    /// What a refusal of this call is judged by.
+    fn context(&self, operation: &'static str, sts: &'a StsEndpoint) -> Context<'a> {
+        Context {
+            origin: Some(&sts.origin),
+            region: Some(&sts.region),
+            signer: self.signer,
+            source: Some(&self.chain.source),
+            ..Context::new(operation, &sts.url)
+        }
+    }
 }
 
 /// An MFA code, and the device that showed it.
@@ -79,29 +116,35 @@ pub(super) struct Proof {
 pub(super) async fn assume(
     host: &Host,
     role: &Role,
-    credentials: Credentials,
+    by: &By<'_>,
     proof: Option<Proof>,
 ) -> Result<Session, Error> {
     let hop = role.arn.to_string();
-    let skew = SkewMeter::new(host);
+    let skew = by.meter(host);
     let seconds = role.duration.value.seconds();
     tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRole");
-    let mut call = client(host, &role.sts, credentials, &skew, tries(proof.as_ref()))
-        .assume_role()
-        .role_arn(&hop)
-        .role_session_name(role.session_name.value.as_str())
-        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
-        .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
-        .set_source_identity(
-            role.source_identity
-                .as_ref()
-                .map(|identity| identity.value.as_str().to_owned()),
-        )
-        .set_policy(
-            role.policy
-                .as_ref()
-                .map(|policy| policy.value.as_str().to_owned()),
-        );
+    let mut call = client(
+        host,
+        &role.sts,
+        by.credentials.clone(),
+        &skew,
+        tries(proof.as_ref()),
+    )?
+    .assume_role()
+    .role_arn(&hop)
+    .role_session_name(role.session_name.value.as_str())
+    .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+    .set_external_id(role.external_id.as_ref().map(|id| id.value.as_str().to_owned()))
+    .set_source_identity(
+        role.source_identity
+            .as_ref()
+            .map(|identity| identity.value.as_str().to_owned()),
+    )
+    .set_policy(
+        role.policy
+            .as_ref()
+            .map(|policy| policy.value.as_str().to_owned()),
+    );
     if let Some(proof) = &proof {
         call = call.serial_number(&proof.serial).token_code(proof.code.expose());
     }
@@ -116,10 +159,18 @@ pub(super) async fn assume(
     for key in role.tags.transitive() {
         call = call.transitive_tag_keys(key);
     }
-    let reply = call
-        .send()
-        .await
-        .map_err(|error| answer::refusal(error, &role.sts, Some(role), skew.seconds()))?;
+    let reply = match call.send().await {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                role: Some(role),
+                proved: proof.is_some(),
+                skew: skew.seconds(),
+                ..by.context("AssumeRole", &role.sts)
+            };
+            return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
+        }
+    };
     checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
 }
 
@@ -157,19 +208,29 @@ pub(super) async fn session_token(
     host: &Host,
     sts: &StsEndpoint,
     seconds: u32,
-    credentials: Credentials,
+    by: &By<'_>,
     proof: Option<Proof>,
 ) -> Result<Session, Error> {
-    let skew = SkewMeter::new(host);
+    let skew = by.meter(host);
     tracing::debug!(seconds, sts = %sts.url, "GetSessionToken");
-    let reply = client(host, sts, credentials, &skew, tries(proof.as_ref()))
+    let sent = client(host, sts, by.credentials.clone(), &skew, tries(proof.as_ref()))?
         .get_session_token()
         .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
         .set_serial_number(proof.as_ref().map(|proof| proof.serial.clone()))
         .set_token_code(proof.as_ref().map(|proof| proof.code.expose().to_owned()))
         .send()
-        .await
-        .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;
+        .await;
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                proved: proof.is_some(),
+                skew: skew.seconds(),
+                ..by.context("GetSessionToken", sts)
+            };
+            return Err(answer::told(host, sts, error, Service::Sts, &context).await);
+        }
+    };
     let untrusted = |what: String| untrusted(&what, sts);
     let credentials = reply
         .credentials()
@@ -184,14 +245,23 @@ pub(super) async fn session_token(
 pub(super) async fn caller_identity(
     host: &Host,
     sts: &StsEndpoint,
-    credentials: Credentials,
+    by: By<'_>,
 ) -> Result<CallerIdentity, Error> {
-    let skew = SkewMeter::new(host);
-    let reply = client(host, sts, credentials, &skew, TRIES)
+    let skew = by.meter(host);
+    let sent = client(host, sts, by.credentials.clone(), &skew, TRIES)?
         .get_caller_identity()
         .send()
-        .await
-        .map_err(|error| answer::refusal(error, sts, None, skew.seconds()))?;
+        .await;
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                skew: skew.seconds(),
+                ..by.context("GetCallerIdentity", sts)
+            };
+            return Err(answer::told(host, sts, error, Service::Sts, &context).await);
+        }
+    };
     match (reply.arn, reply.account, reply.user_id) {
         (Some(arn), Some(account), Some(user_id)) => Ok(CallerIdentity {
             arn,

@@ -1,15 +1,18 @@
 //! What is asked for with the source's own credentials, and what becomes of them when AWS refuses them.
 
 use std::sync::PoisonError;
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
+use super::durations::{Negotiation, Tries};
+use super::role::By;
 use super::{Inner, answer, container, login, metadata, mfa, process, role, sso, web_identity};
 use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
-use crate::session::Session;
+use crate::session::{Session, SessionParts};
 
 /// How long a session is asked for with a long-term key that a source handed out: the default of `GetSessionToken` itself.
 const FROM_A_SOURCE: u32 = 43_200;
@@ -27,6 +30,9 @@ impl Inner {
     pub(super) async fn own_session(&self) -> Result<Session, Error> {
         let source = &self.chain.source;
         if source.is_temporary_key() {
+            if let Some(end) = source.ends_at() {
+                return self.temporary_key(end);
+            }
             return Err(Error::config(format!(
                 "{source} is temporary, and nothing says when it ends: it can neither be renewed nor handed on"
             ))
@@ -45,6 +51,44 @@ impl Inner {
         }
     }
 
+    /// The source's temporary key itself, of which something says when it ends.
+    fn temporary_key(&self, end: SystemTime) -> Result<Session, Error> {
+        let now = self.host.now();
+        if end <= now {
+            return Err(self.ended(end));
+        }
+        let credentials = self.source_credentials()?;
+        let account = match &self.chain.source.profile {
+            Some(name) => self
+                .profiles
+                .profile(name)
+                .and_then(|profile| profile.value("aws_account_id")),
+            None => self.host.env("AWS_ACCOUNT_ID"),
+        };
+        Ok(Session::new(SessionParts {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().to_owned(),
+            session_token: credentials.session_token().unwrap_or_default().to_owned(),
+            account: account.and_then(|id| id.parse().ok()),
+            principal: None,
+            issued_at: now,
+            expires_at: end,
+        }))
+    }
+
+    fn ended(&self, end: SystemTime) -> Error {
+        let source = &self.chain.source;
+        Error::new(
+            ErrorKind::NeedsUser,
+            format!(
+                "{source} ended at {} ({})",
+                crate::time::rfc3339(end),
+                source.origin
+            ),
+        )
+        .with_hint("Get new credentials with the tool that put these there, as with `saml2aws login`.")
+    }
+
     async fn fetched(&self) -> Result<Fetched, Error> {
         let (host, source) = (&self.host, &self.chain.source);
         match &source.kind {
@@ -59,7 +103,7 @@ impl Inner {
                 let account = profile.and_then(|profile| profile.value("aws_account_id"));
                 process::fetch(host, source, command, account.and_then(|id| id.parse().ok())).await
             }
-            SourceKind::Sso(sso) => sso::fetch(host, sso).await,
+            SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
                     .with_hint("This is a bug of rolecall: please report it."),
@@ -75,12 +119,32 @@ impl Inner {
     /// parameters; and of a role's session STS's answer says whether it is the one that was asked for.
     pub(super) async fn session_from_source(&self, role: Option<&Role>) -> Result<Session, Error> {
         if let (SourceKind::WebIdentity(token), Some(role)) = (&self.chain.source.kind, role) {
-            return web_identity::assume(&self.host, role, token).await;
+            let mut asked = Negotiation::new(&self.host, role, Tries::Many);
+            loop {
+                let outcome = web_identity::assume(&self.host, &self.chain, asked.role(), token).await;
+                if let Some(settled) = asked.settled(outcome) {
+                    return settled;
+                }
+            }
         }
         let used = self.source_credentials()?;
-        let refused = match self.ask(role, used.clone()).await {
-            Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
-            outcome => return outcome,
+        // What is known to have ended is not sent: it is refused here, as AWS would.
+        let replaced = self
+            .replaced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        let ended = self
+            .chain
+            .source
+            .ends_at()
+            .filter(|end| !replaced && *end <= self.host.now());
+        let refused = match ended {
+            Some(end) => self.ended(end),
+            None => match self.ask(role, used.clone()).await {
+                Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
+                outcome => return outcome,
+            },
         };
         let changed = self.changed_credentials(&used, refused)?;
         let session = self.ask(role, changed.clone()).await?;
@@ -101,13 +165,12 @@ impl Inner {
     async fn session_token(&self, credentials: Credentials, seconds: u32) -> Result<Session, Error> {
         let (host, chain) = (&self.host, &self.chain);
         let mfa = chain.mfa.as_ref();
+        let by = &By::hop(chain, None, credentials.clone());
         match mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session) {
-            None => role::session_token(host, &chain.source_sts, seconds, credentials, None).await,
+            None => role::session_token(host, &chain.source_sts, seconds, by, None).await,
             Some(mfa) => {
                 let purpose = chain.target.to_string();
-                let call = |proof| {
-                    role::session_token(host, &chain.source_sts, seconds, credentials.clone(), Some(proof))
-                };
+                let call = |proof| role::session_token(host, &chain.source_sts, seconds, by, Some(proof));
                 mfa::proved(host, chain, mfa, &credentials, &purpose, call).await
             }
         }
@@ -191,7 +254,11 @@ fn credentials(source: &Source, profiles: &ProfileSet, host: &Host) -> Result<Cr
                 profile.value("aws_session_token"),
             )
         }
-        SourceKind::Environment(_) => (host.env("AWS_SECRET_ACCESS_KEY"), host.env("AWS_SESSION_TOKEN")),
+        SourceKind::Environment(_) => (
+            host.env("AWS_SECRET_ACCESS_KEY"),
+            host.env("AWS_SESSION_TOKEN")
+                .or_else(|| host.env("AWS_SECURITY_TOKEN")),
+        ),
         _ => (None, None),
     };
     let (id, secret) = (source.access_key_id().ok_or_else(gone)?, secret.ok_or_else(gone)?);

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use super::fields::Fields;
-use crate::world::profile::{Profile, ProfileKind};
+use crate::world::profile::{Profile, ProfileKind, RoleSource};
 
 impl<'t> Reader<'t> {
     /// What a profile is follows from its keys: a role's ARN, an account of Identity Center, or a user's key.
@@ -18,6 +18,7 @@ impl<'t> Reader<'t> {
                     "region",
                     "role_arn",
                     "source_profile",
+                    "credential_source",
                     "external_id",
                     "mfa_serial",
                     "duration_seconds",
@@ -25,10 +26,20 @@ impl<'t> Reader<'t> {
                     "dangling",
                 ],
             );
-            let source_profile = self.required(fields, "source_profile");
+            let source = if has("credential_source") && !has("source_profile") {
+                self.text(fields, "credential_source").map(RoleSource::Machine)
+            } else {
+                if has("credential_source") {
+                    self.problems.add(
+                        fields.at,
+                        "a profile has both `source_profile` and `credential_source`",
+                    );
+                }
+                self.required(fields, "source_profile").map(RoleSource::Profile)
+            };
             ProfileKind::Role {
                 role_arn: self.text(fields, "role_arn")?,
-                source_profile: source_profile?,
+                source: source?,
                 external_id: self.text(fields, "external_id"),
                 mfa_serial: self.text(fields, "mfa_serial"),
                 duration_seconds: self.number(fields, "duration_seconds"),

@@ -71,7 +71,13 @@ impl Walk {
 
     fn enter(&self, profile: &str) -> Answer {
         let keys = &self.config[profile];
-        let source = self.credentials(&keys["source_profile"]);
+        let source = match keys.get("source_profile") {
+            Some(profile) => self.credentials(profile),
+            None => {
+                assert_eq!(keys["credential_source"], "Ec2InstanceMetadata");
+                crate::workloads::of_instance(&self.sandbox, "Bastion")
+            }
+        };
         let code = keys.get("mfa_serial").map(|serial| self.code(serial));
         let mut more = Vec::new();
         for (key, parameter) in [
@@ -157,8 +163,9 @@ fn every_role_profile_is_allowed_or_refused_by_what_it_says() {
         assert_eq!(walk.outcome(profile), expected, "{profile}");
         walked += 1;
     }
-    // deployer, nine to deploy and nine to read, two sandboxes, the vendor's and the reports', and the broken ones.
-    assert_eq!(walked, 1 + 9 + 9 + 2 + 2 + BROKEN.len() + OTHERWISE_BROKEN.len());
+    // deployer, nine to deploy and nine to read, two sandboxes, the vendor's, the reports' and the bastion's, and the
+    // broken ones.
+    assert_eq!(walked, 1 + 9 + 9 + 2 + 3 + BROKEN.len() + OTHERWISE_BROKEN.len());
 }
 
 #[test]
@@ -262,6 +269,18 @@ fn the_organization_holds_its_accounts() {
     // A root user is denied everything that can be denied.
     let root = walk.credentials("root-of-sandbox");
     assert_eq!(s3(sandbox, &root, "GET", "/", "").status, 403);
+}
+
+/// The container may read the reports, and nothing else.
+#[test]
+fn the_container_has_its_role() {
+    let walk = Walk::new();
+    let sandbox = &walk.sandbox;
+    assert_eq!(sandbox.containers(), ["indexer"]);
+    let indexer = crate::workloads::of_container(sandbox, "indexer");
+    let object = s3(sandbox, &indexer, "GET", "/canary-reports/2026/q1.csv", "");
+    assert_eq!(object.status, 200, "{}", object.body);
+    assert_eq!(s3(sandbox, &indexer, "GET", "/", "").status, 403);
 }
 
 #[test]

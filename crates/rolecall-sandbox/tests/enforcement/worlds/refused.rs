@@ -279,6 +279,26 @@ fn references() {
             ],
         ),
         (
+            "[[profile]]\nname = 'p'\nrole_arn = 'arn:aws:iam::111111111111:role/R'\ndangling = true\ncredential_source = 'Ec2InstanceMetadata'",
+            &[(
+                16,
+                "credential source Ec2InstanceMetadata, and there is none",
+                "[instance]",
+            )],
+        ),
+        (
+            "[[profile]]\nname = 'p'\nrole_arn = 'arn:aws:iam::111111111111:role/R'\ndangling = true\ncredential_source = 'EcsContainer'",
+            &[(16, "and there is none", "[[container]]")],
+        ),
+        (
+            "[[profile]]\nname = 'p'\nrole_arn = 'arn:aws:iam::111111111111:role/R'\ndangling = true\ncredential_source = 'Ec2'",
+            &[(16, "`credential_source` of profile p is `Ec2`", "EcsContainer")],
+        ),
+        (
+            "[[profile]]\nname = 'p'\nrole_arn = 'arn:aws:iam::111111111111:role/R'\ndangling = true\nsource_profile = 'p'\ncredential_source = 'Ec2'",
+            &[(12, "both `source_profile` and `credential_source`", "")],
+        ),
+        (
             "[[profile]]\nname = 'p'\naccount = '111111111111'\nuser = 'ann'\n[[profile]]\nname = 'p'\n\
              account = '111111111111'\nuser = 'ann'",
             &[(17, "profile p is there twice; see line 13", "")],

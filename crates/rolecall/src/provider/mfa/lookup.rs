@@ -7,13 +7,14 @@ use aws_credential_types::Credentials;
 use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::timeout::TimeoutConfig;
 use aws_sdk_iam::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
-use aws_sdk_iam::operation::RequestId as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::super::answer;
+use super::super::decision::{Context, Service, Signer};
+use super::super::skew::SkewMeter;
 use super::register;
-use crate::chain::Chain;
+use crate::chain::{Chain, Mfa, StsEndpoint};
 use crate::error::{Error, ErrorKind};
 use crate::host::{Choice, Host};
 use crate::parameters::MfaSerial;
@@ -27,7 +28,12 @@ struct Remembered {
 
 /// The device of whoever these credentials are. What was found is remembered by access key, so that IAM is called once
 /// and a person chooses once.
-pub(super) async fn device(host: &Host, chain: &Chain, credentials: &Credentials) -> Result<String, Error> {
+pub(super) async fn device(
+    host: &Host,
+    chain: &Chain,
+    mfa: &Mfa,
+    credentials: &Credentials,
+) -> Result<String, Error> {
     let path = path(host, credentials);
     if let Some(serial) = path.as_ref().and_then(|path| {
         let text = host.read(path).ok().flatten()?;
@@ -37,7 +43,7 @@ pub(super) async fn device(host: &Host, chain: &Chain, credentials: &Credentials
     }) {
         return Ok(serial.as_str().to_owned());
     }
-    let found = list(host, chain, credentials).await?;
+    let found = list(host, chain, &mfa.devices, credentials).await?;
     let usable: Vec<&String> = found.iter().filter(|serial| usable(serial).is_ok()).collect();
     let serial = match usable.as_slice() {
         [] => return Err(nothing(&found)),
@@ -123,53 +129,54 @@ fn path(host: &Host, credentials: &Credentials) -> Option<PathBuf> {
     Some(folder.join("devices").join(format!("{name}.json")))
 }
 
-async fn list(host: &Host, chain: &Chain, credentials: &Credentials) -> Result<Vec<String>, Error> {
+async fn list(
+    host: &Host,
+    chain: &Chain,
+    iam: &StsEndpoint,
+    credentials: &Credentials,
+) -> Result<Vec<String>, Error> {
+    let skew = SkewMeter::correcting(host, chain.corrects_clock);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(8))
         .build();
-    // IAM has one endpoint for each partition, signed for one region of it.
-    let region = chain.source_sts.region.partition().default_region();
-    let url = host
-        .env("AWS_ENDPOINT_URL_IAM")
-        .or_else(|| host.env("AWS_ENDPOINT_URL"));
-    let mut config = aws_sdk_iam::Config::builder()
+    let config = aws_sdk_iam::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(SdkRegion::new(region.as_str().to_owned()))
-        .http_client(host.http_client(url.unwrap_or("https://")))
+        .region(SdkRegion::new(iam.region.as_str().to_owned()))
+        .endpoint_url(&iam.url)
+        .http_client(host.client_for(&iam.transport())?)
         .credentials_provider(credentials.clone())
         .identity_cache(IdentityCache::no_cache())
         .retry_config(RetryConfig::standard().with_max_attempts(2))
-        .timeout_config(timeouts);
-    config.set_endpoint_url(url.map(str::to_owned));
+        .timeout_config(timeouts)
+        .time_source(skew.time_source())
+        .disable_clock_skew_correction(!skew.corrects())
+        .interceptor(skew.clone());
     tracing::debug!("ListMFADevices");
     let reply = aws_sdk_iam::Client::from_conf(config.build())
         .list_mfa_devices()
         .send()
         .await;
-    let reply = reply.map_err(|error| match error.as_service_error() {
-        Some(refusal) => {
-            let code = refusal.meta().code();
-            let said = answer::clause(refusal.meta().message().unwrap_or_default());
-            Error::new(
-                ErrorKind::Denied,
-                format!(
-                    "IAM does not list this user's MFA devices: {}: {said}",
-                    code.unwrap_or("refused")
-                ),
-            )
-            .with_hint(NAME_IT)
-            .with_hint("To have it looked up, allow iam:ListMFADevices on the user itself.")
-            .with_aws(code, refusal.meta().request_id())
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                origin: Some(&iam.origin),
+                region: Some(&iam.region),
+                signer: Signer::of(chain, None),
+                source: Some(&chain.source),
+                skew: skew.seconds(),
+                ..Context::new("ListMFADevices", &iam.url)
+            };
+            let told = answer::told(host, iam, error, Service::Iam, &context).await;
+            return Err(if told.hints().iter().any(|hint| hint.contains("--mfa-serial")) {
+                told
+            } else {
+                told.with_hint(NAME_IT)
+            });
         }
-        None => Error::new(
-            ErrorKind::Unavailable,
-            "IAM cannot be reached for the list of MFA devices",
-        )
-        .with_hint(NAME_IT)
-        .with_source(error),
-    })?;
+    };
     let serials = reply.mfa_devices().iter();
     Ok(serials
         .map(|device| device.serial_number().to_owned())

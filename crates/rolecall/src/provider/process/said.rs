@@ -37,7 +37,8 @@ pub(super) fn last_line(stderr: &[u8], command: &CommandLine) -> Option<String> 
     })
 }
 
-fn masked(line: &str) -> String {
+/// Without the runs of 16 and more characters that keys and tokens are made of.
+pub(in crate::provider) fn masked(line: &str) -> String {
     let is_of_keys = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
     let mut shown = String::with_capacity(line.len());
     let mut rest = line;
