@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate
+from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, sso
 from .cases import run_all
+from .config import suite as config
 from .judges import matrix, policies
 
 
@@ -13,12 +15,13 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a case, or the start of its name")
     parser.add_argument("--jobs", type=int, default=4, help="cases at the same time")
-    parser.add_argument("--write", action="store_true", help="rewrite docs/enforcement.md with what the judges find")
+    parser.add_argument("--write", action="store_true", help="rewrite what the cases found in docs")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write down there what config trees surprise with")
     parser.add_argument("--lonely", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
-    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES]
-    cases += [*matrix.cases(options.write), *policies.cases(options.write)]
+    cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
+    cases += [*matrix.cases(options.write), *policies.cases(options.write), *config.cases(options.write, options.keep)]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")

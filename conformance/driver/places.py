@@ -15,6 +15,7 @@ MOTO_PYTHON = str(MOTO_VENV / "bin/python")
 GO_CLIENT = str(WORK / "go-client")
 RUST_TARGET = WORK / "rust"
 RUST_CLIENT = str(RUST_TARGET / "debug/client")
+RUST_RESOLVE = str(RUST_TARGET / "debug/resolve")
 
 
 def rolecall() -> str:

@@ -98,7 +98,8 @@ def _go() -> None:
 
 
 def _rust() -> None:
-    _call(["cargo", "build", "--quiet", "--locked", "-p", "client", "--target-dir", str(RUST_TARGET)], HERE / "rust")
+    programs = ["-p", "client", "-p", "resolve"]
+    _call(["cargo", "build", "--quiet", "--locked", *programs, "--target-dir", str(RUST_TARGET)], HERE / "rust")
 
 
 def _rolecall() -> None:

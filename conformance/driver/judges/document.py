@@ -1,7 +1,8 @@
-"""docs/enforcement.md: written by the cases, and held to be what they found."""
+"""Documents that are written by the cases, and held to be what they found: docs/enforcement.md, unless told otherwise."""
 
 import difflib
 import threading
+from pathlib import Path
 
 from ..cases import Failed
 from ..places import ROOT
@@ -24,21 +25,24 @@ document in the last column says, and nothing else: there was no AWS to ask.
 """
 
 
-def hold(section: str, found: str, write: bool) -> None:
+def hold(section: str, found: str, write: bool, path: Path = PATH, new: str = _NEW) -> None:
     """A section of the document is what was found; or becomes it."""
     begin, end = f"<!-- begin: {section} -->\n", f"<!-- end: {section} -->\n"
     with _LOCK:
-        text = PATH.read_text() if PATH.exists() else _NEW
+        text = path.read_text() if path.exists() else new
+        if begin not in text:
+            # A document that others write has no such section yet.
+            text = f"{text.rstrip()}\n\n{begin}{end}"
         before, _, rest = text.partition(begin)
         there, _, after = rest.partition(end)
         if write:
-            PATH.write_text(f"{before}{begin}{found}{end}{after}")
+            path.write_text(f"{before}{begin}{found}{end}{after}")
         elif there != found:
             differ = [
                 line
                 for line in difflib.unified_diff(there.splitlines(), found.splitlines(), "docs", "found", n=0, lineterm="")
             ]
-            raise Failed("docs/enforcement.md is not what was found (--write rewrites it):\n" + "\n".join(differ[2:14]))
+            raise Failed(f"docs/{path.name} is not what was found (--write rewrites it):\n" + "\n".join(differ[2:14]))
 
 
 def row(*cells: str) -> str:

@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
     Whoami(TargetArgs),
+    /// Sign in to the IAM Identity Center that a target starts from, as the AWS CLI does and for it too
+    Login(LoginArgs),
+    /// Sign out again
+    Logout(LogoutArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -53,6 +57,8 @@ impl Command {
             Self::Exec(args) => args.target.json,
             Self::Env(args) => args.target.json,
             Self::CredentialProcess(args) => args.target.json,
+            Self::Login(args) => args.target.json,
+            Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Demo => false,
@@ -68,7 +74,8 @@ impl Command {
             Self::Exec(args) => args.target.mfa_fd,
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
-            Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
+            Self::Login(args) => args.target.mfa_fd,
+            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
         }
     }
 }
@@ -205,6 +212,33 @@ pub(crate) struct CredentialProcessArgs {
     /// Print secrets even to a terminal
     #[arg(long)]
     pub(crate) show: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LoginArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The section of the config file to sign in to, in place of a target's
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    pub(crate) sso_session: Option<String>,
+    /// Sign in by a code on any machine's browser, even where there is one here
+    #[arg(long)]
+    pub(crate) device_code: bool,
+    /// Print the page's address, and open nothing
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogoutArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The section of the config file to sign out of, in place of a target's
+    #[arg(long, value_name = "NAME", conflicts_with = "target")]
+    pub(crate) sso_session: Option<String>,
+    /// Sign out of everything that the config file knows
+    #[arg(long, conflicts_with_all = ["target", "sso_session"])]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]

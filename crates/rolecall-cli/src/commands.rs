@@ -4,6 +4,8 @@ mod credential_process;
 mod demo;
 mod env;
 mod exec;
+mod login;
+mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Plan(args) => plan::run(host, args),
         Command::Profiles(args) => profiles::run(host, &args),
         Command::Whoami(args) => whoami::run(host, args),
+        Command::Login(args) => login::run(args),
+        Command::Logout(args) => logout::run(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Demo => demo::run(host),
     }

@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rolecall::host::{Choice, MfaQuestion, Person, SignIn};
+use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn};
 use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
 
+use crate::browser;
 use interrupts::Interrupts;
 use pinentry::Dialog;
 use reading::{Line, Lines};
@@ -346,16 +347,18 @@ impl Person for Asker {
         }
     }
 
-    fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
-        let mut text = format!(
-            "To sign in to {}, open this page:\n  {}\n",
-            page.to,
-            plain(&page.url)
-        );
-        if let Some(code) = &page.code {
-            text.push_str(&format!("It shows this code: {}\n", plain(code)));
+    /// Where the terminal is still ours and nobody gives up soon: a child's terminal, and the wait of whoever called
+    /// `credential-process`, are no place for ten minutes of patience.
+    fn browser(&self) -> Browser {
+        let is_bound = self.0.has_child.load(Ordering::SeqCst) || lock(&self.0.deadline).is_some();
+        if is_bound || Terminal::open().is_none() {
+            return Browser::Nowhere;
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        browser::place(&self.0.host)
+    }
+
+    fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
+        browser::show(&self.0.host, page, true);
         Ok(())
     }
 
@@ -401,7 +404,7 @@ fn name_of(serial: &str) -> &str {
 }
 
 /// Text for a terminal or a window, on one line and of bounded length: it may be anybody's.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let is_hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

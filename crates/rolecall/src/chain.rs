@@ -6,6 +6,7 @@ mod mfa;
 mod resolve;
 mod source;
 mod sources;
+mod sso;
 mod target;
 mod walk;
 
@@ -25,7 +26,8 @@ use crate::session::{KeyBuilder, SessionKey};
 pub use endpoint_url::{Endpoints, Service};
 pub use mfa::{Mfa, MfaStrategy};
 pub use source::{
-    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, TokenSource,
+    Container, ContainerToken, KeySource, LoginSession, Metadata, Source, SourceKind, Sso, SsoSession,
+    TokenSource,
 };
 pub use target::Target;
 

@@ -27,7 +27,7 @@ use crate::error::Error;
 pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
-pub use self::person::{Choice, MfaQuestion, Nobody, Person, SignIn};
+pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
 pub(crate) use self::skew::Skew;
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 

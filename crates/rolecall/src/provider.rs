@@ -13,7 +13,7 @@ mod process;
 mod role;
 mod skew;
 mod source;
-mod sso;
+pub mod sso;
 mod web_identity;
 
 use std::fmt;
@@ -199,6 +199,21 @@ impl Provider {
     /// Forgets the session; the next caller gets a new one.
     pub fn forget(&self) {
         self.0.last().forget();
+    }
+
+    /// Asks STS who the source is, before any role is assumed from it; `None` of a source that has no session of its own.
+    ///
+    /// # Errors
+    /// Why there is no session, or why STS did not answer.
+    pub async fn source_identity(&self) -> Result<Option<CallerIdentity>, Error> {
+        if self.0.chain.own.is_none() {
+            return Ok(None);
+        }
+        let session = Inner::session_of(&self.0, 0).await?;
+        let chain = &self.0.chain;
+        let by = By::hop(chain, Some(0), session.credentials().clone());
+        let identity = role::caller_identity(&self.0.host, &chain.source_sts, by).await?;
+        Ok(Some(identity))
     }
 
     /// Asks STS who the session is (`GetCallerIdentity`, which needs no permission). A profile without a role is asked

@@ -1,6 +1,10 @@
 //! How long sessions are asked for, and by which clock requests are signed.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads what was written in its own folder"
+)]
 
 #[path = "support/aws.rs"]
 #[expect(dead_code, reason = "shared with tests/provider.rs, which uses more of it")]

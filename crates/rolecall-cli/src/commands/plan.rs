@@ -6,8 +6,9 @@ use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, Sou
 use rolecall::parameters::SessionDuration;
 use rolecall::profile::ProfileSet;
 use rolecall::provider::remembered_duration;
-use rolecall::time::spoken;
-use rolecall::{Host, PolicyArn};
+use rolecall::provider::sso::Status;
+use rolecall::time::{rfc3339, spoken};
+use rolecall::{Error, Host, PolicyArn};
 use serde_json::{Map, Value, json};
 
 use crate::cli::TargetArgs;
@@ -19,23 +20,36 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let request = target.request(host)?;
     let profiles = ProfileSet::load(host)?;
     let chain = Chain::resolve(&profiles, host, &request)?;
+    let sign_in = sign_in(host, &chain)?;
     if json {
-        output::print_json(&as_json(host, &chain))?;
+        output::print_json(&as_json(host, &chain, sign_in.as_ref()))?;
     } else {
-        output::print(&as_text(host, &chain))?;
+        output::print(&as_text(host, &chain, sign_in.as_ref()))?;
     }
     Ok(Ended::WELL)
 }
 
 /// What a person will be asked on the way. A command that prints the code asks nobody.
-fn asks(chain: &Chain) -> Vec<&'static str> {
-    match &chain.mfa {
-        Some(mfa) if mfa.process.is_none() => vec!["mfa"],
-        _ => vec![],
+fn asks(chain: &Chain, sign_in: Option<&Status>) -> Vec<&'static str> {
+    let mut asks = Vec::new();
+    if matches!(sign_in, Some(Status::SignedOut(_))) {
+        asks.push("sign_in");
+    }
+    if chain.mfa.as_ref().is_some_and(|mfa| mfa.process.is_none()) {
+        asks.push("mfa");
+    }
+    asks
+}
+
+/// Whether somebody is signed in, where the source wants that: one look at the cache.
+fn sign_in(host: &Host, chain: &Chain) -> Result<Option<Status>, Error> {
+    match &chain.source.kind {
+        SourceKind::Sso(sso) => rolecall::provider::sso::status(host, &sso.session).map(Some),
+        _ => Ok(None),
     }
 }
 
-pub(crate) fn as_text(host: &Host, chain: &Chain) -> String {
+pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> String {
     let mut out = String::new();
     let mut rows = vec![
         line("target", &chain.target.to_string(), ""),
@@ -48,6 +62,18 @@ pub(crate) fn as_text(host: &Host, chain: &Chain) -> String {
     match &chain.region {
         Some(region) => rows.push(line("region", region.value.as_str(), &region.origin.to_string())),
         None => rows.push(line("region", "none", "")),
+    }
+    match sign_in {
+        Some(Status::SignedIn { until, renewed }) => {
+            let renewed = if *renewed { ", renewed by itself" } else { "" };
+            rows.push(line(
+                "sign-in",
+                &format!("until {}{renewed}", rfc3339(*until)),
+                "~/.aws/sso/cache",
+            ));
+        }
+        Some(Status::SignedOut(why)) => rows.push(line("sign-in", why, "~/.aws/sso/cache")),
+        None => {}
     }
     if let Some(OwnSession::Token { seconds }) = chain.own {
         let span = spoken(std::time::Duration::from_secs(seconds.into()));
@@ -70,7 +96,7 @@ pub(crate) fn as_text(host: &Host, chain: &Chain) -> String {
         let _ = writeln!(out, "\nrole {} of {}: {}", index + 1, chain.roles.len(), role.arn);
         out.push_str(&output::table(&role_rows(role, remembered_duration(host, role))));
     }
-    let asks = asks(chain);
+    let asks = asks(chain, sign_in);
     let asks = if asks.is_empty() {
         "nothing".to_owned()
     } else {
@@ -201,7 +227,7 @@ fn configured<T>(name: &str, value: &Configured<T>, show: impl Fn(&T) -> String)
     line(name, &show(&value.value), &value.origin.to_string())
 }
 
-fn as_json(host: &Host, chain: &Chain) -> Value {
+fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
     json!({
         "target": chain.target.to_string(),
         "profile": match &chain.target {
@@ -225,7 +251,7 @@ fn as_json(host: &Host, chain: &Chain) -> Value {
         "session_key": chain.session_key().to_string(),
         "cached": false,
         "expires_at": null,
-        "asks": asks(chain),
+        "asks": asks(chain, sign_in),
         "warnings": chain.warnings,
     })
 }
@@ -240,9 +266,9 @@ fn details(kind: &SourceKind) -> Value {
         SourceKind::Login(login) => json!({"session": login.session}),
         SourceKind::Process(command) => json!({"program": command.program()}),
         SourceKind::Sso(sso) => json!({
-            "session": sso.session,
-            "start_url": sso.start_url,
-            "region": sso.region.as_str(),
+            "session": sso.session.name,
+            "start_url": sso.session.start_url,
+            "region": sso.session.region.as_str(),
             "account_id": sso.account.as_str(),
             "role_name": sso.role_name,
         }),

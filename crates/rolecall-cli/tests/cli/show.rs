@@ -160,7 +160,7 @@ fn plan_needs_no_network() {
         return;
     }
     let machine = Machine::new();
-    let config = machine.home.path().join("sources");
+    let config = machine.path("sources");
     let role = "role_arn = arn:aws:iam::666666666666:role/BlahRole\nregion = us-east-1\n";
     let text = format!(
         "[sso-session corp]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
@@ -173,7 +173,21 @@ fn plan_needs_no_network() {
          [profile from-instance]\n{role}credential_source = Ec2InstanceMetadata\n\
          [profile from-key]\n{role}source_profile = joe\nmfa_serial = arn:aws:iam::111111111111:mfa/joe\nduration_seconds = max\n"
     );
-    std::fs::write(&config, text).unwrap();
+    machine.write("sources", &text);
+    let inside = |arguments: &[&str]| {
+        std::process::Command::new("unshare")
+            .args(["-rn", env!("CARGO_BIN_EXE_rolecall")])
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", machine.path(""))
+            .env("AWS_CONFIG_FILE", &config)
+            .output()
+            .unwrap()
+    };
+    let calling = inside(&["whoami", "joe", "--region", "us-east-1"]);
+    let said = String::from_utf8_lossy(&calling.stderr);
+    assert!(said.contains("cannot reach STS"), "there is no network: {said}");
     for (target, kind) in [
         ("sso", "sso"),
         ("from-sso", "sso"),
@@ -183,14 +197,7 @@ fn plan_needs_no_network() {
         ("from-instance", "instance_metadata"),
         ("from-key", "access_key"),
     ] {
-        let output = std::process::Command::new("unshare")
-            .args(["-rn", env!("CARGO_BIN_EXE_rolecall"), "plan", target, "--json"])
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", machine.home.path())
-            .env("AWS_CONFIG_FILE", &config)
-            .output()
-            .unwrap();
+        let output = inside(&["plan", target, "--json"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{target}: {said}");
         let plan: Value = serde_json::from_slice(&output.stdout).unwrap();

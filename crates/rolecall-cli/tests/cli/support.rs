@@ -65,7 +65,7 @@ impl Machine {
         Self::with(Sandbox::builder().world(world).start().expect("a sandbox"))
     }
 
-    fn with(sandbox: Sandbox) -> Self {
+    pub(crate) fn with(sandbox: Sandbox) -> Self {
         let home = tempfile::tempdir().unwrap();
         for folder in [".aws", "run"] {
             fs::create_dir(home.path().join(folder)).unwrap();

@@ -9,11 +9,11 @@ const POLICY_CHARACTERS: usize = 2048;
 /// Checks each role by itself, and what the roles before it leave to it.
 pub(super) fn check(source: &Source, roles: &[Role]) -> Result<(), Error> {
     if let (SourceKind::Sso(sso), Some(first)) = (&source.kind, roles.first())
-        && sso.region.partition() != first.arn.partition()
+        && sso.session.region.partition() != first.arn.partition()
     {
         return Err(Error::config(format!(
             "the chain goes from Identity Center in partition `{}` ({}) to `{}`, and credentials never cross partitions",
-            sso.region.partition(),
+            sso.session.region.partition(),
             source.origin,
             first.arn.partition()
         ))

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Invalid};
 use crate::host::Host;
 use crate::parameters::{SessionDuration, SessionName, Tag, Tags};
 use crate::partition::{Partition, Region};
-use crate::profile::{Origin, Profile, ProfileSet, Property};
+use crate::profile::{Origin, Profile, ProfileSet, Property, Taken};
 
 impl Chain {
     /// Works out how to reach the target of `request`. Reads nothing but `profiles` and the environment of `host`.
@@ -102,6 +102,8 @@ impl<'a> Resolver<'a> {
         let own = self.own_session(&source, &roles, mfa.as_ref());
         let source_sts = self.located(Service::Sts, source_profile, &source_region)?;
         let corrects_clock = self.corrects_clock(&steps, source_profile)?;
+        let oddities = self.oddities(&steps, &source, &target);
+        self.warnings.extend(oddities);
         Ok(Chain {
             target,
             corrects_clock,
@@ -113,6 +115,24 @@ impl<'a> Resolver<'a> {
             region,
             warnings: self.warnings,
         })
+    }
+
+    /// What is odd about the profiles on the way, and what botocore makes of them.
+    fn oddities(&self, steps: &[Step<'a>], source: &Source, target: &Target) -> Vec<String> {
+        let first = match target {
+            Target::Profile(name) => name,
+            Target::Role(_) => self.default_profile(),
+        };
+        let of_steps = steps.iter().filter_map(|step| step.profile.map(Profile::name));
+        // A profile that is its own source is on the way twice.
+        let mut used: Vec<_> = of_steps.chain(source.profile.as_deref()).collect();
+        used.dedup();
+        let taken = |name| match name == first {
+            true => Taken::AsTarget,
+            false => Taken::AsSource,
+        };
+        self.profiles
+            .warnings_for(used.into_iter().map(|name| (name, taken(name))))
     }
 
     pub(super) fn default_profile(&self) -> &str {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::StsEndpoint;
 use crate::arn::AccountId;
 use crate::command_line::CommandLine;
 use crate::partition::Region;
@@ -38,7 +39,7 @@ pub enum SourceKind {
     /// A command that prints credentials (`credential_process`).
     Process(CommandLine),
     /// A role of IAM Identity Center.
-    Sso(Sso),
+    Sso(Box<Sso>),
     /// A token of an OpenID Connect provider, exchanged for the first role's session.
     WebIdentity(TokenSource),
 }
@@ -91,18 +92,29 @@ pub struct LoginSession {
 /// A role of IAM Identity Center.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sso {
-    /// The name of the `[sso-session]` section, where the profile names one; the token cache is named by it.
-    pub session: Option<String>,
-    /// The access portal.
-    pub start_url: String,
-    /// The region Identity Center runs in.
-    pub region: Region,
-    /// What the sign-in asks for.
-    pub scopes: Vec<String>,
+    /// What one signs in to for it.
+    pub session: SsoSession,
     /// The account.
     pub account: AccountId,
     /// The permission set's name.
     pub role_name: String,
+}
+
+/// What one signs in to: an instance of IAM Identity Center. One sign-in serves all its accounts and roles.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SsoSession {
+    /// The name of the `[sso-session]` section, where there is one; the token cache is named by it.
+    pub name: Option<String>,
+    /// The access portal's page, as people know it.
+    pub start_url: String,
+    /// The region Identity Center runs in.
+    pub region: Region,
+    /// What the sign-in asks for, where the section says it (`sso_registration_scopes`).
+    pub scopes: Vec<String>,
+    /// Where roles' credentials come from.
+    pub portal: StsEndpoint,
+    /// Where tokens come from.
+    pub oidc: StsEndpoint,
 }
 
 /// Where a web identity token comes from.
@@ -112,6 +124,15 @@ pub enum TokenSource {
     File(PathBuf),
     /// A command that prints it.
     Process(CommandLine),
+}
+
+impl fmt::Display for SsoSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "the sso-session `{name}` ({})", self.start_url),
+            None => f.write_str(&self.start_url),
+        }
+    }
 }
 
 impl SourceKind {
@@ -199,10 +220,12 @@ impl Source {
             }
             SourceKind::Sso(sso) => {
                 key.text("sso")
-                    .text(&sso.start_url)
-                    .text(sso.region.as_str())
+                    .text(&sso.session.start_url)
+                    .text(sso.session.region.as_str())
+                    // What a stand-in hands out is never AWS's.
+                    .text(&sso.session.portal.url)
                     // Two sessions of one portal may be two people's.
-                    .optional(sso.session.as_deref())
+                    .optional(sso.session.name.as_deref())
                     .text(sso.account.as_str())
                     .text(&sso.role_name);
             }
@@ -250,7 +273,7 @@ impl fmt::Display for Source {
                 write!(
                     f,
                     "Identity Center's {} in account {} ({})",
-                    sso.role_name, sso.account, sso.start_url
+                    sso.role_name, sso.account, sso.session.start_url
                 )
             }
             SourceKind::WebIdentity(TokenSource::File(path)) => {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::resolve::{Resolver, Step, parsed};
 use super::{
-    Configured, Container, ContainerToken, KeySource, LoginSession, Metadata, Role, Source, SourceKind, Sso,
+    Configured, Container, ContainerToken, KeySource, LoginSession, Metadata, Role, Source, SourceKind,
     TokenSource,
 };
 use crate::arn::RoleArn;
@@ -259,99 +259,6 @@ impl<'a> Resolver<'a> {
             role.session_name = Configured::new(name, Origin::Variable(NAME));
         }
         Ok(())
-    }
-
-    /// A role of Identity Center: by a section of its own (`sso_session`), or all in the profile, as before there were such.
-    fn sso(&self, profile: &Profile) -> Result<Option<Source>, Error> {
-        let named = profile.property("sso_session");
-        let Some(property) = named.or_else(|| profile.property("sso_start_url")) else {
-            return Ok(None);
-        };
-        let (session, section) = match named {
-            Some(named) => {
-                let name = named.one_line("sso_session")?;
-                let section = self
-                    .profiles
-                    .sso_sessions()
-                    .find(|section| section.name() == name);
-                let section = section.ok_or_else(|| {
-                    Error::config(format!(
-                        "profile `{}` names the sso-session `{name}` ({}), and there is no such section",
-                        profile.name(),
-                        named.origin()
-                    ))
-                    .with_hint(format!(
-                        "Add `[sso-session {name}]` with sso_start_url and sso_region to the config file."
-                    ))
-                })?;
-                (Some(name.to_owned()), section)
-            }
-            None => (None, profile),
-        };
-        let need = |holder: &'_ Profile, key: &'static str| {
-            holder
-                .property(key)
-                .map(|found| (found.one_line(key).map(str::to_owned), found.origin().clone()))
-                .ok_or_else(|| {
-                    Error::config(format!(
-                        "profile `{}` gets its credentials from Identity Center ({}), but `{}` ({}) has no {key}",
-                        profile.name(),
-                        property.origin(),
-                        holder.name(),
-                        holder.origin()
-                    ))
-                    .with_hint(format!("Add `{key}` there; `aws configure sso` writes it."))
-                })
-        };
-        // What stands in both places has to say the same: SDKs disagree about which of the two counts.
-        if named.is_some() {
-            for key in ["sso_start_url", "sso_region"] {
-                if let (Some(own), Some(of_session)) = (profile.property(key), section.property(key))
-                    && own.value() != of_session.value()
-                {
-                    return Err(Error::config(format!(
-                        "profile `{}` says {key} = {} ({}), and its sso-session {} ({})",
-                        profile.name(),
-                        own.shown(),
-                        own.origin(),
-                        of_session.shown(),
-                        of_session.origin()
-                    ))
-                    .with_hint("Take it out of the profile: the sso-session says it."));
-                }
-            }
-        }
-        let (start_url, _) = need(section, "sso_start_url")?;
-        let (region, region_origin) = need(section, "sso_region")?;
-        let (account, account_origin) = need(profile, "sso_account_id")?;
-        let (role_name, _) = need(profile, "sso_role_name")?;
-        let placed = |invalid: crate::error::Invalid, key: &str, origin: &Origin| {
-            Error::from(invalid.within(key).at(origin))
-        };
-        let scopes = section
-            .value("sso_registration_scopes")
-            .unwrap_or("sso:account:access");
-        let source = Sso {
-            session,
-            start_url: start_url?,
-            region: region?
-                .parse()
-                .map_err(|invalid| placed(invalid, "sso_region", &region_origin))?,
-            scopes: scopes
-                .split([',', '\n'])
-                .map(|scope| scope.trim().to_owned())
-                .filter(|scope| !scope.is_empty())
-                .collect(),
-            account: account?
-                .parse()
-                .map_err(|invalid| placed(invalid, "sso_account_id", &account_origin))?,
-            role_name: role_name?,
-        };
-        Ok(Some(Source {
-            kind: SourceKind::Sso(source),
-            profile: Some(profile.name().to_owned()),
-            origin: property.origin().clone(),
-        }))
     }
 
     /// The container endpoint that the environment names. The relative form counts first, as in botocore and the SDK for Rust.

@@ -1,10 +1,12 @@
 //! Files that are ours alone: written whole or not at all, and locked between processes.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-use super::Host;
+use zeroize::Zeroizing;
+
+use super::{Host, LARGEST_FILE};
 use crate::error::Error;
 
 /// A lock that every process of this user respects. It ends with its holder, however that ends.
@@ -25,6 +27,47 @@ impl FileLock {
 }
 
 impl Host {
+    /// A file that says who one is, `None` where there is none. One that others may write is refused: whoever wrote it
+    /// would choose whom this process acts as. Links are followed, and what they lead to is judged.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the path: it cannot be read, is no file, or others may write it.
+    pub fn read_trusted(&self, path: &Path) -> Result<Option<Zeroizing<String>>, Error> {
+        let fail =
+            |why: &dyn std::fmt::Display| Error::config(format!("cannot read {}: {why}", path.display()));
+        // What is no file has no end, and may have no beginning: it is not waited for.
+        let file = match without_waiting(OpenOptions::new().read(true)).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(fail(&error).with_hint("Check who owns the file and its mode (ls -l)."));
+            }
+        };
+        let about = file.metadata().map_err(|error| fail(&error))?;
+        if !about.is_file() {
+            return Err(fail(&"it is not a file").with_hint("Take it away, then sign in again."));
+        }
+        if let Some(why) = written_by_others(&about) {
+            return Err(
+                Error::config(format!("{} is not used: {why}", path.display())).with_hint(
+                    "Somebody else may have written it: look at it, take it away, then sign in again.",
+                ),
+            );
+        }
+        let size = usize::try_from(about.len().min(LARGEST_FILE)).unwrap_or_default();
+        // Of the whole size from the beginning: growing would leave copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(size + 1));
+        match file.take(LARGEST_FILE + 1).read_to_string(&mut text) {
+            Ok(_) if text.len() as u64 > LARGEST_FILE => Err(fail(&"it is larger than 16 MiB")),
+            Ok(_) => Ok(Some(text)),
+            Err(error) => Err(fail(&error)),
+        }
+        .map_err(|error| match error.hints() {
+            [] => error.with_hint("Take it away, then sign in again."),
+            _ => error,
+        })
+    }
+
     /// Writes a file that only its owner may read, whole or not at all; folders that are missing are made, closed to others.
     ///
     /// # Errors
@@ -105,6 +148,34 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
+#[cfg(unix)]
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+}
+
+#[cfg(not(unix))]
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Why a file may be somebody else's work. A group may write it where the other SDKs were left to the usual mask; root
+/// reads what belongs to others, as in a container that has somebody's home mounted.
+#[cfg(unix)]
+fn written_by_others(about: &fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let me = rustix::process::geteuid().as_raw();
+    if about.mode() & 0o002 != 0 {
+        return Some("everybody may write it".to_owned());
+    }
+    (me != 0 && about.uid() != me && about.uid() != 0).then(|| format!("it belongs to user {}", about.uid()))
+}
+
+#[cfg(not(unix))]
+fn written_by_others(_about: &fs::Metadata) -> Option<String> {
+    None
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -125,6 +196,42 @@ mod tests {
         host.remove(&path).unwrap();
         host.remove(&path).unwrap();
         assert_eq!(host.read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn what_others_may_have_written_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::builder().build();
+        let path = folder.path().join("file");
+        assert!(host.read_trusted(&path).unwrap().is_none());
+        host.write_private(&path, "mine").unwrap();
+        let read = |path: &Path| host.read_trusted(path).map(|text| text.unwrap().to_string());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for mode in [0o600, 0o644, 0o664] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path).unwrap(), "mine");
+            assert_eq!(read(&link).unwrap(), "mine");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o606)).unwrap();
+        for path in [&path, &link] {
+            let error = read(path).unwrap_err();
+            assert!(
+                error.to_string().ends_with("is not used: everybody may write it"),
+                "{error}"
+            );
+            assert!(!error.hints().is_empty());
+        }
+        assert!(read(folder.path()).is_err(), "a folder");
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(read(&pipe).is_err(), "a pipe without a writer");
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            std::os::unix::fs::chown(&path, Some(4242), None).unwrap();
+            assert_eq!(read(&path).unwrap(), "mine", "root reads what belongs to others");
+        }
     }
 
     #[test]

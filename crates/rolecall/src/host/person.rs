@@ -37,6 +37,17 @@ pub struct SignIn {
     pub to: String,
 }
 
+/// Where a person can sign in to a page.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Browser {
+    /// Nowhere: nobody is there, or nobody may be bothered now.
+    Nowhere,
+    /// On this machine: the page can come back to an address of loopback.
+    Here,
+    /// On another machine, as over SSH: nothing comes back from there but what the person types.
+    Elsewhere,
+}
+
 /// Asks a person, and tells them what is waited for. Every method may block; none is called on a thread that others need.
 ///
 /// A library has nobody to ask unless it is given someone: see [`Nobody`].
@@ -61,6 +72,11 @@ pub trait Person: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
     fn choose(&self, choice: &Choice) -> Result<usize, Error>;
+
+    /// Where [`Person::sign_in`] would be answered. Nothing is asked of anybody unless somebody is there.
+    fn browser(&self) -> Browser {
+        Browser::Nowhere
+    }
 
     /// Shows a page to sign in at, and opens it where there is a browser. Returns at once.
     ///

@@ -37,6 +37,7 @@ where
 {
     let url = context.url;
     let what = tls_hint(&error).or_else(|| proxy_hint(&error));
+    // What is known of the certificate or the proxy says more than where the endpoint comes from.
     let unreachable = |why: String| {
         let error = Error::new(
             ErrorKind::Unavailable,

@@ -103,7 +103,7 @@ impl Inner {
                 let account = profile.and_then(|profile| profile.value("aws_account_id"));
                 process::fetch(host, source, command, account.and_then(|id| id.parse().ok())).await
             }
-            SourceKind::Sso(sso) => sso::fetch(host, sso).await,
+            SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
                     .with_hint("This is a bug of rolecall: please report it."),

@@ -104,6 +104,7 @@ struct Case {
     next: &'static str,
 }
 
+#[expect(clippy::too_many_arguments, reason = "a row of the table")]
 #[rustfmt::skip]
 const fn case(
     service: Service, operation: &'static str, profile: &'static str, code: &'static str, message: &'static str,

@@ -1,0 +1,59 @@
+//! `rolecall logout`: ends sign-ins, at the portal and here.
+
+use rolecall::chain::SsoSession;
+use rolecall::provider::sso::{self, SignedOut};
+use rolecall::{Host, ProfileSet};
+use serde_json::json;
+
+use crate::cli::LogoutArgs;
+use crate::command_error::{CommandError, Ended};
+use crate::output;
+
+pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> {
+    let as_json = args.target.json;
+    let sessions = if args.all {
+        SsoSession::all(&ProfileSet::load(host)?, host)?
+    } else {
+        vec![super::login::session(host, args.target, args.sso_session.as_deref())?.0]
+    };
+    let outcomes = super::block_on(async {
+        let mut outcomes = Vec::new();
+        for session in sessions {
+            let outcome = sso::sign_out(host, &session).await?;
+            if let SignedOut::HereOnly(error) = &outcome {
+                tracing::warn!("{error}");
+                output::hint("The token is removed here; at AWS it is good until it ends by itself.");
+            }
+            outcomes.push((session, outcome));
+        }
+        Ok(outcomes)
+    })?;
+    let word = |outcome: &SignedOut| match outcome {
+        SignedOut::Nobody => "nobody",
+        SignedOut::Everywhere => "everywhere",
+        SignedOut::HereOnly(_) => "here_only",
+    };
+    if as_json {
+        let list: Vec<_> = outcomes
+            .iter()
+            .map(|(session, outcome)| {
+                json!({"sso_session": session.name, "start_url": session.start_url, "signed_out": word(outcome)})
+            })
+            .collect();
+        output::print_json(&json!({"sessions": list}))?;
+        return Ok(Ended::WELL);
+    }
+    let rows: Vec<_> = outcomes
+        .iter()
+        .map(|(session, outcome)| {
+            let said = match outcome {
+                SignedOut::Nobody => "nobody was signed in to",
+                SignedOut::Everywhere => "signed out of",
+                SignedOut::HereOnly(_) => "signed out here only of",
+            };
+            vec![said.to_owned(), session.to_string()]
+        })
+        .collect();
+    output::print(&output::table(&rows))?;
+    Ok(Ended::WELL)
+}
