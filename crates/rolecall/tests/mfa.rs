@@ -334,7 +334,7 @@ async fn without_a_device_it_is_said_what_to_do() {
         (User::new("joe").policy("may", MAY), "this user has no MFA device"),
         (
             User::new("joe").policy("may", &MAY.replace("iam:ListMFADevices", "s3:Get*")),
-            "IAM does not list",
+            "may not list its own MFA devices",
         ),
     ] {
         let desk = Desk::with(user, "");
