@@ -1,10 +1,6 @@
 //! Container credentials and instance metadata, over sockets: the sandbox's own, and servers that lie.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test writes the files that it is about"
-)]
 
 #[path = "support/aws.rs"]
 #[expect(dead_code, reason = "shared with tests/provider.rs, which uses more of it")]

@@ -246,5 +246,5 @@ fn a_device_is_looked_up_once() {
     assert_eq!(machine.sandbox.count("ListMFADevices"), 1);
     // And where no device was proved, the refusal says how.
     let said = machine.run_quietly(&["whoami", "bare"]).failed(1);
-    assert!(said.contains("--mfa proves your device"), "{said}");
+    assert!(said.contains("try --mfa"), "{said}");
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use rolecall_sandbox::{Sandbox, World};
+use rolecall_sandbox::Sandbox;
 use tempfile::TempDir;
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rolecall");
@@ -59,10 +59,6 @@ impl Machine {
                 .start()
                 .expect("a sandbox"),
         )
-    }
-
-    pub(crate) fn in_world(world: World) -> Self {
-        Self::with(Sandbox::builder().world(world).start().expect("a sandbox"))
     }
 
     pub(crate) fn with(sandbox: Sandbox) -> Self {
