@@ -254,13 +254,16 @@ async fn the_exchange_is_not_signed_and_its_answer_is_checked() {
     let pod = Pod::new();
     pod.write(&pod.token("repo:acme/one"));
     let other = "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIACANARY00000000</AccessKeyId><SecretAccessKey>CANARYSECRET</SecretAccessKey><SessionToken>CANARYTOKEN</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>AROA:joe.bloggs</AssumedRoleId><Arn>arn:aws:sts::111111111111:assumed-role/Other/joe.bloggs</Arn></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
-    let liar = Liar::start(|_, _| Reply::Say(200, other.to_owned())).await;
+    let soon = rolecall::time::rfc3339(pod.aws.sandbox.now() + std::time::Duration::from_secs(1800));
+    let other = other.replace("2099-01-01T00:00:00Z", &soon);
+    let liar = Liar::start(move |_, _| Reply::Say(200, other.clone())).await;
     let host = pod.aws.host_builder().env("AWS_ENDPOINT_URL", &liar.url).build();
     let lines = format!("{CI}\nweb_identity_token_file = {}", pod.file());
     let provider = pod.tools.builder(host, &lines).build().unwrap();
     let error = provider.session().await.unwrap_err();
     pod.aws.assert_sentence(&error);
     assert_eq!(error.kind(), ErrorKind::Untrusted);
+    assert!(error.to_string().contains("assumed-role/Other"), "{error}");
     let heads = liar.asked();
     assert!(!heads.is_empty());
     assert!(
