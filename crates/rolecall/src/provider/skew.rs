@@ -48,11 +48,6 @@ impl TimeSource for Corrected {
     }
 }
 
-/// The time source for a client of whichever service, one that signs by it or one that does not.
-pub(super) fn time_source(host: &Host) -> Corrected {
-    SkewMeter::new(host).time_source()
-}
-
 fn moved(time: SystemTime, seconds: i64) -> SystemTime {
     let span = Duration::from_secs(seconds.unsigned_abs());
     let moved = if seconds > 0 {
@@ -206,7 +201,10 @@ mod tests {
     fn what_is_measured_is_the_hosts() {
         let host = Host::builder().build();
         host.skew().learn(1200);
-        let ahead = time_source(&host).now().duration_since(crate::host::wall_clock());
+        let ahead = SkewMeter::new(&host)
+            .time_source()
+            .now()
+            .duration_since(crate::host::wall_clock());
         assert!(ahead.is_ok_and(|ahead| ahead > Duration::from_secs(1190)));
         assert_eq!(SkewMeter::new(&host).seconds(), 1200);
         let off = SkewMeter::correcting(&host, false);

@@ -17,7 +17,8 @@ pub(crate) fn assert_well_spoken(error: &Error) {
     assert!(!message.contains(". "), "more than one sentence: {message}");
     let first = message.chars().next().unwrap();
     let name = message.split([' ', ':']).next().unwrap();
-    let is_a_name = name.len() > 1 && name.chars().all(|c| !c.is_lowercase());
+    let is_a_name =
+        name.len() > 1 && name.chars().all(|c| !c.is_lowercase()) || message.starts_with("Identity Center ");
     assert!(!first.is_uppercase() || is_a_name, "a capital: {message}");
     assert!(!error.hints().is_empty(), "no hint: {message}");
     for hint in error.hints() {
