@@ -278,7 +278,7 @@ fn a_child_has_the_terminal_to_itself() {
     // Sessions of two seconds, and the direct way: the first renewal needs a code, and nobody can be asked for it.
     let machine = machine_with(Sandbox::builder().session_seconds(2));
     let screen = Screen::new();
-    let script = r#"for _ in $(seq 150); do grep -q '403$' "$HOME/answer" && exit; sleep 0.1
+    let script = r#"for _ in $(seq 50); do grep -q '403$' "$HOME/answer" && exit; sleep 0.1
         curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" -w '%{http_code}' "$AWS_CONTAINER_CREDENTIALS_FULL_URI" > "$HOME/answer"
         done 2> /dev/null; exit 1"#;
     let child = screen.start(&machine, &["exec", "direct", "--", "sh", "-c", script], &[]);
