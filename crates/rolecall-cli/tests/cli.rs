@@ -18,6 +18,7 @@ mod cli {
     mod sandbox;
     mod sandbox_tls;
     mod show;
+    mod sources;
     mod support;
     mod terminal;
     mod worlds;

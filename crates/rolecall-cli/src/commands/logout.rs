@@ -51,7 +51,7 @@ pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> 
                 SignedOut::Everywhere => "signed out of",
                 SignedOut::HereOnly(_) => "signed out here only of",
             };
-            vec![said.to_owned(), session.to_string()]
+            vec![format!("{said} {session}")]
         })
         .collect();
     output::print(&output::table(&rows))?;

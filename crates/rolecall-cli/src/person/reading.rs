@@ -70,14 +70,14 @@ impl<'a, F: AsFd> Lines<'a, F> {
                 Ok(0) => self.has_ended = true,
                 Ok(count) => {
                     self.read += count;
-                    // Cut, but not without its end.
+                    // No line was whole before, so all that is kept is of one. Each is cut, but not without its end.
+                    let mut line = self.kept.len();
                     for byte in &buffer[..count] {
-                        if self.kept.len() < LONGEST || *byte == b'\n' {
+                        let is_end = *byte == b'\n';
+                        if line < LONGEST || is_end {
                             self.kept.push(*byte);
                         }
-                        if self.kept.len() >= 2 * LONGEST - 1 {
-                            break;
-                        }
+                        line = if is_end { 0 } else { line + 1 };
                     }
                 }
                 // A terminal whose other side is gone.

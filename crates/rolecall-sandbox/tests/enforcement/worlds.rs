@@ -1,5 +1,6 @@
 //! Worlds from files: what is refused, with its line, and what the ready world `organization` shows.
 
+mod odd;
 mod organization;
 mod refused;
 
