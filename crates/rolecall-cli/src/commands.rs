@@ -62,5 +62,8 @@ fn block_on<T>(future: impl Future<Output = Result<T, CommandError>>) -> Result<
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(future)
+    let outcome = runtime.block_on(future);
+    // A question that nobody has answered yet holds nobody up: the command it was for has ended.
+    runtime.shutdown_background();
+    outcome
 }

@@ -414,3 +414,40 @@ fn the_length_of_an_mfa_session_is_aws_runas_own_key() {
         }
     }
 }
+
+/// A command may print temporary credentials where a long-term key was expected: such get no MFA session.
+#[cfg(unix)]
+#[tokio::test]
+async fn temporary_credentials_of_a_command_take_the_code_with_the_role() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("printer");
+    let text = format!(
+        "{}[profile printed]\ncredential_process = {}\nregion = eu-west-1\n",
+        profile("by-command", "Hub", "printed", &format!("mfa_serial = {PHONE}")),
+        program.display()
+    );
+    let user = User::new("joe").policy("may", MAY);
+    let desk = Desk::with(
+        user.mfa_device("phone", "INAU4QKSLFJUKQ2SIVKE6TKBKI2DOMJR"),
+        &text,
+    );
+    let session = desk.provider("joe").session().await.unwrap();
+    let credentials = session.credentials();
+    let json = serde_json::json!({
+        "Version": 1,
+        "AccessKeyId": credentials.access_key_id(),
+        "SecretAccessKey": credentials.secret_access_key(),
+        "SessionToken": credentials.session_token(),
+        "Expiration": rolecall::time::rfc3339(session.advertised_end()),
+    });
+    std::fs::write(&program, format!("#!/bin/sh\ncat <<'END'\n{json}\nEND\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let tokens = desk.count("GetSessionToken");
+    desk.provider("by-command").session().await.unwrap();
+    assert_eq!(
+        (desk.joe.times_asked(), desk.count("GetSessionToken")),
+        (1, tokens)
+    );
+    assert_eq!(desk.count("AssumeRole"), 2, "as they are, and then with the code");
+}
