@@ -299,7 +299,7 @@ KNOWN = [
         "With FIPS or dual-stack a given endpoint would be neither. SDKs refuse it too, but only once they call, and not where "
         "another profile than the one that was asked for says so.",
         Kind.ALONE,
-        _refused_before_the_call("STS cannot have both the endpoint"),
+        _refused_before_the_call("cannot have both the endpoint"),
     ),
     Known(
         "a switch is one of its two words",

@@ -10,7 +10,7 @@ use rolecall::{Host, Region};
 use zeroize::Zeroizing;
 
 /// Variables that name credentials, or a place to get them from.
-const REMOVED: [&str; 19] = [
+const REMOVED: [&str; 20] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -31,6 +31,8 @@ const REMOVED: [&str; 19] = [
     "AMAZON_ACCESS_KEY_ID",
     "AMAZON_SECRET_ACCESS_KEY",
     "AMAZON_SESSION_TOKEN",
+    // A number of ours: what stands there in the child is something else.
+    "ROLECALL_MFA_FD",
 ];
 /// A bearer token is used instead of a signature, so it would act as somebody else.
 const REMOVED_PREFIXES: [&str; 3] = [

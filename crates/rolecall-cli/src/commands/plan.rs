@@ -259,9 +259,9 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
 /// What a kind of source needs to be found; nothing of it is a secret.
 fn details(kind: &SourceKind) -> Value {
     match kind {
-        SourceKind::Container(container) => json!({"uri": container.uri.split('?').next()}),
+        SourceKind::Container(container) => json!({"uri": container.shown()}),
         SourceKind::InstanceMetadata(metadata) => {
-            json!({"endpoint": metadata.endpoint, "role": metadata.role})
+            json!({"endpoint": metadata.shown(), "role": metadata.role})
         }
         SourceKind::Login(login) => json!({"session": login.session}),
         SourceKind::Process(command) => json!({"program": command.program()}),

@@ -15,8 +15,8 @@ pub struct Mfa {
     pub serial: Option<Configured<MfaSerial>>,
     /// A command that prints the code, so that no person is asked.
     pub process: Option<Configured<CommandLine>>,
-    /// Where the devices are listed.
-    pub devices: StsEndpoint,
+    /// Where the devices are listed, where none is named.
+    pub devices: Option<StsEndpoint>,
     /// With which call.
     pub strategy: MfaStrategy,
     /// Why with that one.
@@ -124,11 +124,15 @@ impl<'a> Resolver<'a> {
             Some(property) => Configured::new(session_seconds(property)?, property.origin().clone()),
             None => Configured::new(SESSION, Origin::Default("twelve hours")),
         };
+        let devices = match &serial {
+            Some(_) => None,
+            None => Some(self.located(Service::Iam, source_profile, region)?),
+        };
         let (strategy, why) = strategy(source, roles.first());
         Ok(Some(Mfa {
             serial,
             process,
-            devices: self.located(Service::Iam, source_profile, region)?,
+            devices,
             strategy,
             why,
             session_seconds,

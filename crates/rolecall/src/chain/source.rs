@@ -8,7 +8,7 @@ use super::StsEndpoint;
 use crate::arn::AccountId;
 use crate::command_line::CommandLine;
 use crate::partition::Region;
-use crate::profile::Origin;
+use crate::profile::{Origin, without_userinfo};
 use crate::session::{KeyBuilder, masked_key_id};
 
 /// Where the first credentials come from. It needs no credentials itself, and holds no secret.
@@ -258,14 +258,10 @@ impl fmt::Display for Source {
                 )
             }
             SourceKind::Container(container) => {
-                write!(
-                    f,
-                    "the container credentials at {}",
-                    without_query(&container.uri)
-                )
+                write!(f, "the container credentials at {}", container.shown())
             }
             SourceKind::InstanceMetadata(metadata) => {
-                write!(f, "the instance metadata at {}", metadata.endpoint)
+                write!(f, "the instance metadata at {}", metadata.shown())
             }
             SourceKind::Login(login) => write!(f, "the console sign-in of {}", login.session),
             SourceKind::Process(command) => write!(f, "the command `{command}`"),
@@ -286,7 +282,50 @@ impl fmt::Display for Source {
     }
 }
 
-/// A query may hold what lets people in.
-fn without_query(uri: &str) -> &str {
-    uri.split(['?', '#']).next().unwrap_or(uri)
+impl Container {
+    /// The URI as it may be shown: a query, and what stands before the host, may hold what lets people in.
+    pub fn shown(&self) -> String {
+        shown(&self.uri)
+    }
+}
+
+impl Metadata {
+    /// The endpoint as it may be shown.
+    pub fn shown(&self) -> String {
+        shown(&self.endpoint)
+    }
+}
+
+fn shown(uri: &str) -> String {
+    without_userinfo(uri.split(['?', '#']).next().unwrap_or(uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_people_in_is_not_shown() {
+        let container = Container {
+            uri: "http://u:CAN/ARY@127.0.0.1:1/x?key=CANARY".to_owned(),
+            token: None,
+        };
+        let metadata = Metadata {
+            endpoint: "http://u:CANARY@127.0.0.1:1".to_owned(),
+            role: None,
+        };
+        for kind in [
+            SourceKind::Container(container),
+            SourceKind::InstanceMetadata(metadata),
+        ] {
+            let source = Source {
+                kind,
+                profile: None,
+                origin: Origin::Default("a test"),
+            };
+            let shown = source.to_string();
+            assert!(shown.contains("http://***@127.0.0.1:1"), "{shown}");
+            assert!(!shown.contains("CAN") && !shown.contains("ARY"), "{shown}");
+        }
+    }
 }

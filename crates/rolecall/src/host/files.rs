@@ -137,10 +137,12 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
+/// For its owner alone, and no link: in a folder that others may write, one would lead to a file of somebody's choice.
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600)
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits();
+    options.mode(0o600).custom_flags(no_link.cast_signed())
 }
 
 #[cfg(not(unix))]
@@ -232,6 +234,17 @@ mod tests {
             std::os::unix::fs::chown(&path, Some(4242), None).unwrap();
             assert_eq!(read(&path).unwrap(), "mine", "root reads what belongs to others");
         }
+    }
+
+    #[test]
+    fn a_link_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::builder().build();
+        let (victim, lock) = (folder.path().join("victim"), folder.path().join("lock"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &lock).unwrap();
+        assert!(host.try_lock(&lock).is_err());
+        assert_eq!(host.read(&victim).unwrap().as_deref(), Some("precious"));
     }
 
     #[test]

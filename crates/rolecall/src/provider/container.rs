@@ -31,7 +31,7 @@ enum Tried {
 
 /// Asks the endpoint. Plain HTTP goes only to this machine and to the addresses that AWS hands out credentials at.
 pub(super) async fn fetch(host: &Host, container: &Container) -> Result<Fetched, Error> {
-    let place = without_query(&container.uri);
+    let place = &container.shown();
     let (url, authority) = checked(&container.uri, place).await?;
     let mut tries = 1;
     loop {
@@ -235,9 +235,4 @@ fn allowed(address: IpAddr) -> bool {
             address.is_loopback() || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)
         }
     }
-}
-
-/// A query may hold what lets people in.
-fn without_query(uri: &str) -> &str {
-    uri.split(['?', '#']).next().unwrap_or(uri)
 }

@@ -43,7 +43,13 @@ pub(super) async fn device(
     }) {
         return Ok(serial.as_str().to_owned());
     }
-    let found = list(host, chain, &mfa.devices, credentials).await?;
+    let Some(iam) = &mfa.devices else {
+        return Err(
+            Error::new(ErrorKind::Internal, "a device is looked up that is named")
+                .with_hint("This is a bug of rolecall: please report it."),
+        );
+    };
+    let found = list(host, chain, iam, credentials).await?;
     let usable: Vec<&String> = found.iter().filter(|serial| usable(serial).is_ok()).collect();
     let serial = match usable.as_slice() {
         [] => return Err(nothing(&found)),
