@@ -108,7 +108,7 @@ def _refused(room: Room, env: dict[str, str], command: list[str], says: str) -> 
 
 
 def _refusal(room: Room, ceph: Gateway, env: dict[str, str]) -> None:
-    denied = rf"STS refused: AccessDenied \(at {ROLE}\)"
+    denied = rf"\(STS refused: AccessDenied\) \(at {ROLE}\)"
     for command in (["credential-process", "not-hers"], ["exec", "not-hers", "--", "true"]):
         _refused(room, env, command, denied)
     _refused(room, env, ["exec", MISSING, "--source-profile", "joe", "--", "true"], r"STS refused: NoSuchEntity")
@@ -117,7 +117,7 @@ def _refusal(room: Room, ceph: Gateway, env: dict[str, str]) -> None:
 def _whoami(room: Room, ceph: Gateway, env: dict[str, str]) -> None:
     """There is no such call there: said as that, and not as a proxy's doing."""
     for target in ("joe", "theirs"):
-        _refused(room, env, ["whoami", target], r"does not offer this call: MethodNotAllowed")
+        _refused(room, env, ["whoami", target], r"does not offer GetCallerIdentity \(STS refused: MethodNotAllowed\)")
 
 
 def _case(hold: Callable[[Room, Gateway, dict[str, str]], None], room: Room) -> None:
