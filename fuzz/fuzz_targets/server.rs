@@ -232,6 +232,8 @@ fn secrets(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether a request brought it, as it stands there or once its `%2F` are read, as an answer quotes it.
 fn holds(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    let found = |text: &[u8]| text.windows(part.len()).any(|window| window == part);
+    found(text) || found(&percent_encoding::percent_decode(text).collect::<Vec<_>>())
 }
