@@ -225,11 +225,19 @@ impl Answer {
 
 fn secrets(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (prefix, length) = SECRET;
-    (0..text.len()).filter_map(move |at| {
-        text[at..]
-            .starts_with(prefix)
-            .then(|| text.get(at..at + length))?
-    })
+    // A quoted word may begin as secrets do, and end before one would.
+    let is_one = |secret: &&[u8]| {
+        secret
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+    };
+    (0..text.len())
+        .filter_map(move |at| {
+            text[at..]
+                .starts_with(prefix)
+                .then(|| text.get(at..at + length))?
+        })
+        .filter(is_one)
 }
 
 /// Whether a request brought it, as it stands there or once its `%2F` are read, as an answer quotes it.
