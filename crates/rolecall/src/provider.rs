@@ -25,16 +25,16 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use self::durations::{Negotiation, Tries};
+use self::durations::Negotiation;
 use self::role::By;
-use crate::chain::{Chain, Mfa, MfaStrategy, Request};
+use crate::chain::{Chain, Mfa, MfaStrategy, Request, TokenSource};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Session, SessionCache, SessionKey, Slot};
 
-pub use durations::remembered as remembered_duration;
+pub use durations::{Tries, remembered as remembered_duration};
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
@@ -61,6 +61,15 @@ struct Inner {
     request: Option<Request>,
     /// The source's credentials, once the files have others than those that were read at first.
     replaced: Mutex<Option<Credentials>>,
+}
+
+/// What a role is assumed with.
+#[derive(Clone, Copy)]
+enum With<'a> {
+    Credentials(&'a Credentials),
+    /// And with a code of the device.
+    Code(&'a Credentials, &'a Mfa),
+    Token(&'a TokenSource),
 }
 
 /// Builds a [`Provider`].
@@ -257,7 +266,7 @@ impl Inner {
         }
         let hop = at - own;
         if at == 0 {
-            return self.session_from_source(self.chain.roles.first()).await;
+            return self.session_from_source().await;
         }
         let before = Self::session_of(&self, at - 1).await?;
         let outcome = self.assume(hop, before.credentials(), before.proves_mfa()).await;
@@ -281,41 +290,43 @@ impl Inner {
     ) -> Result<Session, Error> {
         let mfa = self.chain.mfa.as_ref().filter(|_| hop == 0);
         let direct = mfa.filter(|mfa| mfa.strategy == MfaStrategy::Direct);
-        let refused = match self.negotiated(hop, credentials, direct).await {
-            Err(error) if direct.is_none() => error,
-            outcome => return outcome,
+        if let Some(mfa) = direct {
+            return self.negotiated(hop, With::Code(credentials, mfa)).await;
+        }
+        let refused = match self.negotiated(hop, With::Credentials(credentials)).await {
+            Err(error) => error,
+            session => return session,
         };
         // A command was taken for one that prints a long-term key, and prints temporary ones. They may have proved the
         // device already; where they have not, the code can only go with the role.
         match mfa {
             Some(mfa) if !proves_mfa && refused.aws_code() == Some("AccessDenied") => {
-                self.negotiated(hop, credentials, Some(mfa)).await
+                self.negotiated(hop, With::Code(credentials, mfa)).await
             }
             _ => Err(refused),
         }
     }
 
-    /// Assumes a role, with a code of `mfa` where there is one; for less and less, where it is wanted as long as it allows.
-    async fn negotiated(
-        &self,
-        hop: usize,
-        credentials: &Credentials,
-        mfa: Option<&Mfa>,
-    ) -> Result<Session, Error> {
+    /// Assumes a role; for less and less, where it is wanted as long as it allows.
+    async fn negotiated(&self, hop: usize, with: With<'_>) -> Result<Session, Error> {
         let role = &self.chain.roles[hop];
-        // With a code each try costs a code of its own.
-        let tries = if mfa.is_some() { Tries::One } else { Tries::Many };
-        let by = By::hop(&self.chain, Some(hop), credentials.clone());
+        let tries = match with {
+            // Each try costs a code of its own.
+            With::Code(..) => Tries::One,
+            With::Credentials(_) | With::Token(_) => Tries::Many,
+        };
         let mut asked = Negotiation::new(&self.host, role, tries);
         loop {
-            let role = asked.role();
-            let outcome = match mfa {
-                None => role::assume(&self.host, role, &by, None).await,
-                Some(mfa) => {
-                    let purpose = role.arn.to_string();
-                    let call = |proof| role::assume(&self.host, role, &by, Some(proof));
-                    mfa::proved(&self.host, &self.chain, mfa, credentials, &purpose, call).await
+            let (host, role) = (&self.host, asked.role());
+            let by = |credentials: &Credentials| By::hop(&self.chain, Some(hop), credentials.clone());
+            let outcome = match with {
+                With::Credentials(credentials) => role::assume(host, role, &by(credentials), None).await,
+                With::Code(credentials, mfa) => {
+                    let (purpose, by) = (role.arn.to_string(), by(credentials));
+                    let call = |proof| role::assume(host, role, &by, Some(proof));
+                    mfa::proved(host, &self.chain, mfa, credentials, &purpose, call).await
                 }
+                With::Token(token) => web_identity::assume(host, &self.chain, role, token).await,
             };
             if let Some(settled) = asked.settled(outcome) {
                 return settled;

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use aws::Aws;
 use rolecall::host::HostBuilder;
-use rolecall::provider::remembered_duration;
+use rolecall::provider::{Tries, remembered_duration};
 use rolecall::{AskedDuration, ErrorKind, Host, Provider, Request};
 
 const DAY: u64 = 24 * 3600;
@@ -39,7 +39,7 @@ async fn as_long_as_the_role_allows_is_negotiated_and_remembered() {
     let provider = longest(&aws, state.path());
     let remembered = |provider: &Provider| {
         let role = &provider.chain().roles[0];
-        remembered_duration(provider.host(), role).map(|duration| duration.seconds())
+        remembered_duration(provider.host(), role, Tries::Many).map(|duration| duration.seconds())
     };
     assert_eq!(remembered(&provider), None);
     let session = provider.session().await.unwrap();
@@ -59,6 +59,13 @@ async fn as_long_as_the_role_allows_is_negotiated_and_remembered() {
     assert_eq!(aws.assumed(), 6);
     // A week later more is tried.
     aws.advance(8 * DAY);
+    assert_eq!(remembered(&provider), None);
+    let with_codes = remembered_duration(provider.host(), &provider.chain().roles[0], Tries::One);
+    assert_eq!(
+        with_codes.map(|duration| duration.seconds()),
+        Some(3600),
+        "where each try costs a code, for longer"
+    );
     provider.refresh().await.unwrap();
     assert_eq!(aws.assumed(), 11);
     // What is no memory is learned again.

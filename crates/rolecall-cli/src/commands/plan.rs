@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
 use rolecall::parameters::SessionDuration;
 use rolecall::profile::ProfileSet;
-use rolecall::provider::remembered_duration;
 use rolecall::provider::sso::Status;
+use rolecall::provider::{Tries, remembered_duration};
 use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, Host, PolicyArn};
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> S
     out.push_str(&output::table(&rows));
     for (index, role) in chain.roles.iter().enumerate() {
         let _ = writeln!(out, "\nrole {} of {}: {}", index + 1, chain.roles.len(), role.arn);
-        out.push_str(&output::table(&role_rows(role, remembered_duration(host, role))));
+        out.push_str(&output::table(&role_rows(role, remembered(host, chain, index))));
     }
     let asks = asks(chain, sign_in);
     let asks = if asks.is_empty() {
@@ -116,6 +116,18 @@ pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> S
         let _ = writeln!(out, "warning: {warning}");
     }
     out
+}
+
+/// What a role is asked for first, where it is wanted for as long as it allows and that is known. The first role may be
+/// asked for with a code, and then counts what was learned for longer.
+fn remembered(host: &Host, chain: &Chain, hop: usize) -> Option<SessionDuration> {
+    let takes_code = |mfa: &Mfa| hop == 0 && mfa.strategy == MfaStrategy::Direct;
+    let tries = if chain.mfa.as_ref().is_some_and(takes_code) {
+        Tries::One
+    } else {
+        Tries::Many
+    };
+    remembered_duration(host, &chain.roles[hop], tries)
 }
 
 fn mfa_rows(mfa: &Mfa) -> Vec<Vec<String>> {
@@ -247,7 +259,7 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
             "strategy": mfa.strategy.name(),
             "why": mfa.why,
         })),
-        "roles": chain.roles.iter().map(|role| role_json(host, role)).collect::<Vec<_>>(),
+        "roles": chain.roles.iter().enumerate().map(|(hop, role)| role_json(role, remembered(host, chain, hop))).collect::<Vec<_>>(),
         "session_key": chain.session_key().to_string(),
         "cached": false,
         "expires_at": null,
@@ -278,7 +290,7 @@ fn details(kind: &SourceKind) -> Value {
     }
 }
 
-fn role_json(host: &Host, role: &Role) -> Value {
+fn role_json(role: &Role, remembered: Option<SessionDuration>) -> Value {
     let tags: Map<String, Value> = role
         .tags
         .iter()
@@ -291,7 +303,7 @@ fn role_json(host: &Host, role: &Role) -> Value {
         "mfa_serial": role.mfa_serial.as_ref().map(|serial| serial.value.as_str()),
         "duration_seconds": role.duration.value.seconds(),
         "duration_is_longest": role.duration_is_longest,
-        "duration_remembered_seconds": remembered_duration(host, role).map(SessionDuration::seconds),
+        "duration_remembered_seconds": remembered.map(SessionDuration::seconds),
         "duration_capped_by": role.duration_capped_by,
         "source_identity": role.source_identity.as_ref().map(|identity| identity.value.as_str()),
         "tags": tags,

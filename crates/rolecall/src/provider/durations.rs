@@ -31,7 +31,7 @@ const MOST: usize = 1000;
 
 /// How often AWS may be asked for one session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Tries {
+pub enum Tries {
     /// Until it is short enough.
     Many,
     /// Once: every try needs an MFA code of its own. The next session is asked for less.
@@ -47,20 +47,13 @@ struct Entry {
 
 type Memory = BTreeMap<String, Entry>;
 
-/// What is asked for first when a role is wanted for as long as it allows, where that has been learned before. Reads a
-/// file, and calls nothing. None for a role that is wanted for a fixed time.
-pub fn remembered(host: &Host, role: &Role) -> Option<SessionDuration> {
+/// What is asked for first where a role is wanted for as long as it allows, if that has been learned before and still
+/// counts. Reads a file, and calls nothing. None for a role that is wanted for a fixed time.
+pub fn remembered(host: &Host, role: &Role, tries: Tries) -> Option<SessionDuration> {
     if !role.duration_is_longest {
         return None;
     }
-    let entry = *read(host).get(&digest(role))?;
-    let age = host
-        .now()
-        .duration_since(UNIX_EPOCH + Duration::from_secs(entry.at))
-        .ok()?;
-    (age <= TRUSTED_WITH_CODES)
-        .then(|| SessionDuration::from_seconds(entry.seconds).ok())
-        .flatten()
+    trusted(*read(host).get(&digest(role))?, host.now(), tries)
 }
 
 /// One session being asked for: with the role as it is, or, where it is wanted as long as it allows, with less and less.
@@ -81,7 +74,8 @@ impl<'a> Negotiation<'a> {
         };
         if role.duration_is_longest {
             it.known = read(host).get(&digest(role)).copied();
-            it.ask(first(it.known, host.now(), tries));
+            let known = it.known.and_then(|entry| trusted(entry, host.now(), tries));
+            it.ask(known.unwrap_or(SessionDuration::TWELVE_HOURS));
         }
         it
     }
@@ -134,19 +128,16 @@ impl<'a> Negotiation<'a> {
     }
 }
 
-fn first(known: Option<Entry>, now: SystemTime, tries: Tries) -> SessionDuration {
-    let trusted = match tries {
+fn trusted(entry: Entry, now: SystemTime, tries: Tries) -> Option<SessionDuration> {
+    let longest = match tries {
         Tries::Many => TRUSTED,
         Tries::One => TRUSTED_WITH_CODES,
     };
-    let known = known.filter(|entry| {
-        let age = now.duration_since(UNIX_EPOCH + Duration::from_secs(entry.at));
-        // One of the future is of another clock: learned again.
-        age.is_ok_and(|age| age <= trusted)
-    });
-    known
-        .and_then(|entry| SessionDuration::from_seconds(entry.seconds).ok())
-        .unwrap_or(SessionDuration::TWELVE_HOURS)
+    let learned_at = UNIX_EPOCH.checked_add(Duration::from_secs(entry.at))?;
+    // One of the future is of another clock: learned again.
+    let age = now.duration_since(learned_at).ok()?;
+    let duration = SessionDuration::from_seconds(entry.seconds).ok()?;
+    (age <= longest).then_some(duration)
 }
 
 fn next(refused: SessionDuration) -> Option<SessionDuration> {

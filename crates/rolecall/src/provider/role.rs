@@ -34,7 +34,7 @@ pub struct CallerIdentity {
 }
 
 /// How often a call is tried. One that carries a code is sent once: the code may have been taken though no answer came.
-const TRIES: u32 = 3;
+pub(super) const TRIES: u32 = 3;
 const TRIES_WITH_A_CODE: u32 = 1;
 
 fn tries(proof: Option<&Proof>) -> u32 {

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 
-use super::durations::{Negotiation, Tries};
 use super::role::By;
-use super::{Inner, answer, container, login, metadata, mfa, process, role, sso, web_identity};
-use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
+use super::{Inner, With, answer, container, login, metadata, mfa, process, role, sso};
+use crate::arn::AccountId;
+use crate::chain::{Chain, MfaStrategy, OwnSession, Source, SourceKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
@@ -39,7 +39,7 @@ impl Inner {
             .with_hint("Name a role to assume with it, or use it as it is, without rolecall."));
         }
         if !source.hands_out_sessions() {
-            return self.session_from_source(None).await;
+            return self.session_from_source().await;
         }
         match self.fetched().await? {
             Fetched::Session(session) => Ok(session),
@@ -58,22 +58,24 @@ impl Inner {
             return Err(self.ended(end));
         }
         let credentials = self.source_credentials()?;
-        let account = match &self.chain.source.profile {
-            Some(name) => self
-                .profiles
-                .profile(name)
-                .and_then(|profile| profile.value("aws_account_id")),
-            None => self.host.env("AWS_ACCOUNT_ID"),
-        };
         Ok(Session::new(SessionParts {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),
             session_token: credentials.session_token().unwrap_or_default().to_owned(),
-            account: account.and_then(|id| id.parse().ok()),
+            account: self.account(),
             principal: None,
             issued_at: now,
             expires_at: end,
         }))
+    }
+
+    /// The account that is named beside the source's credentials, for those that name none themselves.
+    fn account(&self) -> Option<AccountId> {
+        let id = match &self.chain.source.profile {
+            Some(name) => self.profiles.profile(name)?.value("aws_account_id"),
+            None => self.host.env("AWS_ACCOUNT_ID"),
+        };
+        id?.parse().ok()
     }
 
     fn ended(&self, end: SystemTime) -> Error {
@@ -95,14 +97,7 @@ impl Inner {
             SourceKind::Container(container) => container::fetch(host, container).await,
             SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
             SourceKind::Login(login) => login::fetch(host, source, login),
-            SourceKind::Process(command) => {
-                let profile = source
-                    .profile
-                    .as_deref()
-                    .and_then(|name| self.profiles.profile(name));
-                let account = profile.and_then(|profile| profile.value("aws_account_id"));
-                process::fetch(host, source, command, account.and_then(|id| id.parse().ok())).await
-            }
+            SourceKind::Process(command) => process::fetch(host, source, command, self.account()).await,
             SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
                 Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
@@ -111,21 +106,15 @@ impl Inner {
         }
     }
 
-    /// The session of the first role, or the source's own. When AWS refuses the key for a role and the files hold
+    /// What is asked for with the source's own key or token: the first role's session, or the source's own. When AWS refuses the key for a role and the files hold
     /// another one by now, that one is tried: tools that rewrite temporary keys do so under a provider that lives for weeks.
     ///
     /// The session stays in the slot whose key was made with the first access key id. That is right because the slot
     /// stands for this provider's chain, and the chain is the same: the same profile, the same roles with the same
     /// parameters; and of a role's session STS's answer says whether it is the one that was asked for.
-    pub(super) async fn session_from_source(&self, role: Option<&Role>) -> Result<Session, Error> {
-        if let (SourceKind::WebIdentity(token), Some(role)) = (&self.chain.source.kind, role) {
-            let mut asked = Negotiation::new(&self.host, role, Tries::Many);
-            loop {
-                let outcome = web_identity::assume(&self.host, &self.chain, asked.role(), token).await;
-                if let Some(settled) = asked.settled(outcome) {
-                    return settled;
-                }
-            }
+    pub(super) async fn session_from_source(&self) -> Result<Session, Error> {
+        if let SourceKind::WebIdentity(token) = &self.chain.source.kind {
+            return self.negotiated(0, With::Token(token)).await;
         }
         let used = self.source_credentials()?;
         // What is known to have ended is not sent: it is refused here, as AWS would.
@@ -141,23 +130,22 @@ impl Inner {
             .filter(|end| !replaced && *end <= self.host.now());
         let refused = match ended {
             Some(end) => self.ended(end),
-            None => match self.ask(role, used.clone()).await {
+            None => match self.ask(used.clone()).await {
                 Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => error,
                 outcome => return outcome,
             },
         };
         let changed = self.changed_credentials(&used, refused)?;
-        let session = self.ask(role, changed.clone()).await?;
+        let session = self.ask(changed.clone()).await?;
         *self.replaced.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
         Ok(session)
     }
 
-    async fn ask(&self, role: Option<&Role>, credentials: Credentials) -> Result<Session, Error> {
-        let chain = &self.chain;
-        match (role, chain.own) {
-            (Some(_), None) => self.assume(0, &credentials, false).await,
-            (_, Some(OwnSession::Token { seconds })) => self.session_token(credentials, seconds).await,
-            (_, Some(OwnSession::Fetched) | None) => self.session_token(credentials, FROM_A_SOURCE).await,
+    /// What the source's own key is for: a session of its own where the chain has one, else the first role.
+    async fn ask(&self, credentials: Credentials) -> Result<Session, Error> {
+        match self.chain.own {
+            Some(OwnSession::Token { seconds }) => self.session_token(credentials, seconds).await,
+            Some(OwnSession::Fetched) | None => self.assume(0, &credentials, false).await,
         }
     }
 

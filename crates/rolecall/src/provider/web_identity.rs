@@ -17,8 +17,6 @@ use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::session::Session;
 
-/// As for every call that carries no code.
-const TRIES: u32 = 3;
 /// The longest that STS takes.
 const LONGEST: usize = 20_000;
 
@@ -39,7 +37,7 @@ pub(super) async fn assume(
     tracing::debug!(role = %hop, session_name = role.session_name.value.as_str(), seconds, sts = %role.sts.url, "AssumeRoleWithWebIdentity");
     // The SDK does not sign this call, whatever key there is.
     let nobody = Credentials::new("nobody", "nobody", None, None, "rolecall");
-    let mut call = role::client(host, &role.sts, nobody, &skew, TRIES)?
+    let mut call = role::client(host, &role.sts, nobody, &skew, role::TRIES)?
         .assume_role_with_web_identity()
         .role_arn(&hop)
         .role_session_name(role.session_name.value.as_str())
@@ -53,17 +51,20 @@ pub(super) async fn assume(
     for arn in &role.policy_arns {
         call = call.policy_arns(PolicyDescriptorType::builder().arn(arn.as_str()).build());
     }
-    let reply = call.send().await.map_err(|error| {
-        let context = Context {
-            origin: Some(&role.sts.origin),
-            region: Some(&role.sts.region),
-            source: Some(&chain.source),
-            role: Some(role),
-            skew: skew.seconds(),
-            ..Context::new("AssumeRoleWithWebIdentity", &role.sts.url)
-        };
-        answer::refused(error, Service::Sts, &context)
-    })?;
+    let reply = match call.send().await {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                origin: Some(&role.sts.origin),
+                region: Some(&role.sts.region),
+                source: Some(&chain.source),
+                role: Some(role),
+                skew: skew.seconds(),
+                ..Context::new("AssumeRoleWithWebIdentity", &role.sts.url)
+            };
+            return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
+        }
+    };
     role::checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
 }
 
