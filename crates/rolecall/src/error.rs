@@ -101,6 +101,12 @@ impl Error {
         self.change(|detail| detail.hints.push(printable(hint)))
     }
 
+    /// The same error with one more hint before the others: one that knows more than they do.
+    #[must_use]
+    pub(crate) fn with_first_hint(self, hint: impl Into<String>) -> Self {
+        self.change(|detail| detail.hints.insert(0, printable(hint)))
+    }
+
     /// The same error, said of one hop of a chain (a role ARN or the source).
     #[must_use]
     pub fn with_hop(self, hop: impl Into<String>) -> Self {

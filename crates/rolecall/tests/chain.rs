@@ -79,6 +79,7 @@ impl Scenario {
                 "source-identity" => request.source_identity = Some(value.parse().unwrap()),
                 "tag" => request.tags.push(value.parse().unwrap()),
                 "transitive-tag" => request.transitive_tags.push(value.to_owned()),
+                "insecure-endpoint" => request.insecure_endpoint = value == "true",
                 "mfa" => request.mfa = value == "true",
                 "mfa-serial" => request.mfa_serial = Some(value.parse().unwrap()),
                 "read-only" => request.read_only = value == "true",

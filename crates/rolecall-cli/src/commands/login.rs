@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall::chain::{Source, SourceKind, SsoSession};
+use rolecall::chain::{Endpoints, Source, SourceKind, SsoSession};
 use rolecall::provider::sso::{self, Way};
 use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, Host, ProfileSet, Provider};
@@ -70,8 +70,12 @@ pub(super) fn session(
     name: Option<&str>,
 ) -> Result<(SsoSession, Option<Provider>), Error> {
     if let Some(name) = name {
-        let profiles = ProfileSet::load(host)?;
-        return Ok((SsoSession::named(&profiles, host, name)?, None));
+        let endpoints = Endpoints {
+            profiles: &ProfileSet::load(host)?,
+            host,
+            insecure: target.request(host)?.insecure_endpoint,
+        };
+        return Ok((SsoSession::named(&endpoints, name)?, None));
     }
     let provider = super::provider(host, target)?;
     let source = &provider.chain().source;

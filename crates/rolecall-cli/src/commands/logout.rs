@@ -1,6 +1,6 @@
 //! `rolecall logout`: ends sign-ins, at the portal and here.
 
-use rolecall::chain::SsoSession;
+use rolecall::chain::{Endpoints, SsoSession};
 use rolecall::provider::sso::{self, SignedOut};
 use rolecall::{Host, ProfileSet};
 use serde_json::json;
@@ -12,7 +12,12 @@ use crate::output;
 pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> {
     let as_json = args.target.json;
     let sessions = if args.all {
-        SsoSession::all(&ProfileSet::load(host)?, host)?
+        let insecure = args.target.request(host)?.insecure_endpoint;
+        SsoSession::all(&Endpoints {
+            profiles: &ProfileSet::load(host)?,
+            host,
+            insecure,
+        })?
     } else {
         vec![super::login::session(host, args.target, args.sso_session.as_deref())?.0]
     };

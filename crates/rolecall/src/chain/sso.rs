@@ -1,20 +1,19 @@
 //! IAM Identity Center in the files: what one signs in to, and the roles that come from it.
 
 use super::resolve::Resolver;
-use super::{Endpoints, Service, Source, SourceKind, Sso, SsoSession};
+use super::{Endpoints, Service, Source, SourceKind, Sso, SsoSession, StsEndpoint};
 use crate::error::{Error, ErrorKind, Invalid};
-use crate::host::Host;
 use crate::partition::Region;
-use crate::profile::{Origin, Profile, ProfileSet, Property};
+use crate::profile::{Origin, Profile, Property};
 
 impl SsoSession {
     /// The session of a section `[sso-session NAME]`.
     ///
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where there is no such section, [`ErrorKind::Config`] where something is wrong in it.
-    pub fn named(profiles: &ProfileSet, host: &Host, name: &str) -> Result<Self, Error> {
-        let section = profiles.sso_sessions().find(|section| section.name() == name);
-        let section = section.ok_or_else(|| {
+    pub fn named(endpoints: &Endpoints<'_>, name: &str) -> Result<Self, Error> {
+        let profiles = endpoints.profiles;
+        let section = profiles.sso_session(name).ok_or_else(|| {
             let known: Vec<_> = profiles
                 .sso_sessions()
                 .map(|section| format!("`{}`", section.name()))
@@ -24,29 +23,34 @@ impl SsoSession {
                 format!("there is no sso-session `{name}`"),
             )
             .with_hint(if known.is_empty() {
-                format!("Add `[sso-session {name}]` with sso_start_url and sso_region to the config file.")
+                add(name)
             } else {
                 format!("There are: {}.", known.join(", "))
             })
         })?;
         let whose = format!("sso-session `{name}` ({})", section.origin());
-        read(profiles, host, &whose, Some(section), section)
+        read(&whose, Some(section), section, &mut |service, region| {
+            alone(endpoints, section, service, region)
+        })
     }
 
     /// Every session that the files know: the sections, then the portals of profiles that name no section, each once.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] where something is wrong in one of them.
-    pub fn all(profiles: &ProfileSet, host: &Host) -> Result<Vec<Self>, Error> {
+    pub fn all(endpoints: &Endpoints<'_>) -> Result<Vec<Self>, Error> {
+        let profiles = endpoints.profiles;
         let mut all = Vec::new();
         for section in profiles.sso_sessions() {
-            all.push(Self::named(profiles, host, section.name())?);
+            all.push(Self::named(endpoints, section.name())?);
         }
         for profile in profiles.profiles() {
             if profile.property("sso_session").is_some() || profile.property("sso_start_url").is_none() {
                 continue;
             }
-            let session = read(profiles, host, &whose(profile), None, profile)?;
+            let session = read(&whose(profile), None, profile, &mut |service, region| {
+                alone(endpoints, profile, service, region)
+            })?;
             // The cache knows them by their start URL alone.
             if !all
                 .iter()
@@ -61,7 +65,7 @@ impl SsoSession {
 
 impl<'a> Resolver<'a> {
     /// A role of Identity Center: by a section of its own (`sso_session`), or all in the profile, as before there were such.
-    pub(super) fn sso(&self, profile: &Profile) -> Result<Option<Source>, Error> {
+    pub(super) fn sso(&mut self, profile: &Profile) -> Result<Option<Source>, Error> {
         let named = profile.property("sso_session");
         let Some(property) = named.or_else(|| profile.property("sso_start_url")) else {
             return Ok(None);
@@ -88,7 +92,9 @@ impl<'a> Resolver<'a> {
             }
         }
         let whose = whose(profile);
-        let session = read(self.profiles, self.host, &whose, section, profile)?;
+        let session = read(&whose, section, profile, &mut |service, region| {
+            self.located(service, Some(profile), region)
+        })?;
         let (account, account_origin) = need(&whose, profile, "sso_account_id")?;
         let (role_name, _) = need(&whose, profile, "sso_role_name")?;
         let source = Sso {
@@ -107,21 +113,32 @@ impl<'a> Resolver<'a> {
 
     fn section(&self, profile: &Profile, named: &Property) -> Result<&'a Profile, Error> {
         let name = named.one_line("sso_session")?;
-        let found = self
-            .profiles
-            .sso_sessions()
-            .find(|section| section.name() == name);
-        found.ok_or_else(|| {
+        self.profiles.sso_session(name).ok_or_else(|| {
             Error::config(format!(
                 "profile `{}` names the sso-session `{name}` ({}), and there is no such section",
                 profile.name(),
                 named.origin()
             ))
-            .with_hint(format!(
-                "Add `[sso-session {name}]` with sso_start_url and sso_region to the config file."
-            ))
+            .with_hint(add(name))
         })
     }
+}
+
+/// Where a service is called for a session that no chain is resolved for: what a chain would warn of is logged.
+fn alone(
+    endpoints: &Endpoints<'_>,
+    profile: &Profile,
+    service: Service,
+    region: &Region,
+) -> Result<StsEndpoint, Error> {
+    let mut warnings = Vec::new();
+    let located = endpoints.locate(service, Some(profile), region, &mut warnings);
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    located
+}
+
+fn add(name: &str) -> String {
+    format!("Add `[sso-session {name}]` with sso_start_url and sso_region to the config file.")
 }
 
 /// A profile that gets its credentials from Identity Center, in words.
@@ -138,11 +155,10 @@ fn whose(profile: &Profile) -> String {
 
 /// What one signs in to: the section's, or without one the profile's own.
 fn read(
-    profiles: &ProfileSet,
-    host: &Host,
     whose: &str,
     section: Option<&Profile>,
     profile: &Profile,
+    locate: &mut dyn FnMut(Service, &Region) -> Result<StsEndpoint, Error>,
 ) -> Result<SsoSession, Error> {
     let holder = section.unwrap_or(profile);
     let (start_url, _) = need(whose, holder, "sso_start_url")?;
@@ -154,12 +170,6 @@ fn read(
     let scopes = section
         .and_then(|section| section.value("sso_registration_scopes"))
         .unwrap_or_default();
-    let endpoints = Endpoints {
-        profiles,
-        host,
-        insecure: false,
-    };
-    let locate = |service| endpoints.locate(service, Some(profile), &region, &mut Vec::new());
     Ok(SsoSession {
         name: section.map(|section| section.name().to_owned()),
         start_url: start_url.to_owned(),
@@ -168,8 +178,8 @@ fn read(
             .map(|scope| scope.trim().to_owned())
             .filter(|scope| !scope.is_empty())
             .collect(),
-        portal: locate(Service::Sso)?,
-        oidc: locate(Service::SsoOidc)?,
+        portal: locate(Service::Sso, &region)?,
+        oidc: locate(Service::SsoOidc, &region)?,
         region,
     })
 }

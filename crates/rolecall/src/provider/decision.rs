@@ -9,11 +9,12 @@ mod keys;
 mod parameters;
 mod web_identity;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use super::answer::clause;
-use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind};
+use crate::chain::{Chain, MfaStrategy, OwnSession, Role, Source, SourceKind, SsoSession};
 use crate::error::{Error, ErrorKind};
 use crate::partition::Region;
 use crate::profile::Origin;
@@ -117,6 +118,8 @@ pub(super) struct Context<'a> {
     pub(super) signer: Signer,
     /// Where the first credentials of the chain come from.
     pub(super) source: Option<&'a Source>,
+    /// The sign-in of Identity Center that is meant, where no profile is.
+    pub(super) session: Option<&'a SsoSession>,
     /// The role that was asked for.
     pub(super) role: Option<&'a Role>,
     /// Whether it carried an MFA code.
@@ -135,6 +138,7 @@ impl<'a> Context<'a> {
             region: None,
             signer: Signer::Nobody,
             source: None,
+            session: None,
             role: None,
             proved: false,
             skew: 0,
@@ -142,10 +146,14 @@ impl<'a> Context<'a> {
     }
 
     /// Whom `rolecall login` is to sign in.
-    fn login(&self) -> &'a str {
-        match self.source.and_then(|source| source.profile.as_deref()) {
-            Some(profile) => profile,
-            None => "TARGET",
+    /// What `rolecall login` and `logout` take for the sign-in that is meant.
+    fn login(&self) -> Cow<'a, str> {
+        let profile = self.source.and_then(|source| source.profile.as_deref());
+        let session = self.session.and_then(|session| session.name.as_deref());
+        match (profile, session) {
+            (Some(profile), _) => profile.into(),
+            (None, Some(name)) => format!("--sso-session {name}").into(),
+            (None, None) => "TARGET".into(),
         }
     }
 }

@@ -10,9 +10,9 @@ mod token;
 
 use std::time::{Duration, SystemTime};
 
-use self::answer::Service;
 use self::cache::{Files, Token};
 use self::token::Over;
+use super::decision::Service;
 use super::skew::SkewMeter;
 use super::source::Fetched;
 use crate::chain::{Source, Sso, SsoSession};
@@ -60,7 +60,7 @@ pub(super) async fn fetch(host: &Host, source: &Source, sso: &Sso) -> Result<Fet
         Ok(token) => token,
         Err(over) => signed_in(host, source, session, &files, over, None).await?,
     };
-    let error = match credentials(host, sso, &token).await {
+    let error = match credentials(host, source, sso, &token).await {
         Err(error) if error.aws_code() == Some(answer::UNAUTHORIZED) => error,
         outcome => return outcome.map(Fetched::Session),
     };
@@ -71,7 +71,7 @@ pub(super) async fn fetch(host: &Host, source: &Source, sso: &Sso) -> Result<Fet
         Ok(token) => token,
         Err(over) => signed_in(host, source, session, &files, over, refused).await?,
     };
-    match credentials(host, sso, &token).await {
+    match credentials(host, source, sso, &token).await {
         Err(error) if error.aws_code() == Some(answer::UNAUTHORIZED) => {
             Err(needed(source, session, Over::Refused).with_aws(error.aws_code(), error.request_id()))
         }
@@ -111,7 +111,7 @@ fn needed(source: &Source, session: &SsoSession, over: Over) -> Error {
 }
 
 /// `GetRoleCredentials`, checked.
-async fn credentials(host: &Host, sso: &Sso, token: &Token) -> Result<Session, Error> {
+async fn credentials(host: &Host, source: &Source, sso: &Sso, token: &Token) -> Result<Session, Error> {
     let (session, endpoint) = (&sso.session, &sso.session.portal);
     let skew = SkewMeter::new(host);
     let client = clients::portal(host, session, &skew)?;
@@ -124,18 +124,10 @@ async fn credentials(host: &Host, sso: &Sso, token: &Token) -> Result<Session, E
     let reply = match clients::unlogged(call.send()).await {
         Ok(reply) => reply,
         Err(error) => {
-            let error = answer::refusal(error, Service::Portal, endpoint);
+            let error = answer::of_portal(host, session, Some(source), "GetRoleCredentials", error).await;
             if error.aws_code() != Some(answer::FORBIDDEN) {
                 return Err(error);
             }
-            let error = Error::new(
-                ErrorKind::Denied,
-                format!(
-                    "whoever is signed in to {session} has no role `{}` in account {}",
-                    sso.role_name, sso.account
-                ),
-            )
-            .with_aws(error.aws_code(), error.request_id());
             return Err(near::with_what_there_is(error, &client, sso, token).await);
         }
     };

@@ -89,12 +89,7 @@ async fn a_renewal_that_is_refused_leaves_the_token_in_use_while_it_lives() {
     home.provider(home.host(), "sso-admin").refresh().await.unwrap();
     assert_eq!(home.count("CreateToken") - before, 2);
     home.aws.advance(3600);
-    let error = home
-        .provider(home.host(), "sso-admin")
-        .refresh()
-        .await
-        .unwrap_err();
-    home.aws.assert_sentence(&error);
+    let error = home.refused("sso-admin").await;
     assert_eq!(error.kind(), ErrorKind::NeedsUser);
     assert!(error.to_string().contains("ended"), "{error}");
 }
@@ -144,12 +139,7 @@ async fn a_token_ended_from_elsewhere_is_renewed_or_needs_a_person() {
     home.sign_in(Way::Browser).await;
     let token = home.cached();
     home.end_elsewhere(token["accessToken"].as_str().unwrap());
-    let error = home
-        .provider(home.host(), "sso-admin")
-        .session()
-        .await
-        .unwrap_err();
-    home.aws.assert_sentence(&error);
+    let error = home.refused("sso-admin").await;
     assert_eq!(error.kind(), ErrorKind::NeedsUser);
     assert!(error.to_string().contains("`sandbox`"), "{error}");
     assert_eq!(home.cached(), token, "what a stand-in refuses may be good at AWS");
@@ -169,12 +159,7 @@ async fn what_others_wrote_is_not_used() {
     let path = home.path(CACHED);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     let before = home.aws.sandbox.calls().len();
-    let error = home
-        .provider(home.host(), "sso-admin")
-        .session()
-        .await
-        .unwrap_err();
-    home.aws.assert_sentence(&error);
+    let error = home.refused("sso-admin").await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(sso::status(&home.host(), &home.session()).is_err());
     assert_eq!(home.aws.sandbox.calls().len(), before);
@@ -200,12 +185,7 @@ async fn a_cache_that_holds_something_else_is_no_sign_in() {
         });
         let status = sso::status(&home.host(), &home.session()).unwrap();
         assert!(matches!(status, Status::SignedOut(_)), "{:?}", home.cached());
-        let error = home
-            .provider(home.host(), "sso-admin")
-            .session()
-            .await
-            .unwrap_err();
-        home.aws.assert_sentence(&error);
+        let error = home.refused("sso-admin").await;
         assert_eq!(error.kind(), ErrorKind::NeedsUser);
     }
     // Spelled otherwise, and as older versions wrote their dates.

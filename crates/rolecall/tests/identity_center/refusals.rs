@@ -6,7 +6,7 @@ use rolecall::{ErrorKind, ProfileSet};
 use rolecall_sandbox::{Fault, Sandbox, World};
 
 use crate::aws::Aws;
-use crate::support::{Fake, Home};
+use crate::support::{Fake, Home, endpoints};
 
 const MORE: &str = "
 [profile typo]
@@ -72,12 +72,7 @@ async fn answers_that_cannot_be_true_are_thrown_away() {
         (Fault::ExpiresTooLate, "no permission set allows"),
     ] {
         home.aws.sandbox.inject(fault, "GetRoleCredentials", 1);
-        let error = home
-            .provider(home.host(), "sso-admin")
-            .refresh()
-            .await
-            .unwrap_err();
-        home.aws.assert_sentence(&error);
+        let error = home.refused("sso-admin").await;
         assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
         assert!(error.to_string().contains(word), "{error}");
     }
@@ -89,12 +84,7 @@ async fn answers_that_cannot_be_true_are_thrown_away() {
         (Fault::Garbage, 1),
     ] {
         home.aws.sandbox.inject(fault, "GetRoleCredentials", times);
-        let error = home
-            .provider(home.host(), "sso-admin")
-            .refresh()
-            .await
-            .unwrap_err();
-        home.aws.assert_sentence(&error);
+        let error = home.refused("sso-admin").await;
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{fault:?} {error}");
     }
     home.provider(home.host(), "sso-admin").refresh().await.unwrap();
@@ -125,7 +115,7 @@ async fn a_session_without_a_section_signs_in_by_device_code_and_is_not_renewed(
     let home = home();
     let browser = Fake::of(&home.aws.sandbox, "ada");
     let host = home.host_with(&browser);
-    let all = SsoSession::all(&home.aws.profiles(), &host).unwrap();
+    let all = SsoSession::all(&endpoints(&home.aws.profiles(), &host)).unwrap();
     let names: Vec<_> = all.iter().map(|session| session.name.as_deref()).collect();
     assert_eq!(names, [Some("sandbox"), None]);
     let done = sso::sign_in(&host, &all[1], Some(Way::Browser)).await.unwrap();
@@ -139,8 +129,7 @@ async fn a_session_without_a_section_signs_in_by_device_code_and_is_not_renewed(
             .is_err()
     );
     home.aws.advance(9 * 3600);
-    let error = home.provider(home.host(), "old").refresh().await.unwrap_err();
-    home.aws.assert_sentence(&error);
+    let error = home.refused("old").await;
     assert_eq!(error.hints(), ["Run `rolecall login old`, then try again."]);
 }
 
@@ -157,7 +146,7 @@ async fn wrong_portals_and_scopes_are_told_with_what_to_change() {
         profiles
             .add(rolecall::profile::FileKind::Config, "config".as_ref(), &text)
             .unwrap();
-        SsoSession::named(&profiles, &host, "x").unwrap()
+        SsoSession::named(&endpoints(&profiles, &host), "x").unwrap()
     };
     for (session, word) in [
         (session("https://other.awsapps.com/start", ""), "sso_start_url"),
@@ -173,6 +162,6 @@ async fn wrong_portals_and_scopes_are_told_with_what_to_change() {
             assert!(error.hints()[0].contains(word), "{:?}", error.hints());
         }
     }
-    let error = SsoSession::named(&home.aws.profiles(), &host, "corp").unwrap_err();
+    let error = SsoSession::named(&endpoints(&home.aws.profiles(), &host), "corp").unwrap_err();
     assert_eq!(error.hints(), ["There are: `sandbox`."]);
 }

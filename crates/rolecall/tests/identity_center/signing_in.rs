@@ -103,12 +103,7 @@ async fn whoever_is_there_signs_in_when_a_session_is_wanted_once_for_all() {
 #[tokio::test]
 async fn without_anybody_nothing_is_asked_of_identity_center() {
     let home = Home::new();
-    let error = home
-        .provider(home.host(), "sso-admin")
-        .session()
-        .await
-        .unwrap_err();
-    home.aws.assert_sentence(&error);
+    let error = home.refused("sso-admin").await;
     assert_eq!(error.kind(), ErrorKind::NeedsUser);
     assert_eq!(error.hints(), ["Run `rolecall login sso-admin`, then try again."]);
     let Status::SignedOut(why) = sso::status(&home.host(), &home.session()).unwrap() else {

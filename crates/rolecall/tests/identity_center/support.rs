@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rolecall::chain::SsoSession;
+use rolecall::chain::{Endpoints, SsoSession};
 use rolecall::host::{Browser, Choice, HostBuilder, MfaQuestion, Person, SignIn};
 use rolecall::provider::sso::{self, SignedIn, Way};
-use rolecall::{Error, ErrorKind, Host, Provider, Secret};
+use rolecall::{Error, ErrorKind, Host, ProfileSet, Provider, Secret};
 use rolecall_sandbox::{Sandbox, World};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -57,7 +57,14 @@ impl Home {
     }
 
     pub(crate) fn session(&self) -> SsoSession {
-        SsoSession::named(&self.aws.profiles(), &self.host(), "sandbox").unwrap()
+        SsoSession::named(&endpoints(&self.aws.profiles(), &self.host()), "sandbox").unwrap()
+    }
+
+    /// Why a new session of that target is not to be had; the error is well spoken.
+    pub(crate) async fn refused(&self, target: &str) -> Error {
+        let error = self.provider(self.host(), target).refresh().await.unwrap_err();
+        self.aws.assert_sentence(&error);
+        error
     }
 
     pub(crate) fn provider(&self, host: Host, target: &str) -> Provider {
@@ -190,5 +197,14 @@ impl Person for Fake {
 
     fn waiting(&self, what: &str, left: Duration) {
         assert!(!what.is_empty() && left <= Duration::from_secs(600));
+    }
+}
+
+/// Where services are called with these files on this host, plain http on this machine alone.
+pub(crate) fn endpoints<'a>(profiles: &'a ProfileSet, host: &'a Host) -> Endpoints<'a> {
+    Endpoints {
+        profiles,
+        host,
+        insecure: false,
     }
 }

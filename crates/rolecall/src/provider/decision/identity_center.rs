@@ -19,7 +19,7 @@ pub(super) fn portal(code: &str, message: &str, context: &Context<'_>) -> Option
     let (role, account) = sso(context).map_or(("the permission set", "the account".to_owned()), |sso| {
         (sso.role_name.as_str(), sso.account.to_string())
     });
-    let region = sso(context).map_or("the region", |sso| sso.session.region.as_str());
+    let region = context.region.map_or("the region", |region| region.as_str());
     let decision = match bare(code) {
         "Unauthorized" | "ExpiredToken" | "InvalidToken" | "UnrecognizedClient" => {
             Decision::needs_user("the sign-in to Identity Center has ended")
@@ -45,7 +45,7 @@ pub(super) fn portal(code: &str, message: &str, context: &Context<'_>) -> Option
 
 /// `RegisterClient`, `StartDeviceAuthorization`, `CreateToken`.
 pub(super) fn sign_in(code: &str, context: &Context<'_>) -> Option<Decision> {
-    let region = sso(context).map_or("the region", |sso| sso.session.region.as_str());
+    let region = context.region.map_or("the region", |region| region.as_str());
     let decision = match bare(code) {
         "AuthorizationPending" => Decision::needs_user("the sign-in has not been confirmed yet")
             .hint("Confirm it in the browser, on the page that shows the same code."),

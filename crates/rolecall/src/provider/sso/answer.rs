@@ -5,26 +5,11 @@ use std::error::Error as StdError;
 use aws_sdk_sso::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::super::answer::refused;
-use super::super::decision::{self, Context};
-use crate::chain::StsEndpoint;
+use super::super::answer::told;
+use super::super::decision::{Context, Service};
+use crate::chain::{Source, SsoSession, StsEndpoint};
 use crate::error::{Error, ErrorKind};
-
-/// Which of the two is called.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Service {
-    Oidc,
-    Portal,
-}
-
-impl Service {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Oidc => "the OIDC service of Identity Center",
-            Self::Portal => "the portal of Identity Center",
-        }
-    }
-}
+use crate::host::Host;
 
 /// The portal's code for a token that is not good, or not any more.
 pub(super) const UNAUTHORIZED: &str = "UnauthorizedException";
@@ -55,30 +40,53 @@ pub(super) fn client_is_unknown(error: &Error) -> bool {
     )
 }
 
-/// An SDK error as a decision: the table is the one of all services.
-pub(super) fn refusal<E>(error: SdkError<E, HttpResponse>, service: Service, endpoint: &StsEndpoint) -> Error
+/// A refusal of the portal, or its silence. `source` is whose credentials were wanted.
+pub(super) async fn of_portal<E>(
+    host: &Host,
+    session: &SsoSession,
+    source: Option<&Source>,
+    operation: &'static str,
+    error: SdkError<E, HttpResponse>,
+) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let (service, operation) = match service {
-        Service::Oidc => (decision::Service::SignIn, "the sign-in"),
-        Service::Portal => (decision::Service::Portal, "the call to the portal"),
-    };
     let context = Context {
-        origin: Some(&endpoint.origin),
-        region: Some(&endpoint.region),
-        ..Context::new(operation, &endpoint.url)
+        origin: Some(&session.portal.origin),
+        region: Some(&session.region),
+        source,
+        session: Some(session),
+        ..Context::new(operation, &session.portal.url)
     };
-    refused(error, service, &context)
+    told(host, &session.portal, error, Service::Portal, &context).await
+}
+
+/// A refusal of the OIDC service, or its silence.
+pub(super) async fn of_oidc<E>(
+    host: &Host,
+    session: &SsoSession,
+    operation: &'static str,
+    error: SdkError<E, HttpResponse>,
+) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let context = Context {
+        origin: Some(&session.oidc.origin),
+        region: Some(&session.region),
+        session: Some(session),
+        ..Context::new(operation, &session.oidc.url)
+    };
+    told(host, &session.oidc, error, Service::SignIn, &context).await
 }
 
 /// An answer that does not fit what was asked for.
 pub(super) fn untrusted(what: &str, service: Service, endpoint: &StsEndpoint) -> Error {
-    let (name, url) = (service.name(), &endpoint.url);
-    tracing::error!(target: "rolecall::untrusted", %url, "{name} {what}; the answer was thrown away");
+    let url = &endpoint.url;
+    tracing::error!(target: "rolecall::untrusted", %url, "{service} {what}; the answer was thrown away");
     Error::new(
         ErrorKind::Untrusted,
-        format!("{name} {what}; the answer was thrown away"),
+        format!("{service} {what}; the answer was thrown away"),
     )
     .with_hint(format!(
         "Something answers in its place at {url}: check the endpoint and the proxies on the way."

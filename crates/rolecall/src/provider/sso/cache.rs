@@ -344,12 +344,18 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::chain::Endpoints;
     use crate::profile::{FileKind, ProfileSet};
 
     fn session(text: &str, name: &str) -> SsoSession {
         let mut profiles = ProfileSet::default();
         profiles.add(FileKind::Config, Path::new("config"), text).unwrap();
-        SsoSession::named(&profiles, &Host::builder().build(), name).unwrap()
+        let endpoints = Endpoints {
+            profiles: &profiles,
+            host: &Host::builder().build(),
+            insecure: false,
+        };
+        SsoSession::named(&endpoints, name).unwrap()
     }
 
     const CORP: &str =

@@ -25,7 +25,7 @@ pub(super) async fn with_what_there_is(error: Error, client: &Client, sso: &Sso,
         .map(str::to_owned)
         .collect();
     if !roles.is_empty() {
-        return error.with_hint(sentence("there", "roles", &sso.role_name, roles));
+        return error.with_first_hint(sentence("there", "roles", &sso.role_name, roles));
     }
     let accounts = client.list_accounts().access_token(token.access.expose());
     let accounts = unlogged(accounts.max_results(100).send()).await;
@@ -45,9 +45,9 @@ pub(super) async fn with_what_there_is(error: Error, client: &Client, sso: &Sso,
         })
         .collect();
     if accounts.is_empty() {
-        return error.with_hint("They have no account at all: ask for an assignment in Identity Center.");
+        return error.with_first_hint("They have no account at all: ask for an assignment in Identity Center.");
     }
-    error.with_hint(sentence("at all", "accounts", sso.account.as_str(), accounts))
+    error.with_first_hint(sentence("at all", "accounts", sso.account.as_str(), accounts))
 }
 
 /// The nearest first.

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::answer::{self, Service};
+use super::answer;
 use super::cache::{ACCOUNT_ACCESS, CODE_GRANTS, Client, Files, Grant, Token};
 use super::callback::{Brought, Callback, PATH};
 use super::clients;
@@ -17,6 +17,8 @@ use super::token::{Issued, pause};
 use crate::chain::SsoSession;
 use crate::error::{Error, ErrorKind};
 use crate::host::{Browser, FileLock, Host, Person, SignIn};
+use crate::provider::decision::Service;
+use crate::provider::skew::SkewMeter;
 use crate::secret::Secret;
 
 /// How long a person has, as the AWS CLI gives them and as a device code lives.
@@ -246,9 +248,10 @@ async fn by_browser(host: &Host, session: &SsoSession, files: &Files) -> Result<
         .code(code.expose())
         .code_verifier(verifier.expose());
     tracing::debug!(session = %session, "CreateToken (authorization_code)");
-    let reply = clients::unlogged(call.send()).await;
-    let reply = reply.map_err(|error| answer::refusal(error, Service::Oidc, &session.oidc))?;
-    Ok(Issued::read(host, session, &reply)?.of(client))
+    match clients::unlogged(call.send()).await {
+        Ok(reply) => Ok(Issued::read(host, session, &reply)?.of(client)),
+        Err(error) => Err(answer::of_oidc(host, session, "CreateToken", error).await),
+    }
 }
 
 async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<Token, Error> {
@@ -269,7 +272,7 @@ async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<T
     let Some(url) = url.filter(|url| is_for_a_browser(url)) else {
         return Err(answer::untrusted(
             "named no page that a browser may be sent to",
-            Service::Oidc,
+            Service::SignIn,
             &session.oidc,
         ));
     };
@@ -284,7 +287,7 @@ async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<T
     let Some(code) = code else {
         return Err(answer::untrusted(
             "named no code that a person could compare",
-            Service::Oidc,
+            Service::SignIn,
             &session.oidc,
         ));
     };
@@ -309,10 +312,9 @@ async fn by_device(host: &Host, session: &SsoSession, files: &Files) -> Result<T
                 .client_id(&client.id)
                 .client_secret(client.secret.expose())
                 .device_code(device_code.expose());
-            let reply = clients::unlogged(call.send()).await;
-            let error = match reply.map_err(|error| answer::refusal(error, Service::Oidc, &session.oidc)) {
+            let error = match clients::unlogged(call.send()).await {
                 Ok(reply) => return Issued::read(host, session, &reply),
-                Err(error) => error,
+                Err(error) => answer::of_oidc(host, session, "CreateToken", error).await,
             };
             match error.aws_code() {
                 Some(answer::PENDING) => {}
@@ -338,8 +340,10 @@ async fn start_device(
         .client_secret(client.secret.expose())
         .start_url(&session.start_url);
     tracing::debug!(session = %session, oidc = %session.oidc.url, "StartDeviceAuthorization");
-    let reply = clients::unlogged(call.send()).await;
-    reply.map_err(|error| answer::refusal(error, Service::Oidc, &session.oidc))
+    match clients::unlogged(call.send()).await {
+        Ok(reply) => Ok(reply),
+        Err(error) => Err(answer::of_oidc(host, session, "StartDeviceAuthorization", error).await),
+    }
 }
 
 /// `https`, or a stand-in on this machine.
@@ -392,9 +396,11 @@ async fn registered(
             .issuer_url(&session.start_url);
     }
     tracing::debug!(session = %session, oidc = %session.oidc.url, "RegisterClient");
-    let reply = clients::unlogged(call.send()).await;
-    let reply = reply.map_err(|error| answer::refusal(error, Service::Oidc, &session.oidc))?;
-    let untrusted = |what| answer::untrusted(what, Service::Oidc, &session.oidc);
+    let reply = match clients::unlogged(call.send()).await {
+        Ok(reply) => reply,
+        Err(error) => return Err(answer::of_oidc(host, session, "RegisterClient", error).await),
+    };
+    let untrusted = |what| answer::untrusted(what, Service::SignIn, &session.oidc);
     let (Some(id), Some(secret)) = (reply.client_id(), reply.client_secret()) else {
         return Err(untrusted("registered a client without an id or a secret"));
     };
@@ -464,19 +470,22 @@ pub async fn sign_out(host: &Host, session: &SsoSession) -> Result<SignedOut, Er
             "It is removed. If it was a sign-in elsewhere, it ends by itself.",
         )));
     };
-    let skew = crate::provider::skew::SkewMeter::new(host);
+    let skew = SkewMeter::new(host);
     let call = clients::portal(host, session, &skew)?
         .logout()
         .access_token(token.access.expose());
     tracing::debug!(session = %session, portal = %session.portal.url, "Logout");
     let told = clients::unlogged(call.send()).await;
     host.remove(&files.token)?;
-    match told.map_err(|error| answer::refusal(error, Service::Portal, &session.portal)) {
-        Ok(_) => Ok(SignedOut::Everywhere),
+    let error = match told {
+        Ok(_) => return Ok(SignedOut::Everywhere),
+        Err(error) => answer::of_portal(host, session, None, "Logout", error).await,
+    };
+    Ok(match error.aws_code() {
         // It was not good any more.
-        Err(error) if error.aws_code() == Some(answer::UNAUTHORIZED) => Ok(SignedOut::Everywhere),
-        Err(error) => Ok(SignedOut::HereOnly(error)),
-    }
+        Some(answer::UNAUTHORIZED) => SignedOut::Everywhere,
+        _ => SignedOut::HereOnly(error),
+    })
 }
 
 #[cfg(test)]

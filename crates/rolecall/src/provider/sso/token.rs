@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use super::answer::{self, Service};
+use super::answer;
 use super::cache::{Client, Files, Renewal, Token};
 use super::clients;
 use crate::chain::SsoSession;
 use crate::error::{Error, ErrorKind};
 use crate::host::{FileLock, Host};
+use crate::provider::decision::Service;
 use crate::secret::Secret;
 use crate::time::rfc3339;
 
@@ -198,9 +199,10 @@ async fn create(
         .client_id(&client.id)
         .client_secret(client.secret.expose())
         .refresh_token(refresh.expose());
-    let reply = clients::unlogged(call.send()).await;
-    let reply = reply.map_err(|error| answer::refusal(error, Service::Oidc, &session.oidc))?;
-    Issued::read(host, session, &reply)
+    match clients::unlogged(call.send()).await {
+        Ok(reply) => Issued::read(host, session, &reply),
+        Err(error) => Err(answer::of_oidc(host, session, "CreateToken", error).await),
+    }
 }
 
 /// What CreateToken answered.
@@ -218,7 +220,7 @@ impl Issued {
     ) -> Result<Self, Error> {
         /// Identity Center's longest: "up to 90 days".
         const LONGEST: u64 = 90 * 86_400;
-        let untrusted = |what: &str| answer::untrusted(what, Service::Oidc, &session.oidc);
+        let untrusted = |what: &str| answer::untrusted(what, Service::SignIn, &session.oidc);
         let access = reply.access_token().filter(|token| !token.is_empty());
         let access = access.ok_or_else(|| untrusted("answered without a token"))?;
         let seconds = u64::try_from(reply.expires_in())
