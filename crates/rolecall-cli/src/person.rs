@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rolecall::error::is_hidden;
 use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn};
 use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
@@ -405,10 +406,6 @@ fn name_of(serial: &str) -> &str {
 
 /// Text for a terminal or a window, on one line and of bounded length: it may be anybody's.
 pub(crate) fn plain(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     text.chars()
         .take(400)
         .map(|c| if is_hidden(c) { '?' } else { c })

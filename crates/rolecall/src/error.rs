@@ -39,13 +39,15 @@ impl ErrorKind {
     }
 }
 
+/// Whether a character is not seen but moves a cursor, or turns the direction of what a person reads.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Text for a terminal. Messages quote what users and other machines wrote, and there a control character moves the
 /// cursor, and one that turns the direction of reading makes one name look like another: they are written out instead.
 pub(crate) fn printable(text: impl Into<String>) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     let text = text.into();
     if !text.contains(is_hidden) {
         return text;

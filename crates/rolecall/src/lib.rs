@@ -96,6 +96,7 @@ pub mod command_line;
 pub mod endpoint;
 pub mod error;
 pub mod export;
+mod hex;
 pub mod host;
 pub mod parameters;
 pub mod partition;

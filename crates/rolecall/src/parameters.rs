@@ -11,6 +11,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::arn::{QUOTES, is_name_character, shown};
 use crate::error::Invalid;
+use crate::hex::hex;
 
 /// Text that STS checks by length and by a set of characters.
 struct Rule {
@@ -79,7 +80,7 @@ impl SessionName {
         let mut name = name.trim_matches('-').to_owned();
         if name.len() > 64 {
             let digest = Sha256::digest(text.as_bytes());
-            let tail: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            let tail = hex(&digest[..4]);
             name.truncate(64 - 1 - tail.len());
             name = format!("{name}-{tail}");
         }
@@ -307,41 +308,46 @@ impl FromStr for SessionDuration {
                 "`{text}` is not a duration: seconds (`3600`), or `1h`, `90m`, `1h30m`"
             )));
         }
-        let mut seconds: u64 = 0;
-        let mut number = String::new();
-        for c in text.chars() {
-            let unit = match c {
-                'h' => 3600,
-                'm' => 60,
-                's' => 1,
-                digit => {
-                    number.push(digit);
-                    continue;
-                }
-            };
-            if number.is_empty() {
-                return Err(Invalid::new(format!(
-                    "`{text}` is not a duration: `{c}` has no number before it"
-                )));
-            }
-            let sum = |count: u64| count.checked_mul(unit)?.checked_add(seconds);
-            seconds = number
-                .parse()
-                .ok()
-                .and_then(sum)
-                .ok_or_else(|| Self::too_long(text))?;
-            number.clear();
-        }
-        if !number.is_empty() {
-            if seconds != 0 {
-                return Err(Invalid::new(format!(
-                    "`{text}` is not a duration: `{number}` has no unit"
-                )));
-            }
-            seconds = number.parse().map_err(|_| Self::too_long(text))?;
-        }
-        Self::from_seconds(seconds)
+        Self::from_seconds(spoken_seconds(text)?)
     }
+}
+
+/// Seconds (`3600`), or hours, minutes and seconds (`12h`, `1h30m`), as people and rival tools write a span.
+pub(crate) fn spoken_seconds(text: &str) -> Result<u64, Invalid> {
+    let mut seconds: u64 = 0;
+    let mut number = String::new();
+    for c in text.chars() {
+        let unit = match c {
+            'h' => 3600,
+            'm' => 60,
+            's' => 1,
+            digit => {
+                number.push(digit);
+                continue;
+            }
+        };
+        if number.is_empty() {
+            return Err(Invalid::new(format!(
+                "`{text}` is not a duration: `{c}` has no number before it"
+            )));
+        }
+        let sum = |count: u64| count.checked_mul(unit)?.checked_add(seconds);
+        seconds = number
+            .parse()
+            .ok()
+            .and_then(sum)
+            .ok_or_else(|| SessionDuration::too_long(text))?;
+        number.clear();
+    }
+    if !number.is_empty() {
+        if seconds != 0 {
+            return Err(Invalid::new(format!(
+                "`{text}` is not a duration: `{number}` has no unit"
+            )));
+        }
+        seconds = number.parse().map_err(|_| SessionDuration::too_long(text))?;
+    }
+    Ok(seconds)
 }
 
 /// A session tag. Keys have 1 to 128, values up to 256 of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`; keys beginning with `aws:` are AWS's.

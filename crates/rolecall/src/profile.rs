@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, printable};
 use crate::host::Host;
 use include::Included;
 pub use lint::{SourceSetting, Taken};
-pub(crate) use mask::without_userinfo;
+pub(crate) use mask::shown_url;
 pub use parse::FileKind;
 pub use property::Property;
 use warning::{About, Warning};

@@ -9,7 +9,7 @@ use super::{Configured, StsEndpoint};
 use crate::error::Error;
 use crate::host::Host;
 use crate::partition::{Partition, Region};
-use crate::profile::{Origin, Profile, ProfileSet, without_userinfo};
+use crate::profile::{Origin, Profile, ProfileSet, shown_url};
 pub use rules::Service;
 
 /// The regions in which `legacy` means STS's one global endpoint (the rule set of STS, `UseGlobalEndpoint`).
@@ -174,15 +174,7 @@ impl Endpoints<'_> {
         let Some(found) = self.value(variable, key, profile)? else {
             return Ok(None);
         };
-        match found.value.trim().to_ascii_lowercase().as_str() {
-            "true" => Ok(Some(found.origin)),
-            "false" => Ok(None),
-            _ => Err(Error::config(format!(
-                "{}: `{}` is neither `true` nor `false`",
-                found.origin, found.value
-            ))
-            .with_hint(format!("Set `{key}` to `true` or `false`, or take it out."))),
-        }
+        Ok(is_on(&found, key)?.then_some(found.origin))
     }
 
     /// Where the global endpoint of STS is asked for.
@@ -206,6 +198,19 @@ impl Endpoints<'_> {
     }
 }
 
+/// What a switch says, in capitals or not: what is meant by `yes` or `1`, AWS's tools do not agree on.
+pub(super) fn is_on(found: &Configured<String>, key: &str) -> Result<bool, Error> {
+    match found.value.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Error::config(format!(
+            "{}: `{}` is neither `true` nor `false`",
+            found.origin, found.value
+        ))
+        .with_hint(format!("Set `{key}` to `true` or `false`, or take it out."))),
+    }
+}
+
 /// A property that says something: one that is empty counts as not set, as an empty variable does.
 fn setting(profile: &Profile, key: &str) -> Result<Option<Configured<String>>, Error> {
     match profile.property(key) {
@@ -222,20 +227,11 @@ fn clash(service: Service, url: &str, origin: &Origin, name: &str, switch: &Orig
     Error::config(format!(
         "{} cannot have both the endpoint `{}` ({origin}) and a {name} one ({switch})",
         service.name(),
-        shown(url)
+        shown_url(url)
     ))
     .with_hint(format!(
         "Take one of the two out; AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true passes over {origin}."
     ))
-}
-
-/// A URL as a message may quote it: a password may stand before the host, and a key in the query.
-fn shown(url: &str) -> String {
-    let shown = without_userinfo(url);
-    match shown.split_once('?') {
-        Some((place, _)) => format!("{place}?…"),
-        None => shown,
-    }
 }
 
 /// `https` anywhere; `http` to a literal loopback address, because over it secrets travel in the clear, and anywhere
@@ -246,7 +242,7 @@ fn checked(
     origin: &Origin,
     insecure: bool,
 ) -> Result<(String, Option<String>), Error> {
-    let shown = shown(url);
+    let shown = shown_url(url);
     let fail = |why: &str| {
         Error::config(format!(
             "`{shown}` ({origin}) cannot be the endpoint of {}: {why}",
@@ -296,4 +292,28 @@ fn checked(
         return Err(fail("it holds a query").with_hint("Write the URL without the `?` and what follows it."));
     }
     Ok((url.trim_end_matches('/').to_owned(), warning))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::profile::FileKind;
+
+    #[test]
+    fn a_switch_is_true_or_false_or_an_error_with_its_place() {
+        let mut profiles = ProfileSet::default();
+        let text = "[profile a]\nyes = TRUE\nno = False\nodd = yes\nlong = true\n  false\n";
+        profiles.add(FileKind::Config, Path::new("config"), text).unwrap();
+        let read = |key| {
+            let found = setting(profiles.profile("a").unwrap(), key)?.unwrap();
+            is_on(&found, key)
+        };
+        assert_eq!((read("yes").unwrap(), read("no").unwrap()), (true, false));
+        let error = read("odd").unwrap_err();
+        assert_eq!(error.to_string(), "config:4: `yes` is neither `true` nor `false`");
+        assert!(error.hints()[0].contains("`odd`"), "{:?}", error.hints());
+        assert!(read("long").is_err());
+    }
 }

@@ -4,7 +4,7 @@ use super::resolve::{Resolver, Step, parsed};
 use super::{Configured, Role, Service, Source, SourceKind, StsEndpoint};
 use crate::command_line::CommandLine;
 use crate::error::Error;
-use crate::parameters::{MfaSerial, SessionDuration};
+use crate::parameters::{MfaSerial, SessionDuration, spoken_seconds};
 use crate::partition::Region;
 use crate::profile::{Origin, Profile, Property};
 
@@ -143,33 +143,8 @@ impl<'a> Resolver<'a> {
 /// `session_token_duration` as aws-runas writes it: `12h`, `1h30m`, or seconds.
 fn session_seconds(property: &Property) -> Result<u32, Error> {
     let text = property.one_line("session_token_duration")?;
-    let seconds = |text: &str| -> Option<u32> {
-        let (mut total, mut number) = (0_u32, String::new());
-        for c in text.chars() {
-            let unit = match c {
-                'h' => 3600,
-                'm' => 60,
-                's' => 1,
-                '0'..='9' => {
-                    number.push(c);
-                    continue;
-                }
-                _ => return None,
-            };
-            total = number
-                .parse::<u32>()
-                .ok()?
-                .checked_mul(unit)?
-                .checked_add(total)?;
-            number.clear();
-        }
-        match number.as_str() {
-            "" => Some(total),
-            plain if plain == text => plain.parse().ok(),
-            _ => None,
-        }
-    };
-    match seconds(text) {
+    let seconds = spoken_seconds(text).ok();
+    match seconds.and_then(|seconds| u32::try_from(seconds).ok()) {
         Some(seconds @ SHORTEST_SESSION..=LONGEST_SESSION) => Ok(seconds),
         _ => Err(Error::config(format!(
             "{}: session_token_duration: `{text}` is no length that an MFA session can have",

@@ -1,5 +1,6 @@
 //! From profiles and a request to a chain. Nothing is called.
 
+use super::endpoint_url::is_on;
 use super::limits;
 use super::target::Named;
 use super::{
@@ -182,22 +183,18 @@ impl<'a> Resolver<'a> {
     /// The environment, then the profiles from the target down to the source, as the SDKs have it.
     fn corrects_clock(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Result<bool, Error> {
         const KEY: &str = "disable_clock_skew_correction";
-        let variable = self.host.env("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+        const VARIABLE: &str = "AWS_DISABLE_CLOCK_SKEW_CORRECTION";
+        let variable = self.host.env(VARIABLE);
         let mut profiles = steps.iter().filter_map(|step| step.profile).chain(source);
         let property = profiles.find_map(|profile| profile.property(KEY));
-        let (value, origin) = match (variable, property) {
-            (Some(value), _) => (value, Origin::Variable("AWS_DISABLE_CLOCK_SKEW_CORRECTION")),
-            (None, Some(property)) => (property.one_line(KEY)?, property.origin().clone()),
+        let found = match (variable, property) {
+            (Some(value), _) => Configured::new(value.to_owned(), Origin::Variable(VARIABLE)),
+            (None, Some(property)) => {
+                Configured::new(property.one_line(KEY)?.to_owned(), property.origin().clone())
+            }
             (None, None) => return Ok(true),
         };
-        match value.trim().to_ascii_lowercase().as_str() {
-            "true" => Ok(false),
-            "false" => Ok(true),
-            _ => Err(Error::config(format!(
-                "{origin}: {KEY} is `{value}`, and takes `true` or `false`"
-            ))
-            .with_hint("Set it to `true` or `false`, or take it away.")),
-        }
+        Ok(!is_on(&found, KEY)?)
     }
 
     /// The session before any role: the source's own where it hands out such, else one by `GetSessionToken` where an MFA

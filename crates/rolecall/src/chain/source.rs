@@ -8,7 +8,7 @@ use super::StsEndpoint;
 use crate::arn::AccountId;
 use crate::command_line::CommandLine;
 use crate::partition::Region;
-use crate::profile::{Origin, without_userinfo};
+use crate::profile::{Origin, shown_url};
 use crate::session::{KeyBuilder, masked_key_id};
 
 /// Where the first credentials come from. It needs no credentials itself, and holds no secret.
@@ -285,19 +285,15 @@ impl fmt::Display for Source {
 impl Container {
     /// The URI as it may be shown: a query, and what stands before the host, may hold what lets people in.
     pub fn shown(&self) -> String {
-        shown(&self.uri)
+        shown_url(&self.uri)
     }
 }
 
 impl Metadata {
     /// The endpoint as it may be shown.
     pub fn shown(&self) -> String {
-        shown(&self.endpoint)
+        shown_url(&self.endpoint)
     }
-}
-
-fn shown(uri: &str) -> String {
-    without_userinfo(uri.split(['?', '#']).next().unwrap_or(uri))
 }
 
 #[cfg(test)]

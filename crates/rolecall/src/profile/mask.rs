@@ -50,10 +50,19 @@ pub(super) fn masked<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
 }
 
 /// A URL without the user and password before its host. Up to the last `@`: in a password anything may stand.
-pub(crate) fn without_userinfo(url: &str) -> String {
+fn without_userinfo(url: &str) -> String {
     let begin = url.find("://").map_or(0, |at| at + 3);
     match url[begin..].rfind('@') {
         Some(at) => format!("{}***{}", &url[..begin], &url[begin + at..]),
         None => url.to_owned(),
+    }
+}
+
+/// A URL as a message may quote it: a password may stand before the host, and a key in the query.
+pub(crate) fn shown_url(url: &str) -> String {
+    let shown = without_userinfo(url);
+    match shown.split_once(['?', '#']) {
+        Some((place, _)) => format!("{place}?…"),
+        None => shown,
     }
 }

@@ -103,27 +103,6 @@ impl Property {
         }
     }
 
-    /// The value, which has to be `true` or `false`, in capitals or not.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Config`], with its place: what is meant by `yes` or `1`, AWS's tools do not agree on.
-    pub fn boolean(&self) -> Result<bool, Error> {
-        let value = self.one_line(&self.key)?;
-        if value.eq_ignore_ascii_case("true") {
-            return Ok(true);
-        }
-        if value.eq_ignore_ascii_case("false") {
-            return Ok(false);
-        }
-        Err(Error::config(format!(
-            "{}: {} is `{}`, which is neither true nor false",
-            self.origin,
-            self.key,
-            masked(&self.key, value)
-        ))
-        .with_hint("Write `true` or `false`."))
-    }
-
     /// The settings nested below an empty value, as in `s3 =` and indented lines below it: key, value and place of each.
     pub fn nested(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
         let is_block = self.first.is_empty();

@@ -361,23 +361,6 @@ fn whoever_uses_a_profile_hears_of_that_one_its_sections_and_its_files() {
 }
 
 #[test]
-fn a_boolean_is_true_or_false_or_an_error_with_its_place() {
-    let set = set(
-        "[profile a]\nyes = TRUE\nno = False\nodd = yes\nlong = true\n  false\nsecret = CANARY\n",
-        "",
-    );
-    let read = |key| set.profile("a").unwrap().property(key).unwrap().boolean();
-    assert_eq!((read("yes").unwrap(), read("no").unwrap()), (true, false));
-    let error = read("odd").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "config:4: odd is `yes`, which is neither true nor false"
-    );
-    assert!(read("long").is_err());
-    assert!(!read("secret").unwrap_err().to_string().contains("CANARY"));
-}
-
-#[test]
 fn nested_settings_know_their_lines() {
     let set = set(
         "[profile a]\nservices = v\nname = v\n  w = x\n[services v]\nsts =\n\n  x = 1\n# c\n  # d\n  Endpoint_URL = https://h = x\n",

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::decision::{Context, Service, decide};
 use crate::chain::StsEndpoint;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_hidden};
 use crate::host::{Host, is_unknown_authority, proxy_hint, tls_hint};
 
 /// The codes that say: these credentials have ended or never were.
@@ -137,11 +137,6 @@ where
 
 /// The first sentence of what the other side says, on one line and of bounded length: it may be anybody's text.
 pub(super) fn clause(message: &str) -> String {
-    /// What moves a cursor, or turns the direction of what a person reads.
-    fn is_hidden(c: char) -> bool {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    }
     let line: String = message
         .chars()
         .map(|c| if is_hidden(c) { ' ' } else { c })

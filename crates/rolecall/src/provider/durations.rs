@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::decision;
 use crate::chain::Role;
 use crate::error::Error;
+use crate::hex::hex;
 use crate::host::Host;
 use crate::parameters::SessionDuration;
 use crate::session::Session;
@@ -151,11 +152,7 @@ fn digest(role: &Role) -> String {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&digest.finalize())
 }
 
 fn path(host: &Host) -> Option<PathBuf> {

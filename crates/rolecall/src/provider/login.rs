@@ -9,6 +9,7 @@ use super::document::{Document, Problem, session};
 use super::source::Fetched;
 use crate::chain::{LoginSession, Source};
 use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
 use crate::host::Host;
 use crate::session::Session;
 
@@ -74,7 +75,6 @@ fn path(host: &Host, login: &LoginSession) -> Result<PathBuf, Error> {
             .with_hint("Set HOME, or AWS_LOGIN_CACHE_DIRECTORY."));
         }
     };
-    let digest = Sha256::digest(login.session.trim());
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&Sha256::digest(login.session.trim()));
     Ok(folder.join(format!("{name}.json")))
 }

@@ -20,6 +20,7 @@ use crate::arn::AccountId;
 use crate::chain::Source;
 use crate::command_line::CommandLine;
 use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
 use crate::host::Host;
 
 /// How long a command may take: one that asks a person waits for that person. Where less time is left, as in
@@ -164,10 +165,6 @@ fn circle(what: &str, place: &str) -> Error {
 fn without_number(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same error, said of the setting.

@@ -16,6 +16,7 @@ use super::super::skew::SkewMeter;
 use super::register;
 use crate::chain::{Chain, Mfa, StsEndpoint};
 use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
 use crate::host::{Choice, Host};
 use crate::parameters::MfaSerial;
 
@@ -131,7 +132,7 @@ fn nothing(found: &[String]) -> Error {
 fn path(host: &Host, credentials: &Credentials) -> Option<PathBuf> {
     let is_long_term = credentials.session_token().is_none();
     let folder = register::folder(host).filter(|_| is_long_term)?;
-    let name = register::hex(&Sha256::digest(credentials.access_key_id().as_bytes()));
+    let name = hex(&Sha256::digest(credentials.access_key_id().as_bytes()));
     Some(folder.join("devices").join(format!("{name}.json")))
 }
 

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
 use crate::host::{FileLock, Host};
 use crate::secret::Secret;
 
@@ -215,10 +216,6 @@ fn name_of(serial: &str) -> String {
 
 pub(super) fn folder(host: &Host) -> Option<PathBuf> {
     Some(host.state_dir()?.join("mfa"))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest(salt: &str, serial: &str, code: &str) -> String {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::chain::SsoSession;
 use crate::error::Error;
+use crate::hex::hex;
 use crate::host::Host;
 use crate::secret::Secret;
 use crate::time::rfc3339;
@@ -243,11 +244,7 @@ fn date(text: &str) -> Option<SystemTime> {
 }
 
 fn sha1(text: &str) -> String {
-    let mut hex = String::with_capacity(40);
-    for byte in Sha1::digest(text.as_bytes()) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha1::digest(text.as_bytes()))
 }
 
 /// The name of the registration's file: the SHA-1 of this JSON, with its keys in order.

@@ -45,7 +45,8 @@ pub(super) async fn with_what_there_is(error: Error, client: &Client, sso: &Sso,
         })
         .collect();
     if accounts.is_empty() {
-        return error.with_first_hint("They have no account at all: ask for an assignment in Identity Center.");
+        return error
+            .with_first_hint("They have no account at all: ask for an assignment in Identity Center.");
     }
     error.with_first_hint(sentence("at all", "accounts", sso.account.as_str(), accounts))
 }

@@ -12,6 +12,7 @@ use super::cache::{Client, Files, Renewal, Token};
 use super::clients;
 use crate::chain::SsoSession;
 use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
 use crate::host::{FileLock, Host};
 use crate::provider::decision::Service;
 use crate::secret::Secret;
@@ -302,8 +303,7 @@ enum Failure {
 
 /// Which token a failure was of: a digest that leads to nothing.
 fn mark(token: &Token) -> String {
-    let digest = Sha256::digest(token.access.expose().as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(token.access.expose().as_bytes())[..8])
 }
 
 fn is_same(token: Option<&Token>, before: &str) -> bool {
