@@ -2,10 +2,9 @@
 
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use rolecall::host::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
-use rolecall::{Error, Host, Secret};
+use rolecall::Host;
+use rolecall::host::{Browser, SignIn};
 
 use crate::person::plain;
 
@@ -84,43 +83,6 @@ pub(crate) fn show(host: &Host, page: &SignIn, opens: bool) {
     }
     // A closed stderr leaves nobody to tell, and the browser may be open all the same.
     let _ = io::stderr().write_all(text.as_bytes());
-}
-
-/// Whoever says `rolecall login`: they are there, and want the page.
-#[derive(Clone, Debug)]
-pub(crate) struct Visitor {
-    host: Host,
-    opens: bool,
-}
-
-impl Visitor {
-    pub(crate) fn new(host: &Host, opens: bool) -> Self {
-        Self {
-            host: host.clone(),
-            opens,
-        }
-    }
-}
-
-impl Person for Visitor {
-    fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error> {
-        Nobody.mfa_code(question)
-    }
-
-    fn choose(&self, choice: &Choice) -> Result<usize, Error> {
-        Nobody.choose(choice)
-    }
-
-    fn browser(&self) -> Browser {
-        place(&self.host)
-    }
-
-    fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
-        show(&self.host, page, self.opens);
-        Ok(())
-    }
-
-    fn waiting(&self, _what: &str, _left: Duration) {}
 }
 
 #[cfg(test)]

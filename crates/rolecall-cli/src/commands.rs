@@ -32,7 +32,7 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Plan(args) => plan::run(host, args),
         Command::Profiles(args) => profiles::run(host, &args),
         Command::Whoami(args) => whoami::run(host, args),
-        Command::Login(args) => login::run(args),
+        Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Demo => demo::run(host),

@@ -27,11 +27,9 @@ fn main() -> ExitCode {
         Err(error) => return command_error::usage(&error),
     };
     // The person is asked by what the environment says, and the library asks the person.
-    let person = person::Asker::new(&rolecall::Host::system(), cli.command.mfa_fd());
-    let host = rolecall::Host::builder()
-        .inherit_environment()
-        .person(person.clone())
-        .build();
+    let system = rolecall::Host::system();
+    let person = person::Asker::new(&system, cli.command.mfa_fd());
+    let host = system.with_person(person.clone());
     logging::start(&host, cli.verbose);
     let json = cli.command.wants_json();
     let ended = commands::run(cli, &host, &person);

@@ -45,6 +45,8 @@ struct Inner {
     deadline: Mutex<Option<Instant>>,
     /// The terminal is a child's now.
     has_child: AtomicBool,
+    /// They came to sign in, and want to see the page wherever they are; whether it is opened for them too.
+    wants_page: OnceLock<bool>,
     /// Until when nobody is asked who has just declined.
     quiet_until: Mutex<Option<Instant>>,
     interrupts: OnceLock<Option<Interrupts>>,
@@ -55,7 +57,8 @@ struct Inner {
 /// Opened before we open anything ourselves: a number that nobody gave us would be a file of our own later on.
 #[derive(Debug)]
 struct Descriptor {
-    number: u32,
+    /// As it was named.
+    number: String,
     file: std::io::Result<File>,
 }
 
@@ -73,16 +76,22 @@ impl Asker {
         reason = "a descriptor is no file whose text is read"
     )]
     pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
-        let variable = || host.env("ROLECALL_MFA_FD")?.trim().parse().ok();
+        let flag = descriptor.map(|number| number.to_string());
+        let number = flag.or_else(|| Some(host.env("ROLECALL_MFA_FD")?.trim().to_owned()));
+        let open = |number: String| Descriptor {
+            file: match number.parse::<u32>() {
+                Ok(number) => File::open(format!("/dev/fd/{number}")),
+                Err(_) => Err(std::io::Error::other("ROLECALL_MFA_FD takes a number")),
+            },
+            number,
+        };
         Self(Arc::new(Inner {
             host: host.clone(),
-            descriptor: Mutex::new(descriptor.or_else(variable).map(|number| Descriptor {
-                number,
-                file: File::open(format!("/dev/fd/{number}")),
-            })),
+            descriptor: Mutex::new(number.map(open)),
             asking: Mutex::default(),
             deadline: Mutex::default(),
             has_child: AtomicBool::new(false),
+            wants_page: OnceLock::new(),
             quiet_until: Mutex::default(),
             interrupts: OnceLock::new(),
             told: Mutex::default(),
@@ -92,6 +101,11 @@ impl Asker {
     /// Whoever started us waits for so long: a question ends a little before.
     pub(crate) fn answer_within(&self, time: Duration) {
         *lock(&self.0.deadline) = Some(reading::in_(time));
+    }
+
+    /// Whoever says `rolecall login` is there, with or without a terminal, and wants the page; `opens` it as well.
+    pub(crate) fn wants_page(&self, opens: bool) {
+        let _ = self.0.wants_page.set(opens);
     }
 
     /// The terminal is a child's from here on: nothing is asked or said there any more.
@@ -203,9 +217,11 @@ impl Asker {
     fn read_descriptor(&self, descriptor: Descriptor) -> Result<Secret, Error> {
         let Descriptor { number, file } = descriptor;
         let fail = |why: &dyn std::fmt::Display| {
-            Error::config(format!("no code can be read from descriptor {number}: {why}")).with_hint(
-                "Open it for reading, as in `rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD`.",
-            )
+            Error::config(format!(
+                "no code can be read from descriptor {}: {why}",
+                plain(&number)
+            ))
+            .with_hint("Open it for reading, as in `rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD`.")
         };
         let file = file.map_err(|error| fail(&error))?;
         let until = (*lock(&self.0.deadline)).unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
@@ -352,14 +368,16 @@ impl Person for Asker {
     /// `credential-process`, are no place for ten minutes of patience.
     fn browser(&self) -> Browser {
         let is_bound = self.0.has_child.load(Ordering::SeqCst) || lock(&self.0.deadline).is_some();
-        if is_bound || Terminal::open().is_none() {
+        let is_there = self.0.wants_page.get().is_some() || Terminal::open().is_some();
+        if is_bound || !is_there {
             return Browser::Nowhere;
         }
         browser::place(&self.0.host)
     }
 
     fn sign_in(&self, page: &SignIn) -> Result<(), Error> {
-        browser::show(&self.0.host, page, true);
+        let opens = self.0.wants_page.get().copied().unwrap_or(true);
+        browser::show(&self.0.host, page, opens);
         Ok(())
     }
 

@@ -63,9 +63,9 @@ pub(crate) fn wall_clock() -> SystemTime {
 pub struct Host(Arc<Inner>);
 
 struct Inner {
-    env: BTreeMap<String, String>,
+    env: Arc<BTreeMap<String, String>>,
     /// The names of variables that are set, and whose name or value is not UTF-8.
-    unreadable: BTreeSet<OsString>,
+    unreadable: Arc<BTreeSet<OsString>>,
     home: Option<PathBuf>,
     /// Looked up when it is first asked for: the user database may be in the network. Set already where it was given.
     login_name: OnceLock<Option<String>>,
@@ -81,6 +81,23 @@ impl Host {
     /// The real one: this process's environment, the user's home, the system's clock.
     pub fn system() -> Self {
         Self::builder().inherit_environment().build()
+    }
+
+    /// The same host with somebody to ask. It is for the beginning: clients and what was measured of AWS's clock stay
+    /// with the one it is made from.
+    #[must_use]
+    pub fn with_person(&self, person: impl Person + 'static) -> Self {
+        let it = &self.0;
+        Self(Arc::new(Inner {
+            env: Arc::clone(&it.env),
+            unreadable: Arc::clone(&it.unreadable),
+            home: it.home.clone(),
+            login_name: it.login_name.clone(),
+            clock: Arc::clone(&it.clock),
+            http: Clients::default(),
+            person: Arc::new(person),
+            skew: Skew::default(),
+        }))
     }
 
     /// An empty one to fill: no environment, no home, the system's clock.
@@ -335,8 +352,8 @@ impl HostBuilder {
             person,
         } = self;
         Host(Arc::new(Inner {
-            env,
-            unreadable,
+            env: Arc::new(env),
+            unreadable: Arc::new(unreadable),
             home,
             login_name,
             clock,

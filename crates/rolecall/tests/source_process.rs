@@ -37,12 +37,16 @@ async fn a_command_is_run_without_a_shell_in_the_callers_environment() {
     let script = tools.script(
         "tool",
         &format!(
-            "[ \"$1\" = 'a;' ] && [ \"$4\" = '$(touch x)' ] && [ \"$HOST_KNOWS\" = yes ] || exit 9\n\
+            "[ \"$1\" = 'a;' ] && [ \"$4\" = '$(touch x)' ] && [ \"$HOST_KNOWS\" = yes ] && [ -z \"$ROLECALL_MFA_FD\" ] || exit 9\n\
              [ \"$PWD\" = \"$(cat /dev/stdin)$PWD\" ] || exit 8\necho '{SESSION}'"
         ),
     );
     let pwned = tools.path("pwned").display().to_string();
-    let host = tools.host().env("HOST_KNOWS", "yes").build();
+    let host = tools
+        .host()
+        .env("HOST_KNOWS", "yes")
+        .env("ROLECALL_MFA_FD", "3")
+        .build();
     let lines = format!(
         "credential_process = {script} a; touch {pwned} '$(touch x)' $(touch {pwned})\naws_account_id = 111122223333"
     );

@@ -12,6 +12,9 @@ use crate::person::Asker;
 /// An SDK that started us waits for about 20 seconds; an answer after that is read by nobody.
 const DEADLINE: Duration = Duration::from_secs(18);
 
+/// When even what cannot be interrupted is ended.
+const AT_LAST: Duration = Duration::from_secs(19);
+
 /// A question ends a little before: so its own sentence is what is read, and not that there was no session.
 const QUESTION: Duration = Duration::from_millis(17_500);
 
@@ -21,17 +24,37 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
         "SDKs run this themselves: write `credential_process = rolecall credential-process TARGET` into a profile.",
     )?;
     person.answer_within(QUESTION);
+    end_at_last(args.target.json);
     let provider = super::provider(host, args.target)?;
     let session = super::block_on(async {
         match tokio::time::timeout(DEADLINE, provider.session()).await {
             Ok(session) => Ok(session?),
-            Err(_) => {
-                Err(Error::new(ErrorKind::Unavailable, "there was no session within 18 seconds").into())
-            }
+            Err(_) => Err(too_late().into()),
         }
     })?;
     let mut json = export::credential_process(&session);
     json.push('\n');
     output::print(&json)?;
     Ok(Ended::WELL)
+}
+
+fn too_late() -> Error {
+    Error::new(ErrorKind::Unavailable, "there was no session within 18 seconds").with_hint(
+        "Look for what holds it up with -v: a slow network, a command that waits, or a file that never ends.",
+    )
+}
+
+/// Ends what no deadline reaches, because the operating system does not come back: the reading of a pipe that was put in
+/// place of a file, a name that is looked up for minutes. Whoever started us has given up by then.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the thread that would go back to `main` is the one that hangs"
+)]
+fn end_at_last(json: bool) {
+    std::thread::spawn(move || {
+        std::thread::sleep(AT_LAST);
+        let _ = CommandError::from(too_late()).report(json);
+        std::process::exit(1);
+    });
 }

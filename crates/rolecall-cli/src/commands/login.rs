@@ -8,20 +8,18 @@ use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, Host, ProfileSet, Provider};
 use serde_json::json;
 
-use crate::browser::Visitor;
 use crate::cli::{LoginArgs, TargetArgs};
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::person::Asker;
 
-pub(crate) fn run(args: LoginArgs) -> Result<Ended, CommandError> {
-    let host = Host::builder().inherit_environment();
-    let visitor = Visitor::new(&Host::system(), !args.no_browser);
-    let host = host.person(visitor).build();
+pub(crate) fn run(host: &Host, person: &Asker, args: LoginArgs) -> Result<Ended, CommandError> {
+    person.wants_page(!args.no_browser);
     let as_json = args.target.json;
-    let (session, provider) = session(&host, args.target, args.sso_session.as_deref())?;
+    let (session, provider) = session(host, args.target, args.sso_session.as_deref())?;
     let way = args.device_code.then_some(Way::DeviceCode);
     let (done, identity) = super::block_on(async {
-        let done = sso::sign_in(&host, &session, way).await?;
+        let done = sso::sign_in(host, &session, way).await?;
         // Who it is, STS says; that the role is not theirs is no reason to have signed in in vain.
         let identity = match &provider {
             Some(provider) => provider.source_identity().await.unwrap_or_else(|error| {

@@ -31,6 +31,24 @@ fn credential_process_prints_awss_json_and_nothing_else() {
     assert!(end.len() == 20 && end.ends_with('Z'), "{end}");
 }
 
+/// A pipe in place of a file is never read to its end, and no deadline of ours reaches into that.
+#[test]
+fn credential_process_ends_whatever_it_hangs_at() {
+    let machine = Machine::new();
+    let pipe = machine.path("config.pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let mut command = machine.command(["credential-process", "blah"]);
+    let said = machine.finish(command.env("AWS_CONFIG_FILE", &pipe)).failed(1);
+    assert!(said.contains("there was no session within 18 seconds"), "{said}");
+}
+
 #[test]
 fn the_search_for_secrets_finds_one_that_is_there() {
     let machine = Machine::new();

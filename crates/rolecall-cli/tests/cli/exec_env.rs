@@ -34,7 +34,7 @@ fn environment(machine: &Machine, flags: &[&str]) -> BTreeMap<String, String> {
         .collect()
 }
 
-const HOSTILE: [&str; 26] = [
+const HOSTILE: [&str; 27] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_PROFILE",
@@ -61,6 +61,7 @@ const HOSTILE: [&str; 26] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "ROLECALL_MFA_FD",
 ];
 
 #[test]

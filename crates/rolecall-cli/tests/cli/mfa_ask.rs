@@ -53,6 +53,12 @@ fn a_code_comes_from_a_descriptor() {
     let line = format!("{} whoami One --mfa-fd 9", super::support::BINARY);
     let said = machine.finish(&mut machine.shell(&line)).failed(1);
     assert!(said.contains("no code can be read from descriptor 9"), "{said}");
+    let line = format!("ROLECALL_MFA_FD=nine {} whoami One", super::support::BINARY);
+    let said = machine.finish(&mut machine.shell(&line)).failed(1);
+    assert!(
+        said.contains("no code can be read from descriptor nine: ROLECALL_MFA_FD takes a number"),
+        "{said}"
+    );
 }
 
 #[test]

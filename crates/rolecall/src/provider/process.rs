@@ -66,6 +66,8 @@ pub(super) async fn run(
         .env_clear()
         .envs(host.variables())
         .env(CHAIN, chain)
+        // A number of ours: what is read there is for us alone.
+        .env_remove("ROLECALL_MFA_FD")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
