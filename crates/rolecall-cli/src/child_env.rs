@@ -42,9 +42,10 @@ const REMOVED_PREFIXES: [&str; 3] = [
 ];
 
 /// Settings of a profile that lead to credentials; everything else is the child's to keep.
-const CREDENTIAL_KEYS: [&str; 31] = [
+const CREDENTIAL_KEYS: [&str; 34] = [
     "aws_access_key_id",
     "aws_account_id",
+    "aws_credential_expiration",
     "aws_secret_access_key",
     "aws_security_token",
     "aws_session_token",
@@ -52,6 +53,7 @@ const CREDENTIAL_KEYS: [&str; 31] = [
     "credential_source",
     "credentials_duration",
     "duration_seconds",
+    "ec2_instance_profile_name",
     "external_id",
     "include_profile",
     "jump_role_arn",
@@ -74,6 +76,7 @@ const CREDENTIAL_KEYS: [&str; 31] = [
     "transitive_session_tags",
     "web_identity_token_file",
     "web_identity_token_process",
+    "x_security_token_expires",
 ];
 
 /// The changes to the environment a child inherits.
@@ -181,7 +184,31 @@ fn section_line(text: &mut String, key: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use rolecall::profile::keys::KEYS;
+
     use super::*;
+
+    /// Whoever teaches rolecall a new key has to say which of the two it is.
+    #[test]
+    fn every_key_that_is_read_is_a_setting_or_leads_to_credentials() {
+        const SETTINGS: [&str; 11] = [
+            "ca_bundle",
+            "disable_clock_skew_correction",
+            "ec2_metadata_service_endpoint",
+            "ec2_metadata_service_endpoint_mode",
+            "endpoint_url",
+            "ignore_configured_endpoint_urls",
+            "region",
+            "services",
+            "sts_regional_endpoints",
+            "use_dualstack_endpoint",
+            "use_fips_endpoint",
+        ];
+        for key in KEYS.iter().filter(|key| key.is_read) {
+            let (leads, sets) = (CREDENTIAL_KEYS.contains(&key.name), SETTINGS.contains(&key.name));
+            assert!(leads != sets, "{}", key.name);
+        }
+    }
 
     #[test]
     fn a_childs_config_has_the_settings_and_no_credentials() {

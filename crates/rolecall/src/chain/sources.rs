@@ -353,7 +353,11 @@ pub(super) fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
             kind: SourceKind::AccessKey(KeySource {
                 access_key_id: id.one_line("aws_access_key_id")?.to_owned(),
                 temporary: profile.value("aws_session_token").is_some(),
-                ends_at: match ENDS.iter().find_map(|key| profile.property(key)) {
+                // What tools write beside a temporary key about its end; the second is saml2aws's.
+                ends_at: match profile
+                    .property("aws_credential_expiration")
+                    .or_else(|| profile.property("x_security_token_expires"))
+                {
                     Some(property) => end_of(Some(property.value()), property.origin())?,
                     None => None,
                 },
@@ -374,9 +378,6 @@ fn not_of_web_identity(role: &RoleArn, flag: &str) -> Error {
     .with_hop(role.to_string())
     .with_hint("Leave it away; where the token comes from decides about tags and the source identity.")
 }
-
-/// What tools write beside a temporary key about its end; the second is saml2aws's.
-const ENDS: [&str; 2] = ["aws_credential_expiration", "x_security_token_expires"];
 
 fn end_of(text: Option<&str>, origin: &Origin) -> Result<Option<SystemTime>, Error> {
     let Some(text) = text else {

@@ -72,7 +72,7 @@ pub const KEYS: &[Key] = keys! {
     "autoawsume"                           Awsume   LEFT "whether awsume renews by itself"
     "aws_access_key_id"                    Aws      READ "half of a stored access key"
     "aws_account_id"                       Aws      READ "the account that the credentials belong to"
-    "aws_credential_expiration"            AwsCli   LEFT "when a temporary access key ends, as some tools write it"
+    "aws_credential_expiration"            AwsCli   READ "when a temporary access key ends, as some tools write it"
     "aws_secret_access_key"                Aws      READ "the other half"
     "aws_security_token"                   Aws      LEFT "what botocore reads where there is no `aws_session_token`"
     "aws_session_token"                    Aws      READ "goes with a temporary access key"
@@ -168,7 +168,7 @@ pub const KEYS: &[Key] = keys! {
     "web_identity_token_process"           AwsVault READ "a command that prints an OpenID Connect token"
     "web_identity_username"                AwsRunas LEFT "sign-in through OpenID Connect"
     "x_principal_arn"                      Saml2aws LEFT "what saml2aws wrote"
-    "x_security_token_expires"             Saml2aws LEFT "what saml2aws wrote"
+    "x_security_token_expires"             Saml2aws READ "when a temporary access key ends, as saml2aws writes it"
 };
 
 /// The key of that name, in lower case.
