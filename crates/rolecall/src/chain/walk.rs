@@ -159,6 +159,10 @@ impl<'a> Resolver<'a> {
     /// The error for a profile that is not there, said of whatever names it.
     fn missing(&self, name: &str, from: Option<&str>) -> Error {
         let unknown = self.profiles.unknown(name);
+        // It is there, and cannot be read: profiles that include each other.
+        if unknown.kind() == ErrorKind::Config {
+            return unknown;
+        }
         let place =
             from.and_then(|from| Some((from, self.profiles.profile(from)?.property("source_profile")?)));
         match place {
