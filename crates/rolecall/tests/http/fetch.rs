@@ -8,7 +8,8 @@ use rolecall::host::{Answer, Fetch, FetchError, FetchErrorKind, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
-use crate::support::{Log, OK, Record, all_of, answering, head, host, listen};
+use crate::log::Log;
+use crate::support::{OK, Record, all_of, answering, head, host, listen};
 
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ async fn get(url: &str, change: impl Fn(Fetch<'_>) -> Fetch<'_>) -> Result<Answe
 #[tokio::test]
 async fn a_request_arrives_and_its_answer_comes_back() {
     const ANSWER: &str = "HTTP/1.1 404 Not Found\r\nDate: Tue, 24 Nov 2026 16:00:00 GMT\r\nX-Two: a\r\nX-Two: b\r\ncontent-length: 14\r\n\r\n{\"CANARYBODY\"}";
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start(tracing::Level::TRACE);
     let record = Record::default();
     let server = answering(ANSWER, &record).await;
     let url = format!("http://{server}/path/CANARYPATH?q=CANARYQUERY");

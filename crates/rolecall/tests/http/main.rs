@@ -9,6 +9,8 @@
     reason = "the helpers are tests too; and a test writes and reads its own files"
 )]
 
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/sentences.rs"]
 mod sentences;
 

@@ -9,9 +9,10 @@ use rolecall::Host;
 use rolecall::host::{Fetch, FetchErrorKind, Transport, proxy_hint};
 use rolecall_sandbox::Sandbox;
 
+use crate::log::Log;
 use crate::support::{
-    Authority, Log, OK, PASSWORD, Proxying, Record, all_of, answering, answering_tls, bundle, get, head,
-    host, listen, terminating,
+    Authority, OK, PASSWORD, Proxying, Record, all_of, answering, answering_tls, bundle, get, head, host,
+    listen, terminating,
 };
 
 /// The password as it may be written into a URL.
@@ -49,7 +50,7 @@ fn leaks(text: &str) -> bool {
 
 #[tokio::test]
 async fn sts_is_called_through_a_proxy_with_tls_from_end_to_end() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start(tracing::Level::TRACE);
     let sandbox = Sandbox::builder().start().unwrap();
     let authority = Authority::new();
     let plain = sandbox.endpoint().trim_start_matches("http://").parse().unwrap();
@@ -99,7 +100,7 @@ async fn sts_is_called_through_a_proxy_with_tls_from_end_to_end() {
 
 #[tokio::test]
 async fn a_proxy_that_refuses_is_told_from_the_server_behind_it() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start(tracing::Level::TRACE);
     let (authority, record) = (Authority::new(), Record::default());
     let server = answering_tls(authority.acceptor(&[NAME]), OK, &record).await;
     let wants = Proxying {
@@ -208,7 +209,7 @@ async fn this_machine_and_direct_calls_never_go_through_a_proxy() {
 
 #[tokio::test]
 async fn plain_http_is_handed_to_the_proxy_with_its_password_in_a_header() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Log::start(tracing::Level::TRACE);
     let seen = Record::default();
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let proxying = Proxying {

@@ -1,8 +1,10 @@
 //! A sandbox, a host that lives in it, and everything that is logged meanwhile.
 
-use std::io::Write;
+#[path = "log.rs"]
+mod log;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rolecall::host::{Clock, HostBuilder};
@@ -11,7 +13,8 @@ use rolecall::provider::ProviderBuilder;
 use rolecall::{Error, Host, Provider, SessionCache};
 use rolecall_sandbox::{Builder, Leak, Sandbox};
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+
+use log::Log;
 
 /// A running AWS, one cache, and the log of the test's own thread at its most talkative.
 pub(crate) struct Aws {
@@ -32,28 +35,6 @@ impl Clock for Following {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 impl Aws {
     /// The world of the article.
     pub(crate) fn article() -> Self {
@@ -70,18 +51,13 @@ impl Aws {
     }
 
     fn talking(builder: Builder, level: tracing::Level) -> Self {
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
+        let (log, logging) = Log::start(level);
         Self {
             sandbox: Arc::new(builder.start().unwrap()),
             cache: Arc::new(SessionCache::new()),
             extra_config: String::new(),
             log,
-            _logging: tracing::subscriber::set_default(subscriber),
+            _logging: logging,
         }
     }
 
@@ -135,7 +111,7 @@ impl Aws {
     }
 
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&self.log.0.lock().unwrap()).into_owned()
+        self.log.to_string()
     }
 
     pub(crate) fn leaks(&self, bytes: &[u8]) -> Vec<Leak> {
@@ -159,8 +135,7 @@ impl Aws {
 impl Drop for Aws {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let log = self.log.0.lock().unwrap();
-            let leaks = self.sandbox.secrets().leaks_in(&log);
+            let leaks = self.sandbox.secrets().leaks_in(self.log.to_string().as_bytes());
             assert!(leaks.is_empty(), "the log holds {leaks:?}");
         }
     }
