@@ -9,6 +9,8 @@ PROCESSES = ("process-a", "process-b")
 START_URLS = ("https://corp.awsapps.com/start", "https://lab.awsapps.com/start")
 SESSIONS = ("corp", "lab")
 LOGINS = ("arn:aws:iam::111122223333:user/alice", "arn:aws:sts::111122223333:assumed-role/console/bob")
+# The access key of every environment that has one: whatever a resolver signs with it came from there.
+ENVIRONMENT_KEY = "AKIAENVIRONMENT00000"
 # Stands in a case for the home it is asked in.
 HOME = "@HOME@"
 _END = "2099-01-01T00:00:00Z"

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from . import home
 from .differ import Difference
 from .outcome import Hop, Outcome
 
-_ENVIRONMENT_KEY = "key AKIAENVIRONMENTXXXXX"
+_ENVIRONMENT_KEY = f"key {home.ENVIRONMENT_KEY}"
 _FROM_ENVIRONMENT = "arn:aws:iam::666666666666:role/fromenv"
 
 

@@ -86,7 +86,7 @@ def _two_defaults(tree: Tree) -> None:
     """Both spellings of default in one file."""
     from .trees import key_of
 
-    plain = Section("default", [("aws_access_key_id", "AKIAPLAINDEFAULTXXXX"), ("aws_secret_access_key", "CANARYSECRET")])
+    plain = Section("default", [("aws_access_key_id", "AKIAPLAINDEFAULT0000"), ("aws_secret_access_key", "CANARYSECRET")])
     prefixed = Section("profile default", [("region", "sa-east-1")])
     if tree.chance(0.5):
         prefixed.lines += [("aws_access_key_id", key_of("prefixed", "config")), ("aws_secret_access_key", "CANARYSECRET")]
@@ -267,7 +267,7 @@ WAYS: dict[str, Callable[[Tree], object]] = {
     "AWS_PROFILE not there": lambda tree: _env(tree, AWS_PROFILE="not-there"),
     "AWS_PROFILE empty": lambda tree: _env(tree, AWS_PROFILE=tree.dice.choice(("", " "))),
     "AWS_DEFAULT_PROFILE": lambda tree: _env(tree, AWS_DEFAULT_PROFILE=tree.dice.choice(("default", "prod", "not-there"))),
-    "half a pair in the environment": lambda tree: _env(tree, AWS_ACCESS_KEY_ID="AKIAENVIRONMENTXXXXX"),
+    "half a pair in the environment": lambda tree: _env(tree, AWS_ACCESS_KEY_ID=home.ENVIRONMENT_KEY),
     "other half in the environment": lambda tree: _env(tree, AWS_SECRET_ACCESS_KEY="CANARYSECRET"),
     "empty keys in the environment": lambda tree: _env(tree, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY=""),
     "blank keys in the environment": lambda tree: _env(tree, AWS_ACCESS_KEY_ID=" ", AWS_SECRET_ACCESS_KEY=" "),

@@ -63,7 +63,7 @@ class Tree:
 def key_of(name: str, file: str) -> str:
     """The access key id that says where it stands: AKIA, the file, the profile."""
     letters = "".join(letter for letter in name.upper() if letter.isalnum())
-    return f"AKIA{'CONF' if file == CONFIG else 'CRED'}{letters:X<12}"[:20]
+    return f"AKIA{'CONF' if file == CONFIG else 'CRED'}{letters:0<12}"[:20]
 
 
 def role_of(name: str, partition: str = "aws", account: str = "666666666666") -> str:
@@ -221,7 +221,7 @@ _URLS = ("http://127.0.0.1:4566", "https://sts.example.com", "https://vpce-1.sts
 
 
 def _keys(env: dict[str, str], dice: random.Random) -> None:
-    env.update(AWS_ACCESS_KEY_ID="AKIAENVIRONMENTXXXXX", AWS_SECRET_ACCESS_KEY="CANARYSECRET")
+    env.update(AWS_ACCESS_KEY_ID=home.ENVIRONMENT_KEY, AWS_SECRET_ACCESS_KEY="CANARYSECRET")
     if dice.random() < 0.3:
         env["AWS_SESSION_TOKEN"] = "CANARYTOKEN"
 

@@ -271,7 +271,7 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
 /// What a kind of source needs to be found; nothing of it is a secret.
 fn details(kind: &SourceKind) -> Value {
     match kind {
-        SourceKind::Container(container) => json!({"uri": container.shown()}),
+        SourceKind::Container(container) => json!({"uri": container.shown().split('?').next()}),
         SourceKind::InstanceMetadata(metadata) => {
             json!({"endpoint": metadata.shown(), "role": metadata.role})
         }
