@@ -273,3 +273,26 @@ async fn the_exchange_is_not_signed_and_its_answer_is_checked() {
         "{heads:?}"
     );
 }
+
+/// What waits for a pipe can be given up, and the thread that others need is free meanwhile.
+#[tokio::test]
+async fn a_pipe_in_place_of_the_token_holds_up_nobody() {
+    let aws = Aws::article();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("token");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let host = aws
+        .host_builder()
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", pipe.to_str().unwrap())
+        .env("AWS_ROLE_ARN", "arn:aws:iam::666666666666:role/BlahRole")
+        .build();
+    let provider = Provider::builder(host)
+        .target("arn:aws:iam::666666666666:role/BlahRole")
+        .build()
+        .unwrap();
+    let moment = std::time::Duration::from_millis(200);
+    assert!(tokio::time::timeout(moment, provider.session()).await.is_err());
+    // Whoever writes at last lets the reader go.
+    drop(std::fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+}

@@ -1,8 +1,9 @@
 //! `rolecall credential-process`: AWS's JSON on stdout, and nothing else there ever.
 
+use std::path::Path;
 use std::time::Duration;
 
-use rolecall::{Error, ErrorKind, Host, export};
+use rolecall::{Error, ErrorKind, Host, ProfileSet, export};
 
 use crate::cli::CredentialProcessArgs;
 use crate::command_error::{CommandError, Ended};
@@ -24,7 +25,13 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
         "SDKs run this themselves: write `credential_process = rolecall credential-process TARGET` into a profile.",
     )?;
     person.answer_within(QUESTION);
-    end_at_last(args.target.json);
+    // Everything later is given up at the deadline; this is read before there is anything that could.
+    if ProfileSet::paths(host)
+        .iter()
+        .any(|(_, path)| may_never_end(path))
+    {
+        end_at_last(args.target.json);
+    }
     let provider = super::provider(host, args.target)?;
     let session = super::block_on(async {
         match tokio::time::timeout(DEADLINE, provider.session()).await {
@@ -44,8 +51,13 @@ fn too_late() -> Error {
     )
 }
 
-/// Ends what no deadline reaches, because the operating system does not come back: the reading of a pipe that was put in
-/// place of a file, a name that is looked up for minutes. Whoever started us has given up by then.
+/// A pipe that was put in place of a file, as `<(…)` does.
+fn may_never_end(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// Ends even what no deadline reaches, because the operating system does not come back. Whoever started us has given up
+/// by then.
 #[expect(
     clippy::exit,
     clippy::disallowed_methods,

@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{Host, LARGEST_FILE};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A lock that every process of this user respects. It ends with its holder, however that ends.
 #[derive(Debug)]
@@ -65,6 +65,22 @@ impl Host {
         .map_err(|error| match error.hints() {
             [] => error.with_hint("Take it away, then sign in again."),
             _ => error,
+        })
+    }
+
+    /// A file that somebody names for a secret, off the thread that others need: a pipe in its place may never end, and
+    /// then only this wait is given up.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub(crate) async fn read_secret(&self, path: &Path) -> Result<Option<Zeroizing<String>>, Error> {
+        let (host, path) = (self.clone(), path.to_owned());
+        let read = move || Ok(host.read(&path)?.map(Zeroizing::new));
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
+            Err(
+                Error::new(ErrorKind::Internal, format!("a file was not read: {error}"))
+                    .with_hint("This is a bug of rolecall: please report it."),
+            )
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn fetch(host: &Host, container: &Container) -> Result<Fetched,
     let (url, authority) = checked(&container.uri, place).await?;
     let mut tries = 1;
     loop {
-        let token = token(host, container)?;
+        let token = token(host, container).await?;
         let mut headers = vec![("accept", "application/json")];
         headers.extend(authority.as_deref().map(|authority| ("host", authority)));
         headers.extend(token.as_ref().map(|token| ("authorization", token.as_str())));
@@ -145,7 +145,7 @@ pub(super) fn handed_out(document: &Document<'_>, host: &Host) -> Result<Session
 }
 
 /// The token, to be sent as it is; read anew from its file each time.
-fn token(host: &Host, container: &Container) -> Result<Option<Zeroizing<String>>, Error> {
+async fn token(host: &Host, container: &Container) -> Result<Option<Zeroizing<String>>, Error> {
     let (token, place) = match &container.token {
         None => return Ok(None),
         Some(ContainerToken::Variable) => {
@@ -158,7 +158,7 @@ fn token(host: &Host, container: &Container) -> Result<Option<Zeroizing<String>>
         }
         Some(ContainerToken::File(path)) => {
             let place = format!("{} ($AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)", path.display());
-            (host.read(path)?.map(Zeroizing::new), place)
+            (host.read_secret(path).await?, place)
         }
     };
     let token = token.filter(|token| !token.is_empty()).ok_or_else(|| {

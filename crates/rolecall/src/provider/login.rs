@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
 
 use super::document::{Document, Problem, session};
 use super::source::Fetched;
@@ -15,14 +14,14 @@ use crate::session::Session;
 
 /// The session that the AWS CLI keeps. It renews what has ended itself, with a key of its own that is bound to it; here
 /// the person is told to let it.
-pub(super) fn fetch(host: &Host, source: &Source, login: &LoginSession) -> Result<Fetched, Error> {
+pub(super) async fn fetch(host: &Host, source: &Source, login: &LoginSession) -> Result<Fetched, Error> {
     let place = format!("{} ({})", login.session, source.origin);
     let again = match source.profile.as_deref() {
         Some(profile) if profile != "default" => format!("Run `aws login --profile {profile}`."),
         _ => "Run `aws login`.".to_owned(),
     };
     let path = path(host, login)?;
-    let Some(text) = host.read(&path)?.map(Zeroizing::new) else {
+    let Some(text) = host.read_secret(&path).await? else {
         let error = Error::new(
             ErrorKind::NeedsUser,
             format!("nobody is signed in as {place}: there is no {}", path.display()),

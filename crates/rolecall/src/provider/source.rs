@@ -96,7 +96,7 @@ impl Inner {
         match &source.kind {
             SourceKind::Container(container) => container::fetch(host, container).await,
             SourceKind::InstanceMetadata(metadata) => metadata::fetch(host, metadata).await,
-            SourceKind::Login(login) => login::fetch(host, source, login),
+            SourceKind::Login(login) => login::fetch(host, source, login).await,
             SourceKind::Process(command) => process::fetch(host, source, command, self.account()).await,
             SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
             SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(

@@ -70,7 +70,7 @@ pub(super) async fn assume(
 
 async fn fetched(host: &Host, token: &TokenSource) -> Result<(Zeroizing<String>, String), Error> {
     let (text, place) = match token {
-        TokenSource::File(path) => (file(host, path)?, path.display().to_string()),
+        TokenSource::File(path) => (file(host, path).await?, path.display().to_string()),
         TokenSource::Process(command) => {
             let what = "web_identity_token_process";
             let printed = process::run(host, command, what, process::DEADLINE).await?;
@@ -80,15 +80,14 @@ async fn fetched(host: &Host, token: &TokenSource) -> Result<(Zeroizing<String>,
     Ok((Zeroizing::new(text.trim().to_owned()), place))
 }
 
-fn file(host: &Host, path: &Path) -> Result<Zeroizing<String>, Error> {
-    let text = host.read(path)?.ok_or_else(|| {
+async fn file(host: &Host, path: &Path) -> Result<Zeroizing<String>, Error> {
+    host.read_secret(path).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::NotConfigured,
             format!("there is no web identity token at {}", path.display()),
         )
         .with_hint("Whoever runs this, as EKS does for a pod, has to put a token there.")
-    })?;
-    Ok(Zeroizing::new(text))
+    })
 }
 
 /// What would be refused anyway is said before anything is sent. Nothing of the token is shown, and nothing verified.
