@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
-use rustix::process::getpgrp;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -19,13 +18,28 @@ pub(super) enum Answer {
     TooLate,
 }
 
+/// The process group we are in. In a container it may be one from outside, which has no number there; rustix's `getpgrp`
+/// takes it for granted that there is one.
+#[cfg(target_os = "linux")]
+fn own_group() -> Option<i32> {
+    let stat = io::read_to_string(File::options().read(true).open("/proc/self/stat").ok()?).ok()?;
+    // `proc_pid_stat(5)`: state, parent, group. The name before may hold anything, brackets too.
+    let group = stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()?;
+    (group > 0).then_some(group)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_group() -> Option<i32> {
+    Some(rustix::process::getpgrp().as_raw_pid())
+}
+
 pub(super) struct Terminal(File);
 
 impl Terminal {
     /// The terminal, where there is one and it is ours to read: to read it from the background would stop us.
     pub(super) fn open() -> Option<Self> {
         let file = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let is_ours = tcgetpgrp(&file).is_ok_and(|group| group == getpgrp());
+        let is_ours = tcgetpgrp(&file).is_ok_and(|group| Some(group.as_raw_pid()) == own_group());
         is_ours.then_some(Self(file))
     }
 

@@ -73,7 +73,7 @@ mod proc {
     use std::io::Read as _;
     use std::os::fd::OwnedFd;
 
-    use rustix::process::{Pid, PidfdFlags, Signal, getsid, pidfd_open, pidfd_send_signal};
+    use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
     use zeroize::Zeroizing;
 
     /// A process that is held fast: its number cannot become somebody else's between the look and the signal.
@@ -124,7 +124,8 @@ mod proc {
         let Some(began) = all.get(&root).map(|stat| stat.started) else {
             return Vec::new();
         };
-        let ours = getsid(None).map_or(0, Pid::as_raw_pid);
+        // As it is listed for the others: 0 where its leader is outside our PID namespace, which rustix's getsid cannot say.
+        let ours = all.get(&getpid().as_raw_pid()).map(|stat| stat.session);
         let is_member = |pid: i32| {
             let mut at = pid;
             // A chain of parents is no longer than there are processes.
@@ -136,7 +137,7 @@ mod proc {
                 }
             }
             let stat = all.get(&pid);
-            stat.is_some_and(|stat| stat.session == ours && stat.started >= began && bears(pid, mark))
+            stat.is_some_and(|stat| Some(stat.session) == ours && stat.started >= began && bears(pid, mark))
         };
         all.iter()
             .filter(|(pid, stat)| !stat.has_ended && is_member(**pid))
