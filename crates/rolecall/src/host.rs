@@ -8,6 +8,7 @@ mod files;
 mod http;
 mod issuer;
 mod person;
+mod process;
 mod program;
 mod proxy;
 mod skew;
@@ -28,6 +29,8 @@ pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
+pub use self::process::Process;
+pub(crate) use self::process::Stat;
 pub(crate) use self::skew::Skew;
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 

@@ -76,6 +76,8 @@ mod proc {
     use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
     use zeroize::Zeroizing;
 
+    use crate::host::Stat;
+
     /// A process that is held fast: its number cannot become somebody else's between the look and the signal.
     pub(super) struct Member {
         pid: i32,
@@ -88,30 +90,7 @@ mod proc {
         }
 
         pub(super) fn is_running(&self) -> bool {
-            Stat::of(self.pid).is_some_and(|stat| !stat.has_ended)
-        }
-    }
-
-    /// Of `proc_pid_stat(5)` what is needed here.
-    struct Stat {
-        parent: i32,
-        session: i32,
-        started: u64,
-        has_ended: bool,
-    }
-
-    impl Stat {
-        fn of(pid: i32) -> Option<Self> {
-            let file = OpenOptions::new().read(true).open(format!("/proc/{pid}/stat"));
-            let text = std::io::read_to_string(file.ok()?).ok()?;
-            // The name before may hold anything, brackets too.
-            let fields: Vec<_> = text.rsplit_once(") ")?.1.split(' ').collect();
-            Some(Self {
-                parent: fields.get(1)?.parse().ok()?,
-                session: fields.get(3)?.parse().ok()?,
-                started: fields.get(19)?.parse().ok()?,
-                has_ended: matches!(*fields.first()?, "Z" | "X"),
-            })
+            stat_of(self.pid).is_some_and(|stat| !stat.has_ended)
         }
     }
 
@@ -144,7 +123,7 @@ mod proc {
             .filter_map(|(pid, stat)| {
                 let fd = pidfd_open(Pid::from_raw(*pid)?, PidfdFlags::empty()).ok()?;
                 // The same one still, now that it is held.
-                let now = Stat::of(*pid)?;
+                let now = stat_of(*pid)?;
                 (now.started == stat.started).then_some(Member { pid: *pid, fd })
             })
             .collect()
@@ -154,8 +133,12 @@ mod proc {
         let numbers = read_dir("/proc").into_iter().flatten().flatten();
         numbers
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter_map(|pid| Some((pid, Stat::of(pid)?)))
+            .filter_map(|pid| Some((pid, stat_of(pid)?)))
             .collect()
+    }
+
+    fn stat_of(pid: i32) -> Option<Stat> {
+        Stat::of(u32::try_from(pid).ok()?)
     }
 
     fn bears(pid: i32, mark: &str) -> bool {
