@@ -11,6 +11,7 @@ mod person;
 mod process;
 mod program;
 mod proxy;
+mod runtime;
 mod skew;
 mod trust;
 

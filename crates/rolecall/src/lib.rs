@@ -90,6 +90,8 @@
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
 
+#[cfg(unix)]
+pub mod agent;
 pub mod arn;
 pub mod chain;
 pub mod command_line;
@@ -103,6 +105,7 @@ pub mod partition;
 pub mod policy;
 pub mod profile;
 pub mod provider;
+mod seal;
 mod secret;
 pub mod session;
 pub mod time;
