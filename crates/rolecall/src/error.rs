@@ -55,6 +55,20 @@ impl ErrorKind {
     }
 }
 
+/// Whether AWS says by this code that it is called too often.
+pub(crate) fn is_throttling(aws_code: &str) -> bool {
+    matches!(
+        aws_code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "SlowDown"
+            | "TooManyRequestsException"
+    )
+}
+
 /// Whether a character is not seen but moves a cursor, or turns the direction of what a person reads.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()

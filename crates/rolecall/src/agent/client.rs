@@ -88,26 +88,31 @@ impl From<io::Error> for Away {
 }
 
 impl Agent {
-    /// The agent of this user, whether or not it runs; `None` where `ROLECALL_AGENT=off` says that there is to be none.
+    /// Whether there is to be an agent: `ROLECALL_AGENT=off` says no.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when there is no runtime directory to be had, or `ROLECALL_AGENT` is neither `on` nor `off`.
-    pub fn of(host: &Host, caller: Caller) -> Result<Option<Self>, Error> {
+    /// [`ErrorKind::Config`] when `ROLECALL_AGENT` is neither `on` nor `off`.
+    pub fn is_wanted(host: &Host) -> Result<bool, Error> {
         match host.env("ROLECALL_AGENT") {
-            None | Some("on") => {}
-            Some("off") => return Ok(None),
-            Some(other) => {
-                return Err(Error::config(format!("ROLECALL_AGENT is `{other}`"))
-                    .with_hint("It takes `on`, which it is anyway, or `off`."));
-            }
+            None | Some("on") => Ok(true),
+            Some("off") => Ok(false),
+            Some(other) => Err(Error::config(format!("ROLECALL_AGENT is `{other}`"))
+                .with_hint("It takes `on`, which it is anyway, or `off`.")),
         }
-        Ok(Some(Self(Arc::new(Inner {
+    }
+
+    /// The agent of this user, whether or not it runs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when there is no runtime directory to be had for its socket.
+    pub fn of(host: &Host, caller: Caller) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Inner {
             socket: host.runtime_dir()?.join("agent.sock"),
             host: host.clone(),
             launch: None,
             caller,
             has_told: AtomicBool::new(false),
-        }))))
+        })))
     }
 
     /// The same, started where it does not run: `program` with `arguments` becomes the agent, with the listening socket as
@@ -195,7 +200,7 @@ impl Agent {
     }
 
     /// Stays connected, so that the agent lives as long as this process, shows it to people, and tells it what was wiped.
-    /// `None` where there is no agent to speak of.
+    /// `None` where there is no agent to speak of; none is started for it.
     pub async fn attach(&self, keys: &[SessionKey], about: &About) -> Option<Attachment> {
         let attach = Attach {
             keys: keys.to_vec(),
@@ -203,7 +208,7 @@ impl Agent {
             who: self.0.caller.clone(),
         };
         let attached = async {
-            let mut stream = self.connect()?;
+            let mut stream = Stream::of(self.open()?)?;
             stream.say(&Ask::Attach(attach)).await?;
             match stream.hear(PATIENCE).await? {
                 Tell::Done => Ok(Attachment { stream }),
@@ -219,8 +224,8 @@ impl Agent {
     /// [`ErrorKind::Unavailable`] when it does not answer, or is of another version.
     pub fn sessions(&self) -> Result<Option<Vec<Live>>, Error> {
         self.command(&Ask::Sessions, |tell| match tell {
-            Tell::Sessions(live) => Ok(live),
-            other => Err(other),
+            Tell::Sessions(live) => Some(live),
+            _ => None,
         })
     }
 
@@ -239,8 +244,8 @@ impl Agent {
     /// As [`Agent::sessions`].
     pub fn status(&self) -> Result<Option<Status>, Error> {
         self.command(&Ask::Status, |tell| match tell {
-            Tell::Status(status) => Ok(status),
-            other => Err(other),
+            Tell::Status(status) => Some(status),
+            _ => None,
         })
     }
 
@@ -264,14 +269,17 @@ impl Agent {
         }
     }
 
-    fn command<T>(&self, ask: &Ask, take: impl FnOnce(Tell) -> Result<T, Tell>) -> Result<Option<T>, Error> {
-        match self.ask_blocking(ask) {
-            Ok(tell) => take(tell)
-                .map(Some)
-                .map_err(|other| self.error(&unexpected(other))),
-            Err(Away::Absent) => Ok(None),
-            Err(away) => Err(self.error(&away)),
-        }
+    fn command<T>(&self, ask: &Ask, take: impl FnOnce(Tell) -> Option<T>) -> Result<Option<T>, Error> {
+        let away = match self.ask_blocking(ask) {
+            Ok(tell @ Tell::Misunderstood { .. }) => unexpected(tell),
+            Ok(tell) => match take(tell) {
+                Some(taken) => return Ok(Some(taken)),
+                None => unexpected(Tell::Nothing),
+            },
+            Err(Away::Absent) => return Ok(None),
+            Err(away) => away,
+        };
+        Err(self.error(&away))
     }
 
     fn want(&self, key: SessionKey, not: Option<&str>, is_rejected: bool, about: &About) -> Want {
@@ -314,11 +322,7 @@ impl Agent {
             }
             (outcome, _) => outcome?,
         };
-        stream.set_nonblocking(true)?;
-        Ok(Stream {
-            stream: UnixStream::from_std(stream)?,
-            lines: Lines::new(),
-        })
+        Stream::of(stream)
     }
 
     /// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
@@ -422,6 +426,14 @@ struct Stream {
 }
 
 impl Stream {
+    fn of(stream: BlockingStream) -> Result<Self, Away> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream: UnixStream::from_std(stream)?,
+            lines: Lines::new(),
+        })
+    }
+
     async fn say(&mut self, ask: &Ask) -> Result<(), Away> {
         let line = written(ask);
         match timeout(PATIENCE, self.stream.write_all(&line)).await {
@@ -459,11 +471,8 @@ fn peeked(record: &Record, is_yours_to_renew: bool) -> Option<Peeked> {
     })
 }
 
-fn done(tell: Tell) -> Result<(), Tell> {
-    match tell {
-        Tell::Done => Ok(()),
-        other => Err(other),
-    }
+fn done(tell: Tell) -> Option<()> {
+    matches!(tell, Tell::Done).then_some(())
 }
 
 fn understood(line: &[u8]) -> Result<Tell, Away> {

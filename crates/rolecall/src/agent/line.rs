@@ -111,7 +111,7 @@ mod tests {
         let long = "x".repeat(LONGEST_LINE - 1);
         assert_eq!(
             feed(&mut lines, format!("{long}\n").as_bytes()).unwrap(),
-            [long.clone()]
+            std::slice::from_ref(&long)
         );
         assert!(feed(&mut lines, format!("{long}xx\n").as_bytes()).is_err());
     }

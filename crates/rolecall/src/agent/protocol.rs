@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_throttling};
 use crate::host::Process;
 use crate::session::{Record, SessionKey};
 
@@ -235,15 +235,7 @@ impl Failure {
 
     /// Whether AWS wants fewer calls.
     pub(super) fn is_throttling(&self) -> bool {
-        self.aws_code.as_deref().is_some_and(|code| {
-            [
-                "Throttling",
-                "ThrottlingException",
-                "RequestLimitExceeded",
-                "TooManyRequestsException",
-            ]
-            .contains(&code)
-        })
+        self.aws_code.as_deref().is_some_and(is_throttling)
     }
 
     pub(super) fn into_error(self) -> Error {

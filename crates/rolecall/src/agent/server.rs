@@ -228,6 +228,7 @@ impl Connection {
             }
             Ask::Forget(keys) => {
                 server.store.forget(keys.as_deref());
+                server.store.tell_wiped(keys.as_deref());
                 self.tell(&Tell::Done).await
             }
             Ask::Status => self.tell(&Tell::Status(server.status())).await,

@@ -350,9 +350,8 @@ impl Store {
     }
 
     /// Wipes these, or all. What is being obtained now is not kept either.
-    pub(super) fn forget(&self, keys: Option<&[SessionKey]>) -> usize {
+    pub(super) fn forget(&self, keys: Option<&[SessionKey]>) {
         let mut state = self.lock();
-        let before = state.entries.len();
         match keys {
             None => {
                 state.entries = HashMap::new();
@@ -373,12 +372,14 @@ impl Store {
                 }
             }
         }
-        let gone = before - state.entries.len();
-        state.attached.retain(|_, attached| {
+    }
+
+    /// Tells who is attached to sessions that were wiped.
+    pub(super) fn tell_wiped(&self, keys: Option<&[SessionKey]>) {
+        self.lock().attached.retain(|_, attached| {
             let concerns = keys.is_none_or(|keys| keys.iter().any(|key| attached.attach.keys.contains(key)));
             !concerns || attached.wiped.send(keys.map(<[SessionKey]>::to_vec)).is_ok()
         });
-        gone
     }
 
     /// Lets go what has ended. Returns when the last of what is left ends.
