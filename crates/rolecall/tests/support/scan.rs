@@ -1,6 +1,6 @@
 //! The memory of another process, as its own user or root reads it, and a child whose memory is worth reading.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -88,10 +88,16 @@ pub(crate) fn do_task() {
     match std::env::var(TASK).as_deref() {
         Ok("allocate") => allocate(),
         Ok("mint") => mint(),
-        _ => return println!("skipped: the other tests run this one, and say what it is to do"),
+        _ => {
+            return say("skipped: the other tests run this one, and say what it is to do");
+        }
     }
-    println!("done");
+    say("done");
     let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+fn say(word: &str) {
+    writeln!(std::io::stdout(), "{word}").expect("a reader");
 }
 
 /// The canary of [`allocate`], wherever a process holds it.
