@@ -69,6 +69,11 @@ impl Host {
         })
     }
 
+    /// Why a file, or what it is reached through, may be somebody else's work; `None` where it is not, or is not there.
+    pub(crate) fn may_be_anybodys(&self, path: &Path) -> Option<String> {
+        written_by_others(&fs::metadata(path).ok()?)
+    }
+
     /// A file that somebody names for a secret, off the thread that others need: a pipe in its place may never end, and
     /// then only this wait is given up.
     ///
