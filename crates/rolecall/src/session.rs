@@ -30,6 +30,8 @@ struct Inner {
     expires_at: SystemTime,
     timing: Timing,
     proves_mfa: bool,
+    /// The id of the request that AWS answered with it.
+    request_id: Option<String>,
 }
 
 /// The parts of a session as STS answers them.
@@ -75,6 +77,7 @@ impl Session {
             expires_at: parts.expires_at,
             timing,
             proves_mfa: false,
+            request_id: None,
         }))
     }
 
@@ -89,6 +92,23 @@ impl Session {
             // Somebody has it already: then it is too late to say more of it than was said.
             Err(shared) => Self(shared),
         }
+    }
+
+    /// The same session with the id of the request that AWS answered with it.
+    #[must_use]
+    pub(crate) fn answering(self, request_id: Option<&str>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner {
+                request_id: request_id.map(str::to_owned),
+                ..inner
+            })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The id of the request that AWS answered with it, where this process sent it: it finds the call in CloudTrail.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
     }
 
     /// Whether it proves an MFA device.
