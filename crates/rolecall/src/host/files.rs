@@ -167,13 +167,13 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 #[cfg(unix)]
-pub(super) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
 }
 
 #[cfg(not(unix))]
-pub(super) fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{make_private, private, without_waiting};
+use super::files::{make_private, private};
 use crate::error::Error;
 
 /// At this size a file is put away under the next free number.
@@ -62,12 +62,7 @@ impl Journal {
         make_private(&self.folder).map_err(|error| fail(&self.folder, &error))?;
         self.check_folder()?;
         let lock = self.lock(patience)?;
-        let open = || {
-            private(without_waiting(
-                OpenOptions::new().read(true).append(true).create(true),
-            ))
-            .open(&path)
-        };
+        let open = || ours(OpenOptions::new().read(true).append(true).create(true)).open(&path);
         let file = open().map_err(|error| fail(&path, &named(error)))?;
         let about = file.metadata().map_err(|error| fail(&path, &error))?;
         check_file(&about).map_err(|why| fail(&path, &why))?;
@@ -94,12 +89,7 @@ impl Journal {
     /// The lock beside the file. It ends with its holder, however that ends.
     fn lock(&self, patience: Duration) -> Result<File, Error> {
         let path = self.folder.join(format!("{}.lock", self.name));
-        let open = || {
-            private(without_waiting(
-                OpenOptions::new().read(true).write(true).create(true),
-            ))
-            .open(&path)
-        };
+        let open = || ours(OpenOptions::new().read(true).write(true).create(true)).open(&path);
         let file = open().map_err(|error| fail(&path, &named(error)))?;
         let (mut left, mut look) = (patience, FIRST_LOOK);
         loop {
@@ -221,10 +211,23 @@ impl Appender<'_> {
         let next = self.journal.numbers()?.last().map_or(1, |last| last + 1);
         fs::rename(self.journal.path(), self.journal.numbered(next))?;
         let mut options = OpenOptions::new();
-        self.file = private(options.read(true).append(true).create_new(true)).open(self.journal.path())?;
+        self.file = ours(options.read(true).append(true).create_new(true)).open(self.journal.path())?;
         self.length = 0;
         Ok(())
     }
+}
+
+/// For its owner alone, no link, and not waited for: what is no file may have no other end.
+#[cfg(unix)]
+fn ours(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    private(options).custom_flags(flags.bits().cast_signed())
+}
+
+#[cfg(not(unix))]
+fn ours(options: &mut OpenOptions) -> &mut OpenOptions {
+    private(options)
 }
 
 fn last_bytes(file: &mut File, length: u64, most: u64) -> io::Result<Vec<u8>> {
@@ -236,7 +239,7 @@ fn last_bytes(file: &mut File, length: u64, most: u64) -> io::Result<Vec<u8>> {
 }
 
 fn open_part(path: &Path) -> io::Result<Part> {
-    let file = private(without_waiting(OpenOptions::new().read(true))).open(path)?;
+    let file = ours(OpenOptions::new().read(true)).open(path)?;
     let about = file.metadata()?;
     check_file(&about).map_err(io::Error::other)?;
     Ok(Part {
