@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Sign out again
     Logout(LogoutArgs),
+    /// What keeps sessions for all your processes: start it, stop it, ask how it is
+    Agent(AgentArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -61,6 +63,7 @@ impl Command {
             Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Sandbox(args) => args.json,
+            Self::Agent(args) => args.json,
             Self::Demo => false,
         }
     }
@@ -75,7 +78,7 @@ impl Command {
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
-            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Demo => None,
+            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Agent(_) | Self::Demo => None,
         }
     }
 }
@@ -212,6 +215,38 @@ pub(crate) struct CredentialProcessArgs {
     /// Print secrets even to a terminal
     #[arg(long)]
     pub(crate) show: bool,
+    /// Renew the session that the agent has, and print nothing: what a quick answer leaves behind
+    #[arg(long, hide = true)]
+    pub(crate) renew: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AgentArgs {
+    #[command(subcommand)]
+    pub(crate) action: AgentAction,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentAction {
+    /// Start it, where it does not run; commands do so by themselves
+    Start,
+    /// Wipe what it keeps, and end it
+    Stop,
+    /// Say whether it runs, and how it is
+    Status,
+    /// Be the agent, on the socket that is standard input
+    #[command(hide = true)]
+    Run(AgentRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AgentRunArgs {
+    /// End after so many seconds without a client and without a live session
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = |text: &str| number(text, 1..=86_400_u64))]
+    pub(crate) idle: u64,
 }
 
 #[derive(Args, Debug)]

@@ -88,9 +88,12 @@
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
+//! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
 
+#[cfg(unix)]
+pub mod agent;
 pub mod arn;
 pub mod audit;
 pub mod chain;
@@ -98,6 +101,7 @@ pub mod command_line;
 pub mod endpoint;
 pub mod error;
 pub mod export;
+pub mod hardening;
 mod hex;
 pub mod host;
 pub mod parameters;
@@ -105,6 +109,7 @@ pub mod partition;
 pub mod policy;
 pub mod profile;
 pub mod provider;
+pub mod seal;
 mod secret;
 pub mod session;
 pub mod time;

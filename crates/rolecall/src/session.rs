@@ -2,6 +2,8 @@
 
 mod cache;
 mod key;
+mod pace;
+mod record;
 mod timing;
 
 use std::fmt;
@@ -13,7 +15,9 @@ use aws_credential_types::Credentials;
 use crate::arn::{AccountId, AssumedRoleArn};
 pub use cache::{SessionCache, Slot};
 pub use key::{KeyBuilder, SessionKey};
-use timing::Timing;
+pub(crate) use pace::Pace;
+pub(crate) use record::Record;
+pub(crate) use timing::{Timing, random};
 
 /// Temporary credentials, when they end, and whom they act as. Cheap to clone.
 ///
@@ -28,6 +32,8 @@ struct Inner {
     principal: Option<AssumedRoleArn>,
     issued_at: SystemTime,
     expires_at: SystemTime,
+    /// What the moment of renewal was drawn with: whoever else is given the session renews it at the same moment.
+    draw: f64,
     timing: Timing,
     proves_mfa: bool,
     /// The id of the request that AWS answered with it.
@@ -55,7 +61,7 @@ pub struct SessionParts {
 impl Session {
     /// A session of these parts; the moment of its renewal is drawn here, once.
     pub fn new(parts: SessionParts) -> Self {
-        Self::with_draw(parts, timing::random())
+        Self::with_draw(parts, random())
     }
 
     /// The same with the draw given, 0.0 to 1.0.
@@ -75,6 +81,7 @@ impl Session {
             principal: parts.principal,
             issued_at: parts.issued_at,
             expires_at: parts.expires_at,
+            draw,
             timing,
             proves_mfa: false,
             request_id: None,
@@ -156,18 +163,18 @@ impl Session {
 
     /// Whether it can be handed out without a thought of renewal.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
-        now < self.0.timing.renew_at && now >= self.0.timing.serve_from
+        self.0.timing.is_fresh(now)
     }
 
     /// Whether it may still be handed out. Ends before the true end, so that it can still be used; and a clock that has
     /// been set back to before its issue cannot tell when it ends.
     pub fn is_valid(&self, now: SystemTime) -> bool {
-        now < self.0.timing.serve_until && now >= self.0.timing.serve_from
+        self.0.timing.is_valid(now)
     }
 
     /// Whether a caller should rather wait for a renewal than take this.
     fn is_worth_waiting(&self, now: SystemTime) -> bool {
-        now >= self.0.timing.wait_from
+        self.0.timing.is_worth_waiting(now)
     }
 
     fn lifetime(&self) -> Duration {

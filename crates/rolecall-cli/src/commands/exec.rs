@@ -22,13 +22,14 @@ use crate::cli::ExecArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::person::Asker;
 use crate::private_dir::PrivateDir;
+use crate::shared;
 
 /// Our own failure before there is a child.
 const OWN_FAILURE: u8 = 125;
 
 pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, CommandError> {
     let own = |error: CommandError| error.with_code(OWN_FAILURE);
-    let provider = super::provider(host, args.target).map_err(|error| own(error.into()))?;
+    let provider = super::provider(host, args.target, "exec").map_err(|error| own(error.into()))?;
     super::block_on(async {
         // The first session before anything else: what is refused is refused here, and the child's first request is
         // warm. Until there is a child a signal ends us as it would any command.
@@ -172,6 +173,8 @@ async fn with_endpoint(
     }
     tokio::spawn(endpoint.serve(listener, std::future::pending()));
     tokio::spawn(renew_ahead(Arc::clone(&used)));
+    let attached = Arc::clone(&used);
+    tokio::spawn(async move { shared::stay_attached(&attached.provider, || ()).await });
     match child.wait().await {
         Ok(status) => Ok(child::ended(status)),
         Err(error) => Err(own(Error::new(

@@ -57,6 +57,7 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     pub(crate) started: u64,
     pub(crate) has_ended: bool,
+    pub(crate) is_stopped: bool,
 }
 
 impl Stat {
@@ -71,6 +72,7 @@ impl Stat {
             session: fields.get(3)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
             has_ended: matches!(*fields.first()?, "Z" | "X"),
+            is_stopped: matches!(*fields.first()?, "T" | "t"),
         })
     }
 }
