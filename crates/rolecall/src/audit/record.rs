@@ -70,10 +70,31 @@ pub enum Delivery {
     Library,
     /// A sign-in ahead of time.
     Login,
+    /// To nobody yet: a session is renewed for whoever asks next.
+    Renewal,
     /// Pointers to an endpoint in a shell.
     Use,
     /// To ask who the session is; it goes nowhere.
     Whoami,
+}
+
+impl Delivery {
+    /// The delivery of that name in the log; a program's own way where it has none.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "agent" => Self::Agent,
+            "console" => Self::Console,
+            "credential-process" => Self::CredentialProcess,
+            "endpoint" => Self::Endpoint,
+            "env" => Self::Env,
+            "exec" => Self::Exec,
+            "login" => Self::Login,
+            "renewal" => Self::Renewal,
+            "use" => Self::Use,
+            "whoami" => Self::Whoami,
+            _ => Self::Library,
+        }
+    }
 }
 
 /// Who did it, or for whom it was done: a process, and what else is known of it.
