@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
+use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -66,7 +67,8 @@ pub(super) async fn assume(
             return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
         }
     };
-    role::checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
+    let session = role::checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())?;
+    Ok(session.answering(reply.request_id()))
 }
 
 async fn fetched(
