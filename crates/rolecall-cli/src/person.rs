@@ -431,7 +431,7 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// The program that started us; a shell that only passes a command on is passed over.
-fn program_above(host: &Host) -> Option<String> {
+pub(crate) fn program_above(host: &Host) -> Option<String> {
     const SHELLS: [&str; 5] = ["sh", "dash", "bash", "zsh", "busybox"];
     let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
     for _ in 0..4 {

@@ -1,61 +1,12 @@
-//! The runtime directory, and a private folder in it for as long as a command lives.
+//! A private folder in the runtime directory, for as long as a command lives.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rolecall::{Error, Host};
 use tempfile::TempDir;
-
-/// `ROLECALL_RUNTIME_DIR`, else `XDG_RUNTIME_DIR/rolecall`, else `rolecall-UID` in the temporary directory: made with mode
-/// 0700, and refused when it is anything but our own closed directory. Links are not followed.
-pub(crate) fn runtime_dir(host: &Host) -> Result<PathBuf, Error> {
-    let uid = rustix::process::geteuid().as_raw();
-    let (path, named_by) = match (host.env("ROLECALL_RUNTIME_DIR"), host.env("XDG_RUNTIME_DIR")) {
-        (Some(own), _) => (PathBuf::from(own), "ROLECALL_RUNTIME_DIR"),
-        (None, Some(xdg)) => (Path::new(xdg).join("rolecall"), "XDG_RUNTIME_DIR"),
-        (None, None) => {
-            let temporary = Path::new(host.env("TMPDIR").unwrap_or("/tmp"));
-            (temporary.join(format!("rolecall-{uid}")), "TMPDIR")
-        }
-    };
-    // Without the slashes at its end: `lstat` follows a link that has one behind it.
-    let path: PathBuf = path.components().collect();
-    let fail = |why: &str| {
-        Error::config(format!("{} cannot be the runtime directory: {why}", path.display())).with_hint(format!(
-            "It comes from {named_by} (after `su` that is another user's). It has to be a directory of your own with \
-             mode 0700 in a place where others cannot replace it; ROLECALL_RUNTIME_DIR names another."
-        ))
-    };
-    let Some(parent) = path.parent().filter(|_| path.is_absolute()) else {
-        return Err(fail("its path is not absolute"));
-    };
-    let above = fs::metadata(parent).map_err(|error| fail(&format!("{}: {error}", parent.display())))?;
-    let sticky = above.mode() & 0o1000 != 0;
-    if ![uid, 0].contains(&above.uid()) || (above.mode() & 0o022 != 0 && !sticky) {
-        return Err(fail(&format!("others may replace it in {}", parent.display())));
-    }
-    match DirBuilder::new().mode(0o700).create(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(fail(&error.to_string())),
-    }
-    let meta = fs::symlink_metadata(&path).map_err(|error| fail(&error.to_string()))?;
-    if !meta.is_dir() {
-        return Err(fail("it is not a directory, or a link to one"));
-    }
-    if meta.uid() != uid {
-        return Err(fail(&format!("it belongs to user {}", meta.uid())));
-    }
-    if meta.mode() & 0o077 != 0 {
-        return Err(fail(&format!(
-            "others may enter it (mode {:04o})",
-            meta.mode() & 0o7777
-        )));
-    }
-    Ok(path)
-}
 
 /// A folder with mode 0700 that goes when this is dropped. What a killed command left behind goes with the next one:
 /// a folder is in use as long as anybody holds the lock on the file in it, and the child holds it with us.
@@ -70,7 +21,7 @@ const LOCK: &str = "lock";
 impl PrivateDir {
     /// A new folder for `what`, in the runtime directory.
     pub(crate) fn new(host: &Host, what: &str) -> Result<Self, Error> {
-        let parent = runtime_dir(host)?;
+        let parent = host.runtime_dir()?;
         sweep(&parent, what);
         let fail = |error: std::io::Error| {
             Error::config(format!("cannot make a folder in {}: {error}", parent.display()))

@@ -37,6 +37,36 @@ impl ErrorKind {
             Self::Untrusted => "untrusted",
         }
     }
+
+    /// The kind of that name; what another release may have made up is [`ErrorKind::Unavailable`].
+    pub(crate) fn named(name: &str) -> Self {
+        let kinds = [
+            Self::Config,
+            Self::Denied,
+            Self::Internal,
+            Self::NeedsUser,
+            Self::NotConfigured,
+            Self::Untrusted,
+        ];
+        kinds
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .unwrap_or(Self::Unavailable)
+    }
+}
+
+/// Whether AWS says by this code that it is called too often.
+pub(crate) fn is_throttling(aws_code: &str) -> bool {
+    matches!(
+        aws_code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "SlowDown"
+            | "TooManyRequestsException"
+    )
 }
 
 /// Whether a character is not seen but moves a cursor, or turns the direction of what a person reads.
@@ -75,6 +105,7 @@ struct Detail {
     hop: Option<String>,
     aws_code: Option<String>,
     request_id: Option<String>,
+    was_asked: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -88,6 +119,7 @@ impl Error {
             hop: None,
             aws_code: None,
             request_id: None,
+            was_asked: false,
             source: None,
         }))
     }
@@ -122,6 +154,18 @@ impl Error {
             detail.aws_code = code.map(printable);
             detail.request_id = request_id.map(printable);
         })
+    }
+
+    /// The same error, of somebody who was asked: to ask again at once, for whoever waits for the same, would only bother
+    /// them.
+    #[must_use]
+    pub(crate) fn after_asking(self) -> Self {
+        self.change(|detail| detail.was_asked = true)
+    }
+
+    /// Whether a person was asked before it came to this.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.0.was_asked
     }
 
     /// The same error with its cause.

@@ -1,6 +1,7 @@
 //! From a chain to a session: the one place that talks to STS.
 
 mod answer;
+mod audited;
 mod container;
 mod decision;
 mod document;
@@ -11,6 +12,7 @@ mod mfa;
 mod plain;
 mod process;
 mod role;
+mod shared;
 mod skew;
 mod source;
 pub mod sso;
@@ -25,14 +27,17 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
+use self::audited::Audited;
 use self::durations::Negotiation;
 use self::role::By;
+use crate::agent::{About, Agent, Peeked};
+use crate::audit::{Delivery, Log};
 use crate::chain::{Chain, Mfa, MfaStrategy, Request, TokenSource};
 use crate::endpoint::Grant;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_throttling};
 use crate::host::Host;
 use crate::profile::ProfileSet;
-use crate::session::{Session, SessionCache, SessionKey, Slot};
+use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 
 pub use durations::{Tries, remembered as remembered_duration};
 pub use role::CallerIdentity;
@@ -59,6 +64,10 @@ struct Inner {
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
+    /// Who keeps sessions for all processes of this user.
+    agent: Option<Agent>,
+    pace: Arc<Pace>,
+    audited: Option<Audited>,
     /// The source's credentials, once the files have others than those that were read at first.
     replaced: Mutex<Option<Credentials>>,
 }
@@ -79,9 +88,27 @@ pub struct ProviderBuilder {
     profiles: Option<Arc<ProfileSet>>,
     cache: Arc<SessionCache>,
     request: Request,
+    agent: Option<Agent>,
+    audited: Option<Audited>,
 }
 
 impl ProviderBuilder {
+    /// The agent to share sessions with: what another process of this user has got is not got again, and what this one gets
+    /// is there for the others. Without it a provider shares nothing.
+    #[must_use]
+    pub fn agent(mut self, agent: Option<Agent>) -> Self {
+        self.agent = agent;
+        self
+    }
+
+    /// The log that is told of every session that is got or refused, and by which way this provider's reach their user.
+    /// Without it nothing is recorded.
+    #[must_use]
+    pub fn audit(mut self, log: Log, delivery: Delivery) -> Self {
+        self.audited = Some(Audited { log, delivery });
+        self
+    }
+
     /// The cache to keep sessions in: one for all providers of a service.
     #[must_use]
     pub fn cache(mut self, cache: &Arc<SessionCache>) -> Self {
@@ -130,6 +157,9 @@ impl ProviderBuilder {
             profiles,
             chain,
             slots,
+            agent: self.agent,
+            pace: Arc::clone(self.cache.pace()),
+            audited: self.audited,
             request: is_ours.then_some(self.request),
             replaced: Mutex::default(),
         })))
@@ -152,6 +182,8 @@ impl Provider {
             profiles: None,
             cache: Arc::new(SessionCache::new()),
             request: Request::default(),
+            agent: None,
+            audited: None,
         }
     }
 
@@ -203,6 +235,65 @@ impl Provider {
     pub async fn refresh(&self) -> Result<Session, Error> {
         let (inner, last) = (Arc::clone(&self.0), self.0.slots.len() - 1);
         self.0.last().renew(&self.0.host, || inner.mint(last)).await
+    }
+
+    /// The session that the agent has, if it can be handed out now, and whether this caller is to get its successor. Needs
+    /// no runtime, waits for nobody, and starts no agent; for a process that is gone in a moment.
+    pub fn peek(&self) -> Option<Peeked> {
+        let (inner, last) = (&self.0, self.0.slots.len() - 1);
+        let peeked = inner
+            .agent
+            .as_ref()?
+            .peek(inner.shared_key(last)?, &inner.about(last))?;
+        let fits = inner.fits(last, &peeked.session);
+        if fits {
+            inner.last().offer(peeked.session.clone(), inner.host.now());
+        }
+        fits.then_some(peeked)
+    }
+
+    /// The keys under which the agent keeps the sessions of this provider's chain, the source's own included; what depends
+    /// on more than can be known beforehand is not shared, and has none.
+    pub fn shared_keys(&self) -> Vec<SessionKey> {
+        (0..self.0.slots.len())
+            .filter_map(|at| self.0.shared_key(at))
+            .collect()
+    }
+
+    /// What the session that is handed out is, for people.
+    pub fn about(&self) -> About {
+        self.0.about(self.0.slots.len() - 1)
+    }
+
+    /// The agent it shares sessions with.
+    pub fn agent(&self) -> Option<&Agent> {
+        self.0.agent.as_ref()
+    }
+
+    /// Forgets the sessions under these keys of the agent; without any, all of this provider's chain. The agent has wiped
+    /// them, and the next caller gets new ones.
+    pub fn forget_shared(&self, keys: Option<&[SessionKey]>) {
+        for (at, slot) in self.0.slots.iter().enumerate() {
+            let concerns = match keys {
+                None => true,
+                Some(keys) => self.0.shared_key(at).is_some_and(|key| keys.contains(&key)),
+            };
+            if concerns {
+                slot.forget();
+            }
+        }
+    }
+
+    /// Obtains the source's own session, and proves MFA for it where the chain does: what a person is asked for is asked
+    /// now, and not when it is needed. `None` of a source that has no session of its own.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn own_session(&self) -> Result<Option<Session>, Error> {
+        match self.0.chain.own {
+            Some(_) => Inner::session_of(&self.0, 0).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Forgets the session; the next caller gets a new one.
@@ -259,14 +350,35 @@ impl Inner {
         })
     }
 
+    /// Gets the session of one slot, wherever it comes from: the agent, or AWS.
     async fn mint(self: Arc<Self>, at: usize) -> Result<Session, Error> {
+        match self.agent.clone() {
+            Some(agent) => self.shared(&agent, at).await,
+            None => self.mint_here(at).await,
+        }
+    }
+
+    /// Gets it from AWS.
+    async fn mint_here(self: Arc<Self>, at: usize) -> Result<Session, Error> {
+        let bucket = self.account_and_region(at);
+        self.pace.turn(&bucket).await;
+        let outcome = Arc::clone(&self).called(at).await;
+        if let Err(error) = &outcome
+            && error.aws_code().is_some_and(is_throttling)
+        {
+            self.pace.slow_down(&bucket);
+        }
+        outcome
+    }
+
+    async fn called(self: Arc<Self>, at: usize) -> Result<Session, Error> {
         let own = usize::from(self.chain.own.is_some());
         if at < own {
-            return self.own_session().await;
+            return self.told(at, self.own_session().await);
         }
         let hop = at - own;
         if at == 0 {
-            return self.session_from_source().await;
+            return self.told(at, self.session_from_source().await);
         }
         let before = Self::session_of(&self, at - 1).await?;
         let outcome = self.assume(hop, before.credentials(), before.proves_mfa()).await;
@@ -275,9 +387,12 @@ impl Inner {
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
                 self.slots[at - 1].reject(before.credentials().access_key_id());
                 let before = Self::session_of(&self, at - 1).await?;
-                self.assume(hop, before.credentials(), before.proves_mfa()).await
+                self.told(
+                    at,
+                    self.assume(hop, before.credentials(), before.proves_mfa()).await,
+                )
             }
-            outcome => outcome,
+            outcome => self.told(at, outcome),
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod cache;
 mod key;
+mod pace;
+mod record;
 mod timing;
 
 use std::fmt;
@@ -13,7 +15,9 @@ use aws_credential_types::Credentials;
 use crate::arn::{AccountId, AssumedRoleArn};
 pub use cache::{SessionCache, Slot};
 pub use key::{KeyBuilder, SessionKey};
-use timing::Timing;
+pub(crate) use pace::Pace;
+pub(crate) use record::Record;
+pub(crate) use timing::{Timing, random};
 
 /// Temporary credentials, when they end, and whom they act as. Cheap to clone.
 ///
@@ -28,8 +32,12 @@ struct Inner {
     principal: Option<AssumedRoleArn>,
     issued_at: SystemTime,
     expires_at: SystemTime,
+    /// What the moment of renewal was drawn with: whoever else is given the session renews it at the same moment.
+    draw: f64,
     timing: Timing,
     proves_mfa: bool,
+    /// The id of the request that AWS answered with it.
+    request_id: Option<String>,
 }
 
 /// The parts of a session as STS answers them.
@@ -53,7 +61,7 @@ pub struct SessionParts {
 impl Session {
     /// A session of these parts; the moment of its renewal is drawn here, once.
     pub fn new(parts: SessionParts) -> Self {
-        Self::with_draw(parts, timing::random())
+        Self::with_draw(parts, random())
     }
 
     /// The same with the draw given, 0.0 to 1.0.
@@ -73,8 +81,10 @@ impl Session {
             principal: parts.principal,
             issued_at: parts.issued_at,
             expires_at: parts.expires_at,
+            draw,
             timing,
             proves_mfa: false,
+            request_id: None,
         }))
     }
 
@@ -89,6 +99,23 @@ impl Session {
             // Somebody has it already: then it is too late to say more of it than was said.
             Err(shared) => Self(shared),
         }
+    }
+
+    /// The same session with the id of the request that AWS answered with it.
+    #[must_use]
+    pub(crate) fn answering(self, request_id: Option<&str>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner {
+                request_id: request_id.map(str::to_owned),
+                ..inner
+            })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The id of the request that AWS answered with it, where this process sent it: it finds the call in CloudTrail.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
     }
 
     /// Whether it proves an MFA device.
@@ -136,18 +163,18 @@ impl Session {
 
     /// Whether it can be handed out without a thought of renewal.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
-        now < self.0.timing.renew_at && now >= self.0.timing.serve_from
+        self.0.timing.is_fresh(now)
     }
 
     /// Whether it may still be handed out. Ends before the true end, so that it can still be used; and a clock that has
     /// been set back to before its issue cannot tell when it ends.
     pub fn is_valid(&self, now: SystemTime) -> bool {
-        now < self.0.timing.serve_until && now >= self.0.timing.serve_from
+        self.0.timing.is_valid(now)
     }
 
     /// Whether a caller should rather wait for a renewal than take this.
     fn is_worth_waiting(&self, now: SystemTime) -> bool {
-        now >= self.0.timing.wait_from
+        self.0.timing.is_worth_waiting(now)
     }
 
     fn lifetime(&self) -> Duration {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rolecall::{Error, ErrorKind, Host, ProfileSet, export};
+use rolecall::host::Nobody;
+use rolecall::{Error, ErrorKind, Host, ProfileSet, Session, export};
 
-use crate::cli::CredentialProcessArgs;
+use crate::cli::{CredentialProcessArgs, TargetArgs};
 use crate::command_error::{CommandError, Ended};
 use crate::output;
 use crate::person::Asker;
+use crate::shared;
 
 /// An SDK that started us waits for about 20 seconds; an answer after that is read by nobody.
 const DEADLINE: Duration = Duration::from_secs(18);
@@ -21,7 +23,7 @@ const QUESTION: Duration = Duration::from_millis(17_500);
 
 pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> Result<Ended, CommandError> {
     output::refuse_terminal(
-        args.show,
+        args.show || args.renew,
         "SDKs run this themselves: write `credential_process = rolecall credential-process TARGET` into a profile.",
     )?;
     person.answer_within(QUESTION);
@@ -32,17 +34,51 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
     {
         end_at_last(args.target.json);
     }
-    let provider = super::provider(host, args.target)?;
+    if args.renew {
+        return renew(host, args.target);
+    }
+    let provider = super::provider(host, args.target, "credential-process")?;
+    if let Some(peeked) = provider.peek() {
+        print(&peeked.session)?;
+        provider.served(&peeked.session);
+        if peeked.is_yours_to_renew {
+            shared::renew_behind();
+        }
+        return Ok(Ended::WELL);
+    }
     let session = super::block_on(async {
         match tokio::time::timeout(DEADLINE, provider.session()).await {
             Ok(session) => Ok(session?),
             Err(_) => Err(too_late().into()),
         }
     })?;
-    let mut json = export::credential_process(&session);
-    json.push('\n');
-    output::print(&json)?;
+    print(&session)?;
+    provider.served(&session);
     Ok(Ended::WELL)
+}
+
+fn print(session: &Session) -> Result<(), CommandError> {
+    let mut json = export::credential_process(session);
+    json.push('\n');
+    output::print(&json)
+}
+
+/// `--renew`: what a quick answer leaves behind, so that the next one is quick too. It is nobody's to wait for, and asks
+/// nobody: while the session is valid there is time for a person to be asked where one is.
+fn renew(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
+    // Nobody's terminal is ours. It fails where we lead a session already, and then it is done.
+    let _ = rustix::process::setsid();
+    let provider = super::provider(&host.with_person(Nobody), target, "renewal")?;
+    if provider
+        .peek()
+        .is_some_and(|peeked| peeked.session.is_fresh(host.now()))
+    {
+        return Ok(Ended::WELL);
+    }
+    super::block_on(async {
+        provider.refresh().await?;
+        Ok(Ended::WELL)
+    })
 }
 
 fn too_late() -> Error {

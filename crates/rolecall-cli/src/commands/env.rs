@@ -12,7 +12,7 @@ pub(crate) fn run(host: &Host, args: EnvArgs) -> Result<Ended, CommandError> {
         args.show,
         "Let your shell read it: eval \"$(rolecall env TARGET)\".",
     )?;
-    let provider = super::provider(host, args.target)?;
+    let provider = super::provider(host, args.target, "env")?;
     let session = super::block_on(async { Ok(provider.session().await?) })?;
     let region = provider.chain().region.as_ref().map(|region| &region.value);
     let text = match args.format {
@@ -20,6 +20,7 @@ pub(crate) fn run(host: &Host, args: EnvArgs) -> Result<Ended, CommandError> {
         None => shell::render(args.shell.unwrap_or_else(|| users_shell(host)), &session, region),
     };
     output::print(&text)?;
+    provider.served(&session);
     Ok(Ended::WELL)
 }
 

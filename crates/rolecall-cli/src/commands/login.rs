@@ -75,7 +75,7 @@ pub(super) fn session(
         };
         return Ok((SsoSession::named(&endpoints, name)?, None));
     }
-    let provider = super::provider(host, target)?;
+    let provider = super::provider(host, target, "login")?;
     let source = &provider.chain().source;
     match &source.kind {
         SourceKind::Sso(sso) => Ok((sso.session.clone(), Some(provider))),

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use rolecall::agent::{Agent, Caller};
 use rolecall::{Error, ErrorKind, Host};
 use rolecall_sandbox::{Builder, Sandbox, World, WorldError, WorldErrors};
 use tokio::signal::unix::{SignalKind, signal};
@@ -250,9 +251,23 @@ fn around(
         .map_err(|error| child::not_started(&command, &error))?;
     signals.forward_to(child.id());
     let status = child.wait().map_err(|error| own("child", &error))?;
+    stop_agent(home.path());
     tell_of_idle_faults(sandbox, args);
     Ok(child::ended(status))
 }
+
+/// The agent of what ran inside ends with it: its sessions are of nobody any more.
+fn stop_agent(home: &Path) {
+    let runtime = home.join(RUNTIME).display().to_string();
+    let inside = Host::builder().env("ROLECALL_RUNTIME_DIR", &runtime).build();
+    let stopped = Agent::of(&inside, Caller::default()).and_then(|agent| agent.stop());
+    if let Err(error) = stopped {
+        tracing::debug!(%error, "the agent inside was not stopped");
+    }
+}
+
+/// The runtime directory of what runs inside, in its home.
+const RUNTIME: &str = "run/rolecall";
 
 /// A fault for an operation that was never called is mostly a misspelled one, and a rehearsal of nothing.
 fn tell_of_idle_faults(sandbox: &Sandbox, args: &SandboxArgs) {
@@ -311,7 +326,7 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
         ("XDG_DATA_HOME", ".local/share"),
         ("XDG_STATE_HOME", ".local/state"),
         ("XDG_RUNTIME_DIR", "run"),
-        ("ROLECALL_RUNTIME_DIR", "run/rolecall"),
+        ("ROLECALL_RUNTIME_DIR", RUNTIME),
     ] {
         env.set(name, folder(place)?.display().to_string());
     }

@@ -12,7 +12,7 @@ use crate::output;
 
 pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
     let as_json = target.json;
-    let provider = super::provider(host, target)?;
+    let provider = super::provider(host, target, "whoami")?;
     let identity = super::block_on(async { Ok(provider.caller_identity().await?) })?;
     let session = provider.valid_session();
     if let Some(principal) = session.as_ref().and_then(|session| session.principal())

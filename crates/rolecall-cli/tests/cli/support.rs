@@ -107,6 +107,8 @@ impl Machine {
             .env("HOME", self.home.path())
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("ROLECALL_RUNTIME_DIR", self.path("run"))
+            // The tests of the agent turn it on.
+            .env("ROLECALL_AGENT", "off")
             .env("ROLECALL_LOG", "trace")
             .stdin(Stdio::null());
     }

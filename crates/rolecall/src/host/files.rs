@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -66,6 +67,11 @@ impl Host {
             [] => error.with_hint("Take it away, then sign in again."),
             _ => error,
         })
+    }
+
+    /// Why a file, or what it is reached through, may be somebody else's work; `None` where it is not, or is not there.
+    pub(crate) fn may_be_anybodys(&self, path: &Path) -> Option<String> {
+        written_by_others(&fs::metadata(path).ok()?)
     }
 
     /// A file that somebody names for a secret, off the thread that others need: a pipe in its place may never end, and
@@ -140,29 +146,47 @@ impl Host {
             Err(TryLockError::Error(error)) => Err(fail(&error)),
         }
     }
+
+    /// The same, waited for; `None` when another process still holds it after so long. Blocks.
+    ///
+    /// # Errors
+    /// As [`Host::try_lock`].
+    pub(crate) fn lock_within(&self, path: &Path, time: Duration) -> Result<Option<FileLock>, Error> {
+        const LOOK: Duration = Duration::from_millis(2);
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.try_lock(path)? {
+                None if waited < time => {
+                    std::thread::sleep(LOOK);
+                    waited += LOOK;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+    }
 }
 
 #[cfg(unix)]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
 /// For its owner alone, and no link: in a folder that others may write, one would lead to a file of somebody's choice.
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits();
     options.mode(0o600).custom_flags(no_link.cast_signed())
 }
 
 #[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 

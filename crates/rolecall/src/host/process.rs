@@ -26,6 +26,13 @@ impl Process {
         Self::of(std::process::id(), uid)
     }
 
+    /// The process that started this one, where it can still be known.
+    pub(crate) fn parent() -> Option<Self> {
+        let pid = u32::try_from(Stat::of(std::process::id())?.parent).ok()?;
+        // Its number is 0 where it is outside of this PID namespace.
+        (pid > 0).then(|| Self::of(pid, 0))
+    }
+
     /// The process of that number, which runs as that user.
     pub fn of(pid: u32, uid: u32) -> Self {
         let executable = std::fs::read_link(format!("/proc/{pid}/exe"));
@@ -50,6 +57,7 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     pub(crate) started: u64,
     pub(crate) has_ended: bool,
+    pub(crate) is_stopped: bool,
 }
 
 impl Stat {
@@ -64,6 +72,7 @@ impl Stat {
             session: fields.get(3)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
             has_ended: matches!(*fields.first()?, "Z" | "X"),
+            is_stopped: matches!(*fields.first()?, "T" | "t"),
         })
     }
 }

@@ -58,7 +58,7 @@ where
     for _ in 0..MOST_QUESTIONS {
         let code = match &mfa.process {
             Some(command) => printed(host, command).await?,
-            None => match tidy(asked(host, &question).await?) {
+            None => match tidy(asked(host, &question).await.map_err(Error::after_asking)?) {
                 Some(code) => code,
                 None => {
                     question.refused = Some("a code is six digits".to_owned());
@@ -101,7 +101,7 @@ where
     if mfa.serial.is_none() {
         lookup::forget(host, credentials);
     }
-    Err(given_up(&serial, sent, last, mfa.process.as_ref()))
+    Err(given_up(&serial, sent, last, mfa.process.as_ref()).after_asking())
 }
 
 /// Whether AWS called the code wrong, and not something else of the call.
@@ -183,7 +183,14 @@ fn tidy(given: Secret) -> Option<Secret> {
 /// The code that the profile's command prints.
 async fn printed(host: &Host, command: &Configured<CommandLine>) -> Result<Secret, Error> {
     let what = format!("mfa_process ({})", command.origin);
-    let mut output = super::process::run(host, &command.value, &what, super::process::DEADLINE).await?;
+    let mut output = super::process::run(
+        host,
+        &command.value,
+        &what,
+        &command.origin,
+        super::process::DEADLINE,
+    )
+    .await?;
     tidy(Secret::new(std::mem::take(&mut *output))).ok_or_else(|| {
         Error::config(format!(
             "`{}` ({}) printed something else than a code of six digits",

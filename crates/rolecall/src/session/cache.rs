@@ -11,14 +11,25 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::timing::random;
-use super::{Session, SessionKey};
+use super::{Pace, Session, SessionKey};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
 /// Every session of a process, by key. Providers that share a cache share sessions, hub roles included.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SessionCache {
     slots: Mutex<Slots>,
+    pace: Arc<Pace>,
+}
+
+/// Sessions asked for in a second, for each calling account and region, where nobody says otherwise: half of what AWS allows
+/// all callers of an account together.
+const CALLS_A_SECOND: f64 = 300.0;
+
+impl Default for SessionCache {
+    fn default() -> Self {
+        Self::with_calls_a_second(CALLS_A_SECOND)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +44,19 @@ impl SessionCache {
     /// An empty cache.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty cache that asks AWS for no more sessions in a second than this, for each calling account and region; twice as
+    /// many at once. Without it that is 300; AWS allows 600, shared by all that the account calls STS for.
+    pub fn with_calls_a_second(calls: f64) -> Self {
+        Self {
+            slots: Mutex::default(),
+            pace: Arc::new(Pace::of(calls)),
+        }
+    }
+
+    pub(crate) fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// The slot of `key`, made where there is none.
@@ -94,6 +118,16 @@ struct State {
     /// Grows with every failure in a row, and with it the pause before the next try.
     failures: u32,
     renewals: u64,
+    /// A session that is not wanted any more: whoever else keeps it may not bring it back.
+    unwanted: Option<Unwanted>,
+}
+
+/// A session that is no help.
+#[derive(Clone, Debug)]
+pub(crate) struct Unwanted {
+    pub(crate) access_key_id: String,
+    /// AWS refuses it.
+    pub(crate) is_rejected: bool,
 }
 
 /// What the renewal brings, once it has.
@@ -137,6 +171,15 @@ impl State {
     }
 }
 
+impl Unwanted {
+    fn of(session: &Session, is_rejected: bool) -> Self {
+        Self {
+            access_key_id: session.credentials().access_key_id().to_owned(),
+            is_rejected,
+        }
+    }
+}
+
 impl Slot {
     fn new(key: SessionKey) -> Self {
         Self {
@@ -176,19 +219,38 @@ impl Slot {
     /// Forgets the session. A renewal in flight goes on.
     pub fn forget(&self) {
         let mut state = lock(&self.state);
-        state.session = None;
+        if let Some(session) = state.session.take() {
+            state.unwanted = Some(Unwanted::of(&session, false));
+        }
         state.failure = None;
+    }
+
+    /// What is of no help to this slot: the session it has, or had and was told to forget.
+    pub(crate) fn unwanted(&self) -> Option<Unwanted> {
+        let state = lock(&self.state);
+        match &state.session {
+            Some(session) => Some(Unwanted::of(session, false)),
+            None => state.unwanted.clone(),
+        }
+    }
+
+    /// A session that somebody else had, and that is valid still: to be served while its successor is got, and should that
+    /// fail.
+    pub(crate) fn offer(&self, session: Session, now: SystemTime) {
+        let mut state = lock(&self.state);
+        if session.is_valid(now) && !state.session.as_ref().is_some_and(|own| own.is_valid(now)) {
+            state.session = Some(session);
+        }
     }
 
     /// Forgets the session if it still is the one with this access key id: AWS said that it has ended.
     pub fn reject(&self, access_key_id: &str) {
         let mut state = lock(&self.state);
-        if state
+        if let Some(session) = state
             .session
-            .as_ref()
-            .is_some_and(|s| s.credentials().access_key_id() == access_key_id)
+            .take_if(|session| session.credentials().access_key_id() == access_key_id)
         {
-            state.session = None;
+            state.unwanted = Some(Unwanted::of(&session, true));
         }
     }
 
@@ -309,6 +371,7 @@ impl Slot {
                 state.session = Some(session.clone());
                 state.failure = None;
                 state.failures = 0;
+                state.unwanted = None;
                 Ok(session)
             }
             Err(error) => {

@@ -1,8 +1,11 @@
 //! What makes two sessions interchangeable.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
+
+use crate::error::Invalid;
 
 /// Names everything that went into a session: equal keys, interchangeable sessions. A SHA-256, safe to print.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -11,6 +14,41 @@ pub struct SessionKey([u8; 32]);
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The 64 hexadecimal digits that [`fmt::Display`] writes.
+impl FromStr for SessionKey {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let digit = |byte: &u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let bytes: Option<Vec<u8>> = text
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?))
+            .collect();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| Invalid::new("a session key has 64 hexadecimal digits, in lower case"))
+    }
+}
+
+impl serde::Serialize for SessionKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for SessionKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -118,5 +156,9 @@ mod tests {
             })
         );
         assert_eq!(keys[0].to_string().len(), 64);
+        assert_eq!(keys[0].to_string().parse::<SessionKey>().unwrap(), keys[0]);
+        for wrong in ["", "00", &"g".repeat(64), &"0".repeat(63), &"A".repeat(64)] {
+            assert!(wrong.parse::<SessionKey>().is_err(), "{wrong}");
+        }
     }
 }

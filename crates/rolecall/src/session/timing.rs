@@ -16,17 +16,17 @@ const STEP_BACK: Duration = Duration::from_secs(60);
 /// R lies above every SDK's own window (botocore 15 min, the 2026 SDKs 5, 15 or 60 min by lifetime), so that an SDK
 /// never sees a session it wants to renew itself, and asks once per session, not once per request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timing {
+pub(crate) struct Timing {
     /// Before this the clock has been set back since the session was issued, and its end says nothing any more.
-    pub(super) serve_from: SystemTime,
-    pub(super) advertised_end: SystemTime,
-    pub(super) renew_at: SystemTime,
-    pub(super) wait_from: SystemTime,
-    pub(super) serve_until: SystemTime,
+    pub(crate) serve_from: SystemTime,
+    pub(crate) advertised_end: SystemTime,
+    pub(crate) renew_at: SystemTime,
+    pub(crate) wait_from: SystemTime,
+    pub(crate) serve_until: SystemTime,
 }
 
 impl Timing {
-    pub(super) fn draw(issued_at: SystemTime, expires_at: SystemTime, draw: f64) -> Self {
+    pub(crate) fn draw(issued_at: SystemTime, expires_at: SystemTime, draw: f64) -> Self {
         let lifetime = expires_at
             .duration_since(issued_at)
             .unwrap_or_default()
@@ -55,6 +55,23 @@ impl Timing {
             wait_from,
             serve_until: before_end((lifetime / 10.0).min(60.0)).min(advertised_end),
         }
+    }
+}
+
+impl Timing {
+    /// Whether the session can be handed out without a thought of renewal.
+    pub(crate) fn is_fresh(&self, now: SystemTime) -> bool {
+        now < self.renew_at && now >= self.serve_from
+    }
+
+    /// Whether it may still be handed out.
+    pub(crate) fn is_valid(&self, now: SystemTime) -> bool {
+        now < self.serve_until && now >= self.serve_from
+    }
+
+    /// Whether a caller should rather wait for its successor.
+    pub(crate) fn is_worth_waiting(&self, now: SystemTime) -> bool {
+        now >= self.wait_from
     }
 }
 

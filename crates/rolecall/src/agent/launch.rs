@@ -1,0 +1,123 @@
+//! The agent's start on demand.
+//!
+//! Who finds no agent makes the socket, and starts the agent with the listening socket as its standard input, as a service
+//! manager does with its own. So the socket answers from the first moment, and nobody waits for the agent to come up.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, ErrorKind};
+use crate::host::Host;
+
+/// How the agent is started.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// This very program, with the arguments that make it the agent.
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    /// All of its environment: it needs nothing of what its first client was given for its own work.
+    pub(super) env: Vec<(String, String)>,
+}
+
+/// What an agent may know of its first client's environment: where it keeps things, and how it speaks.
+const ENV: [&str; 9] = [
+    "HOME",
+    "LANG",
+    "PATH",
+    "ROLECALL_AUDIT",
+    "ROLECALL_LOG",
+    "ROLECALL_RUNTIME_DIR",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+];
+
+impl Launch {
+    pub(super) fn of(host: &Host, program: PathBuf, arguments: Vec<String>) -> Self {
+        let env = ENV
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), host.env(name)?.to_owned())))
+            .collect();
+        Self {
+            program,
+            arguments,
+            env,
+        }
+    }
+
+    /// Starts the agent, unless somebody else has by now. Under a lock, so that there is one.
+    pub(super) fn start(&self, socket: &Path, host: &Host, is_there: impl Fn() -> bool) -> Result<(), Error> {
+        let fail = |error: &dyn std::fmt::Display| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("the agent cannot be started: {error}"),
+            )
+            .with_hint("Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.")
+        };
+        let Some(_lock) = host.lock_within(&socket.with_extension("lock"), LOCK_WAIT)? else {
+            return Err(fail(&"another process is starting it, and does not get on"));
+        };
+        if is_there() {
+            return Ok(());
+        }
+        let listener = listen(socket).map_err(|error| fail(&error))?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::from(OwnedFd::from(listener)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| fail(&error))?;
+        // It outlives us; should it end first, it is not left as a zombie of a long-lived client.
+        std::thread::spawn(move || child.wait());
+        Ok(())
+    }
+}
+
+/// Whoever starts the agent holds the lock for some milliseconds.
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A listener on that path, whatever was there before: in our own closed directory nobody else has put it there.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    let new = socket.with_extension("new");
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&new)?;
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+    // In one step: nobody finds half of it, and a link in its place is replaced and not followed.
+    std::fs::rename(&new, socket)?;
+    Ok(listener)
+}
+
+/// The listening socket that whoever started this process gave it as its standard input, as [`super::Agent`] does, and
+/// systemd with `StandardInput=socket`.
+///
+/// # Errors
+/// [`ErrorKind::Config`] when standard input is no listening Unix socket.
+pub fn inherited() -> Result<UnixListener, Error> {
+    let fail = |why: &dyn std::fmt::Display| {
+        Error::config(format!("the agent was given no socket to listen on: {why}")).with_hint(
+            "It is started by the commands that need it, by `rolecall agent start`, or by systemd.",
+        )
+    };
+    let input = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| fail(&error))?;
+    if !rustix::net::sockopt::socket_acceptconn(&input).unwrap_or(false) {
+        return Err(fail(&"standard input is none"));
+    }
+    let listener = UnixListener::from(input);
+    listener.local_addr().map_err(|error| fail(&error))?;
+    listener.set_nonblocking(true).map_err(|error| fail(&error))?;
+    Ok(listener)
+}

@@ -1,0 +1,433 @@
+//! The agent's own side: connections, one task each.
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::line::Lines;
+use super::protocol::{
+    Ask, Attach, Caller, Garbled, HEARTBEAT, Holder, PATIENCE, Settled, Status, Tell, VERSION, Want, read,
+    written,
+};
+use super::store::{Answer, Lease, Store, Turn, micros};
+use crate::error::Error;
+use crate::host::{Host, Process, Stat};
+use crate::session::{Pace, Record};
+
+/// Connections at once. Each client has one for each session it waits for.
+const MOST_CONNECTIONS: usize = 1024;
+/// Sessions asked for in a second, for each account and region: STS allows 600 to all its callers together.
+const RATE: f64 = 20.0;
+/// Between looks at the clock: a machine that slept has not counted on.
+const LOOK: Duration = Duration::from_secs(10);
+/// A client that has been told a session has nothing more to say for long.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How an agent is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where its socket is; it ends when that is another's, or gone. `None` where somebody else keeps the socket.
+    pub socket: Option<PathBuf>,
+    /// It ends so long after its last client and its last live session.
+    pub idle: Duration,
+}
+
+/// Keeps sessions and grants leases until it is stopped, or has been idle for long enough, or `shutdown`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`] when the system gives no randomness for the key that seals sessions.
+pub async fn serve(
+    host: &Host,
+    listener: UnixListener,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let server = Arc::new(Server {
+        host: host.clone(),
+        store: Store::new()?,
+        pace: Pace::of(RATE),
+        clients: AtomicUsize::new(0),
+        last_seen: Mutex::new(host.now()),
+        stop: Notify::new(),
+        started_at: host.now(),
+    });
+    let mut tasks = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut look = std::pin::pin!(server.look_around(&options));
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            () = server.stop.notified() => break,
+            () = &mut look => break,
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if tasks.len() < MOST_CONNECTIONS => {
+                    tasks.spawn(Arc::clone(&server).admit(stream));
+                }
+                // Over the cap they are closed without a word: their clients go on without the agent.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "cannot accept a connection");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    // Nobody finds it from here on; who has found it already is told that it is gone.
+    drop(listener);
+    server.store.forget(None);
+    tasks.shutdown().await;
+    Ok(())
+}
+
+struct Server {
+    host: Host,
+    store: Arc<Store>,
+    pace: Pace,
+    clients: AtomicUsize,
+    /// When the last client left.
+    last_seen: Mutex<SystemTime>,
+    stop: Notify,
+    started_at: SystemTime,
+}
+
+impl Server {
+    /// Lets go what has ended. Returns when the agent is to end: idle for long enough, or its socket is not its own any
+    /// more, so that nobody could find it.
+    async fn look_around(&self, options: &Options) {
+        let own = options.socket.as_deref().and_then(identity);
+        let mut last_end: Option<SystemTime> = None;
+        let started = Instant::now();
+        loop {
+            sleep(LOOK.min(options.idle / 2)).await;
+            let now = self.host.now();
+            let live = self.store.sweep(now);
+            last_end = last_end.max(live);
+            if let Some(path) = options.socket.as_deref()
+                && identity(path) != own
+            {
+                tracing::info!("the agent's socket is gone, and so is the agent");
+                return;
+            }
+            let last_seen = *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let since = last_end.map_or(last_seen, |end| end.min(now).max(last_seen));
+            let idle = now.duration_since(since).unwrap_or_default();
+            let is_alone = self.clients.load(Ordering::SeqCst) == 0 && live.is_none();
+            // On both clocks: one that was set forward is no reason to go.
+            if is_alone && idle >= options.idle && started.elapsed() >= options.idle {
+                return;
+            }
+        }
+    }
+
+    async fn admit(self: Arc<Self>, stream: UnixStream) {
+        let Ok(peer) = stream.peer_cred() else { return };
+        let own = own_uid();
+        if own != Some(peer.uid()) {
+            tracing::warn!(uid = peer.uid(), "refused a connection of another user");
+            return;
+        }
+        let pid = peer
+            .pid()
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or_default();
+        self.clients.fetch_add(1, Ordering::SeqCst);
+        let process = Process::of(pid, peer.uid());
+        Connection {
+            stream,
+            lines: Lines::new(),
+            process,
+            server: Arc::clone(&self),
+        }
+        .run()
+        .await;
+        self.clients.fetch_sub(1, Ordering::SeqCst);
+        *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner) = self.host.now();
+    }
+
+    fn status(&self) -> Status {
+        let (sessions, leases) = self.store.counts();
+        Status {
+            pid: std::process::id(),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            sessions,
+            leases,
+            clients: self.clients.load(Ordering::SeqCst).saturating_sub(1),
+            started_at: micros(self.started_at),
+            key_memory: self.store.held().name().to_owned(),
+        }
+    }
+}
+
+/// Why a connection ends.
+enum End {
+    /// The other side has gone, or said too much, too little, or too slowly.
+    Gone,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+struct Connection {
+    stream: UnixStream,
+    lines: Lines,
+    process: Process,
+    server: Arc<Server>,
+}
+
+impl Connection {
+    async fn run(mut self) {
+        while let Ok(line) = self.next_line(IDLE).await {
+            if self.answer(&line).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn answer(&mut self, line: &[u8]) -> Result<(), End> {
+        let ask = match read::<Ask>(line) {
+            Ok(ask) => ask,
+            Err(Garbled::Version(_)) => {
+                self.tell(&Tell::OtherVersion {
+                    speaks: VERSION,
+                    release: env!("CARGO_PKG_VERSION").to_owned(),
+                })
+                .await?;
+                return Err(End::Gone);
+            }
+            Err(Garbled::Nonsense(why)) => {
+                self.tell(&Tell::Misunderstood { why }).await?;
+                return Err(End::Gone);
+            }
+        };
+        let server = Arc::clone(&self.server);
+        match ask {
+            Ask::Peek(want) => {
+                let holder = self.holder(&want.who);
+                let answer = server.store.peek(&want, &holder, server.host.now());
+                self.tell_answer(answer).await
+            }
+            Ask::Acquire(want) => self.acquire(want).await,
+            Ask::Attach(attach) => self.attach(attach).await,
+            Ask::Sessions => {
+                self.tell(&Tell::Sessions(server.store.live(server.host.now())))
+                    .await
+            }
+            Ask::Forget(keys) => {
+                server.store.forget(keys.as_deref());
+                server.store.tell_wiped(keys.as_deref());
+                self.tell(&Tell::Done).await
+            }
+            Ask::Status => self.tell(&Tell::Status(server.status())).await,
+            Ask::Stop => {
+                server.store.forget(None);
+                self.tell(&Tell::Done).await?;
+                server.stop.notify_one();
+                Err(End::Gone)
+            }
+            Ask::Settle(_) => {
+                self.tell(&Tell::Misunderstood {
+                    why: "there is no lease on this connection".to_owned(),
+                })
+                .await?;
+                Err(End::Gone)
+            }
+        }
+    }
+
+    fn holder(&self, caller: &Caller) -> Holder {
+        let mut process = self.process.clone();
+        // The kernel hides the executable of a hardened process; its own word is as good, for nothing depends on it.
+        process.executable = process.executable.or_else(|| caller.executable.clone());
+        Holder {
+            process,
+            caller: caller.clone(),
+        }
+    }
+
+    async fn tell_answer(&mut self, answer: Answer) -> Result<(), End> {
+        let tell = match answer {
+            Answer::Session(given) => Tell::Session(given),
+            Answer::Refused(failure) => Tell::Refused(failure),
+            Answer::Nothing | Answer::Lease(..) | Answer::Wait(..) => Tell::Nothing,
+        };
+        self.tell(&tell).await
+    }
+
+    async fn acquire(&mut self, want: Want) -> Result<(), End> {
+        let server = Arc::clone(&self.server);
+        let holder = self.holder(&want.who);
+        loop {
+            match server.store.acquire(&want, &holder, server.host.now()) {
+                Answer::Lease(lease, valid) => {
+                    return self.hold(&want, lease, valid).await;
+                }
+                Answer::Wait(whom, turn) => match self.wait(&want, whom, turn).await? {
+                    Turn::Look => {}
+                    Turn::Refused(failure) => return self.tell(&Tell::Refused(failure)).await,
+                    Turn::Yours(lease) => {
+                        let now = server.host.now();
+                        server.store.is_held_by(&lease, &holder, now);
+                        let valid = server.store.valid(want.key, want.not.as_deref(), now);
+                        return self.hold(&want, lease, valid).await;
+                    }
+                },
+                answer => return self.tell_answer(answer).await,
+            }
+        }
+    }
+
+    /// Waits for the lease that somebody else holds, and says so again and again. Should they be stopped, it is taken away.
+    async fn wait(
+        &mut self,
+        want: &Want,
+        whom: Holder,
+        mut turn: tokio::sync::oneshot::Receiver<Turn>,
+    ) -> Result<Turn, End> {
+        loop {
+            self.tell(&Tell::Wait(whom.clone())).await?;
+            tokio::select! {
+                biased;
+                taken = &mut turn => return taken.map_err(|_| End::Gone),
+                // It has nothing to say while it waits: whatever comes is its end.
+                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
+                () = sleep(HEARTBEAT) => {
+                    let is_stopped = |holder: &Holder| Stat::of(holder.process.pid).is_some_and(|stat| stat.is_stopped);
+                    self.server.store.revoke_if_stuck(want.key, self.server.host.now(), is_stopped);
+                }
+            }
+        }
+    }
+
+    /// Grants the lease, and takes in what it brings.
+    async fn hold(&mut self, want: &Want, lease: Lease, valid: Option<Record>) -> Result<(), End> {
+        let server = Arc::clone(&self.server);
+        let bucket = &want.about.account_and_region;
+        // So many in a second, whoever they are for: the next one is told what everybody who waits is told.
+        let mut turn = std::pin::pin!(server.pace.turn(bucket));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut turn => break,
+                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
+                () = sleep(HEARTBEAT) => self.tell(&Tell::Wait(self.holder(&want.who))).await?,
+            }
+        }
+        self.tell(&Tell::Lease { valid }).await?;
+        let line = self.next_line(Duration::MAX).await?;
+        match read::<Ask>(&line) {
+            Ok(Ask::Settle(Settled::Minted(record))) => {
+                let kept = server
+                    .store
+                    .deposit(lease, &want.about, &record, server.host.now());
+                match kept {
+                    Ok(_) => self.tell(&Tell::Done).await,
+                    Err(error) => {
+                        let why = error.to_string();
+                        self.tell(&Tell::Misunderstood { why }).await?;
+                        Err(End::Gone)
+                    }
+                }
+            }
+            Ok(Ask::Settle(Settled::Failed(failure))) => {
+                if failure.is_throttling() {
+                    server.pace.slow_down(bucket);
+                }
+                server.store.fail(lease, &failure, server.host.now());
+                self.tell(&Tell::Done).await
+            }
+            _ => Err(End::Gone),
+        }
+    }
+
+    /// Stays, and is told of wiped sessions.
+    async fn attach(&mut self, attach: Attach) -> Result<(), End> {
+        let server = Arc::clone(&self.server);
+        let holder = self.holder(&attach.who);
+        let (id, mut wiped) = server.store.attach(attach, holder);
+        let _detached = Detach {
+            store: &server.store,
+            id,
+        };
+        self.tell(&Tell::Done).await?;
+        loop {
+            tokio::select! {
+                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
+                keys = wiped.recv() => match keys {
+                    Some(keys) => self.tell(&Tell::Wiped(keys)).await?,
+                    None => return Err(End::Gone),
+                },
+            }
+        }
+    }
+
+    async fn tell(&mut self, tell: &Tell) -> Result<(), End> {
+        let line = written(tell);
+        match timeout(PATIENCE, self.stream.write_all(&line)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
+        }
+    }
+
+    /// The next line, begun within `idle`; one that has been begun ends soon.
+    async fn next_line(&mut self, idle: Duration) -> Result<Zeroizing<Vec<u8>>, End> {
+        let mut begun = None;
+        loop {
+            if let Some(line) = self.lines.next() {
+                return Ok(line);
+            }
+            let patience = if self.lines.is_begun() {
+                PATIENCE.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
+            } else {
+                idle
+            };
+            let Ok(space) = self.lines.space() else {
+                self.tell(&Tell::Misunderstood {
+                    why: "a line is longer than 64 KiB".to_owned(),
+                })
+                .await?;
+                return Err(End::Gone);
+            };
+            match timeout(patience, self.stream.read(space)).await {
+                Ok(Ok(length @ 1..)) => self.lines.read(length),
+                Ok(Ok(0) | Err(_)) | Err(_) => return Err(End::Gone),
+            }
+        }
+    }
+}
+
+/// Detaches however the connection ends.
+struct Detach<'a> {
+    store: &'a Store,
+    id: u64,
+}
+
+impl Drop for Detach<'_> {
+    fn drop(&mut self) {
+        self.store.detach(self.id);
+    }
+}
+
+fn own_uid() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+/// Which file a path is, to tell it from one that has taken its place.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
