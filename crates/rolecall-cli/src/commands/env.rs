@@ -24,6 +24,7 @@ pub(crate) fn run(host: &Host, args: EnvArgs) -> Result<Ended, CommandError> {
         mask(&session, args.show)?;
     }
     output::print(&text)?;
+    provider.served(&session);
     Ok(Ended::WELL)
 }
 
