@@ -15,6 +15,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rolecall::Host;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+/// Ends the other thread however this one ends: a failed test is told, and not waited for.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// While `work` runs, the file at this place and a link to a victim change places, over and over. How often they did.
 fn while_a_link_and_a_file_change_places(place: &Path, victim: &Path, work: impl FnOnce()) -> usize {
     let link = place.with_extension("link");
@@ -36,8 +45,8 @@ fn while_a_link_and_a_file_change_places(place: &Path, victim: &Path, work: impl
                 }
             }
         });
+        let _done = Done(&is_done);
         work();
-        is_done.store(true, Ordering::Relaxed);
     });
     flips.into_inner()
 }

@@ -2,7 +2,7 @@
 //! T19).
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -48,6 +48,38 @@ fn a_second_name_of_a_file_of_state_keeps_what_it_had() {
     let _ = machine.run(&LEARNS).ok();
     assert_eq!(fs::read_to_string(machine.path("second")).unwrap(), before);
     assert!(fs::read_to_string(&place).unwrap().len() > before.len());
+}
+
+#[test]
+fn a_runtime_directory_of_another_user_is_not_used() {
+    let machine = Machine::new();
+    let refused = |place: &str, why: &str| {
+        let mut command = machine.command(["exec", "blah", "--", "true"]);
+        command
+            .env_remove("ROLECALL_LOG")
+            .env("ROLECALL_RUNTIME_DIR", place)
+            .current_dir(machine.home.path());
+        let said = machine.finish(&mut command).failed(125);
+        assert!(said.contains(why), "{place}: {said}");
+    };
+    refused("run", "its path is not absolute");
+    if rustix::process::geteuid().is_root() {
+        let [folder, inner] = ["theirs", "theirs/run"].map(|name| machine.path(name));
+        for folder in [&folder, &inner] {
+            fs::create_dir(folder).unwrap();
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        // Closed to all others, but not ours; then ours, in a folder whose owner may put another in its place.
+        chown(&inner, Some(65534), Some(65534)).unwrap();
+        refused(inner.to_str().unwrap(), "it belongs to user 65534");
+        chown(&inner, Some(0), Some(0)).unwrap();
+        chown(&folder, Some(65534), Some(65534)).unwrap();
+        refused(inner.to_str().unwrap(), "others may replace it");
+    } else {
+        // Root's home is somebody else's, whoever we are.
+        refused("/root", "it belongs to user 0");
+    }
+    assert_eq!(machine.sandbox.calls().len(), 0);
 }
 
 /// Whether the command was still ended before its own end by a kill at the `number`th call of this name.

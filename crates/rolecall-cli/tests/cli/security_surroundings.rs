@@ -70,6 +70,12 @@ fn a_foreign_sts_without_tls_is_not_called() {
             command.env_remove("ROLECALL_LOG").env(variable, url);
             let said = machine.finish(&mut command).failed(1);
             assert!(said.contains(variable), "{variable}={url}: {said}");
+            // Refused before anybody is called, not because nobody answered.
+            let why = ["over plain http only", "its scheme is neither", "it is not a URL"];
+            assert!(
+                why.iter().any(|why| said.contains(why)),
+                "{variable}={url}: {said}"
+            );
         }
     }
     machine.append_config("[profile lured]\nrole_arn = arn:aws:iam::666666666666:role/BlahRole\nsource_profile = joe\nregion = us-east-1\nendpoint_url = http://evil.example\n");
@@ -214,7 +220,7 @@ fn helpers_that_others_could_have_put_into_path_are_not_run() {
         fs::create_dir(machine.path(folder)).unwrap();
         for name in ["pinentry", "xdg-open", "helper"] {
             let file = machine.path(&format!("{folder}/{name}"));
-            fs::write(&file, "#!/bin/sh\ntouch \"$HOME/ran\"\n").unwrap();
+            fs::write(&file, "#!/bin/sh\n: >\"$HOME/ran\"\n").unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         }
         fs::set_permissions(machine.path(folder), fs::Permissions::from_mode(mode)).unwrap();
