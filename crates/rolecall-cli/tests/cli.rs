@@ -7,6 +7,9 @@
 )]
 
 mod cli {
+    mod agent;
+    mod agent_life;
+    mod agent_prompt;
     mod bad_input;
     mod deliver;
     mod exec;

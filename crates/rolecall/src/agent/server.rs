@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -16,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::line::Lines;
 use super::protocol::{
-    Ask, Attach, Caller, Garbled, HEARTBEAT, Holder, PATIENCE, Settled, Status, Tell, VERSION, Want, read,
-    written,
+    Ask, Attach, Caller, FIRST_HEARTBEAT, Garbled, Given, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status,
+    Tell, VERSION, Want, read, written,
 };
 use super::store::{Answer, Lease, Store, Turn, micros};
 use crate::error::Error;
@@ -57,7 +59,7 @@ pub async fn serve(
         store: Store::new()?,
         pace: Pace::of(RATE),
         clients: AtomicUsize::new(0),
-        last_seen: Mutex::new(host.now()),
+        last_seen: Mutex::new(Instant::now()),
         stop: Notify::new(),
         started_at: host.now(),
     });
@@ -85,7 +87,7 @@ pub async fn serve(
     }
     // Nobody finds it from here on; who has found it already is told that it is gone.
     drop(listener);
-    server.store.forget(None);
+    server.store.forget(None, host.now());
     tasks.shutdown().await;
     Ok(())
 }
@@ -95,8 +97,9 @@ struct Server {
     store: Arc<Store>,
     pace: Pace,
     clients: AtomicUsize,
-    /// When the last client left.
-    last_seen: Mutex<SystemTime>,
+    /// When there last was a client or a live session. On the clock that nobody sets: one that was set back would keep
+    /// the agent for as long, and one that was set forward end it at once.
+    last_seen: Mutex<Instant>,
     stop: Notify,
     started_at: SystemTime,
 }
@@ -106,28 +109,29 @@ impl Server {
     /// more, so that nobody could find it.
     async fn look_around(&self, options: &Options) {
         let own = options.socket.as_deref().and_then(identity);
-        let mut last_end: Option<SystemTime> = None;
-        let started = Instant::now();
         loop {
             sleep(LOOK.min(options.idle / 2)).await;
-            let now = self.host.now();
-            let live = self.store.sweep(now);
-            last_end = last_end.max(live);
+            let has_live = self.store.sweep(self.host.now());
             if let Some(path) = options.socket.as_deref()
                 && identity(path) != own
             {
                 tracing::info!("the agent's socket is gone, and so is the agent");
                 return;
             }
+            if has_live || self.clients.load(Ordering::SeqCst) > 0 {
+                self.is_seen();
+                continue;
+            }
             let last_seen = *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let since = last_end.map_or(last_seen, |end| end.min(now).max(last_seen));
-            let idle = now.duration_since(since).unwrap_or_default();
-            let is_alone = self.clients.load(Ordering::SeqCst) == 0 && live.is_none();
-            // On both clocks: one that was set forward is no reason to go.
-            if is_alone && idle >= options.idle && started.elapsed() >= options.idle {
+            if last_seen.elapsed() >= options.idle {
+                tracing::info!("nobody needs the agent any more");
                 return;
             }
         }
+    }
+
+    fn is_seen(&self) {
+        *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     async fn admit(self: Arc<Self>, stream: UnixStream) {
@@ -141,8 +145,13 @@ impl Server {
             .pid()
             .and_then(|pid| u32::try_from(pid).ok())
             .unwrap_or_default();
-        self.clients.fetch_add(1, Ordering::SeqCst);
-        let process = Process::of(pid, peer.uid());
+        let _client = Client::of(Arc::clone(&self));
+        let mut process = Process::of(pid, peer.uid());
+        // Whoever is still connected was running when its start and its executable were looked up. Of one that has gone
+        // the number may be another's by now, and nothing is said of that one.
+        if has_gone(&stream) {
+            (process.started, process.executable) = (None, None);
+        }
         Connection {
             stream,
             lines: Lines::new(),
@@ -151,8 +160,6 @@ impl Server {
         }
         .run()
         .await;
-        self.clients.fetch_sub(1, Ordering::SeqCst);
-        *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner) = self.host.now();
     }
 
     fn status(&self) -> Status {
@@ -166,6 +173,23 @@ impl Server {
             started_at: micros(self.started_at),
             key_memory: self.store.held().name().to_owned(),
         }
+    }
+}
+
+/// A client that is counted for as long as it is there.
+struct Client(Arc<Server>);
+
+impl Client {
+    fn of(server: Arc<Server>) -> Self {
+        server.clients.fetch_add(1, Ordering::SeqCst);
+        Self(server)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::SeqCst);
+        self.0.is_seen();
     }
 }
 
@@ -200,7 +224,7 @@ impl Connection {
     async fn answer(&mut self, line: &[u8]) -> Result<(), End> {
         let ask = match read::<Ask>(line) {
             Ok(ask) => ask,
-            Err(Garbled::Version(_)) => {
+            Err(Garbled::Version(..)) => {
                 self.tell(&Tell::OtherVersion {
                     speaks: VERSION,
                     release: env!("CARGO_PKG_VERSION").to_owned(),
@@ -216,27 +240,26 @@ impl Connection {
         let server = Arc::clone(&self.server);
         match ask {
             Ask::Peek(want) => {
+                let want = want.bounded();
                 let holder = self.holder(&want.who);
                 let answer = server.store.peek(&want, &holder, server.host.now());
                 self.tell_answer(answer).await
             }
-            Ask::Acquire(want) => self.acquire(want).await,
+            Ask::Acquire(want) => self.acquire(want.bounded()).await,
             Ask::Attach(attach) => self.attach(attach).await,
-            Ask::Sessions => {
-                self.tell(&Tell::Sessions(server.store.live(server.host.now())))
-                    .await
-            }
+            Ask::Sessions => self.tell_live(server.store.live(server.host.now())).await,
             Ask::Forget(keys) => {
-                server.store.forget(keys.as_deref());
+                let wiped = server.store.forget(keys.as_deref(), server.host.now());
                 server.store.tell_wiped(keys.as_deref());
-                self.tell(&Tell::Done).await
+                self.tell_live(wiped).await
             }
             Ask::Status => self.tell(&Tell::Status(server.status())).await,
             Ask::Stop => {
-                server.store.forget(None);
-                self.tell(&Tell::Done).await?;
+                server.store.forget(None, server.host.now());
+                // Whether or not the other side waits for the answer.
+                let told = self.tell(&Tell::Done).await;
                 server.stop.notify_one();
-                Err(End::Gone)
+                told.and(Err(End::Gone))
             }
             Ask::Settle(_) => {
                 self.tell(&Tell::Misunderstood {
@@ -258,6 +281,14 @@ impl Connection {
         }
     }
 
+    /// One line each: all of them in one could be longer than a line may be.
+    async fn tell_live(&mut self, live: Vec<Live>) -> Result<(), End> {
+        for live in live {
+            self.tell(&Tell::Live(Box::new(live))).await?;
+        }
+        self.tell(&Tell::Done).await
+    }
+
     async fn tell_answer(&mut self, answer: Answer) -> Result<(), End> {
         let tell = match answer {
             Answer::Session(given) => Tell::Session(given),
@@ -277,7 +308,23 @@ impl Connection {
                 }
                 Answer::Wait(whom, turn) => match self.wait(&want, whom, turn).await? {
                     Turn::Look => {}
-                    Turn::Refused(failure) => return self.tell(&Tell::Refused(failure)).await,
+                    Turn::Refused(failure) => {
+                        // Whatever it failed with: what was issued is valid still.
+                        let valid = server
+                            .store
+                            .valid(want.key, want.not.as_deref(), server.host.now());
+                        return match valid {
+                            Some(record) => {
+                                let is_yours_to_renew = false;
+                                self.tell(&Tell::Session(Given {
+                                    record,
+                                    is_yours_to_renew,
+                                }))
+                                .await
+                            }
+                            None => self.tell(&Tell::Refused(failure)).await,
+                        };
+                    }
                     Turn::Yours(lease) => {
                         let now = server.host.now();
                         server.store.is_held_by(&lease, &holder, now);
@@ -297,6 +344,7 @@ impl Connection {
         whom: Holder,
         mut turn: tokio::sync::oneshot::Receiver<Turn>,
     ) -> Result<Turn, End> {
+        let mut heartbeat = FIRST_HEARTBEAT;
         loop {
             self.tell(&Tell::Wait(whom.clone())).await?;
             tokio::select! {
@@ -304,7 +352,7 @@ impl Connection {
                 taken = &mut turn => return taken.map_err(|_| End::Gone),
                 // It has nothing to say while it waits: whatever comes is its end.
                 _ = self.next_line(Duration::MAX) => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => {
+                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => {
                     let is_stopped = |holder: &Holder| Stat::of(holder.process.pid).is_some_and(|stat| stat.is_stopped);
                     self.server.store.revoke_if_stuck(want.key, self.server.host.now(), is_stopped);
                 }
@@ -318,12 +366,13 @@ impl Connection {
         let bucket = &want.about.account_and_region;
         // So many in a second, whoever they are for: the next one is told what everybody who waits is told.
         let mut turn = std::pin::pin!(server.pace.turn(bucket));
+        let mut heartbeat = FIRST_HEARTBEAT;
         loop {
             tokio::select! {
                 biased;
                 () = &mut turn => break,
                 _ = self.next_line(Duration::MAX) => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => self.tell(&Tell::Wait(self.holder(&want.who))).await?,
+                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => self.tell(&Tell::Paced).await?,
             }
         }
         self.tell(&Tell::Lease { valid }).await?;
@@ -346,7 +395,7 @@ impl Connection {
                 if failure.is_throttling() {
                     server.pace.slow_down(bucket);
                 }
-                server.store.fail(lease, &failure, server.host.now());
+                server.store.fail(lease, &failure.bounded(), server.host.now());
                 self.tell(&Tell::Done).await
             }
             _ => Err(End::Gone),
@@ -355,6 +404,7 @@ impl Connection {
 
     /// Stays, and is told of wiped sessions.
     async fn attach(&mut self, attach: Attach) -> Result<(), End> {
+        let attach = attach.bounded();
         let server = Arc::clone(&self.server);
         let holder = self.holder(&attach.who);
         let (id, mut wiped) = server.store.attach(attach, holder);
@@ -419,6 +469,20 @@ impl Drop for Detach<'_> {
     fn drop(&mut self) {
         self.store.detach(self.id);
     }
+}
+
+/// Whether the other side has closed its end.
+fn has_gone(stream: &UnixStream) -> bool {
+    let mut ends = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // What cannot be looked at is as good as gone.
+    poll(&mut ends, Some(&now)).is_err()
+        || ends[0]
+            .revents()
+            .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
 }
 
 fn own_uid() -> Option<u32> {
