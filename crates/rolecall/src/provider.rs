@@ -275,7 +275,12 @@ impl Provider {
             .agent
             .as_ref()?
             .glance(inner.shared_key(at)?, &inner.about(at))?;
-        inner.fits(at, &session).then_some(session)
+        let fits = inner.fits(at, &session);
+        if fits {
+            // So that a refresh asks for another one than this.
+            inner.slots[at].offer(session.clone(), inner.host.now());
+        }
+        fits.then_some(session)
     }
 
     /// The key under which the agent keeps the session that is handed out; `None` of one that is not shared.

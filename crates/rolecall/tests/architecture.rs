@@ -40,7 +40,10 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         ],
     ),
     ("session", &["arn", "error", "host", "time"]),
-    ("agent", &["error", "hardening", "host", "seal", "session"]),
+    (
+        "agent",
+        &["audit", "error", "hardening", "host", "seal", "session"],
+    ),
     (
         "provider",
         &[

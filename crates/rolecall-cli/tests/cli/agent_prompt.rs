@@ -57,7 +57,7 @@ fn who_declines_declines_for_all_who_wait_and_the_next_is_asked() {
     one.shows("not shown", 1);
     let second = two.start(&machine, &["whoami", "Two"], &[]);
     wait_for("the second to wait", || {
-        (machine.status()["clients"] == 3).then_some(())
+        (machine.status()["clients"] == 4).then_some(())
     });
     one.hides_typing();
     one.type_in("\u{4}");

@@ -1,23 +1,20 @@
 //! A client's side: finds the agent, starts it where it may, and asks it. Whatever goes wrong, the client goes on alone.
 
+mod wire;
+
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::net::sockopt::Timeout;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use self::wire::{Away, Stream, Talk, connected, unexpected};
 use super::launch::Launch;
-use super::line::Lines;
 use super::protocol::{
-    About, Ask, Attach, Caller, Failure, Garbled, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell,
-    VERSION, Want, read, written,
+    About, Ask, Attach, Caller, Failure, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell, Want,
 };
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -40,6 +37,8 @@ struct Inner {
 
 /// How long an agent that did not answer is left alone: what can be done without it is not held up by it each time.
 const MUTE: Duration = Duration::from_secs(30);
+/// More sessions than an agent keeps.
+const LONGEST_LIST: usize = 100_000;
 const MUTE_WHY: &str = "it does not answer";
 
 /// A session that the agent had.
@@ -74,29 +73,6 @@ pub struct Lease {
 #[derive(Debug)]
 pub struct Attachment {
     stream: Stream,
-}
-
-/// Why there is no agent to speak of.
-#[derive(Debug)]
-enum Away {
-    /// Nobody listens.
-    Absent,
-    /// Something is wrong with it, in words.
-    Useless(String),
-    /// It was there, and is gone.
-    Lost(String),
-    /// It is there, and does not answer.
-    Mute,
-}
-
-impl From<io::Error> for Away {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // As a socket's own timeout says it.
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Mute,
-            _ => Self::Lost(error.to_string()),
-        }
-    }
 }
 
 impl Agent {
@@ -273,7 +249,7 @@ impl Agent {
             let mut list = Vec::new();
             loop {
                 match talk.hear()? {
-                    Tell::Live(live) => list.push(*live),
+                    Tell::Live(live) if list.len() < LONGEST_LIST => list.push(*live),
                     Tell::Done => return Ok(list),
                     other => return Err(unexpected(other)),
                 }
@@ -343,14 +319,7 @@ impl Agent {
 
     /// Says something over a connection of its own, without a runtime.
     fn talk(&self, ask: &Ask) -> Result<Talk, Away> {
-        let stream = self.open()?;
-        let mut talk = Talk {
-            stream,
-            lines: Lines::new(),
-        };
-        talk.stream.set_write_timeout(Some(PATIENCE))?;
-        talk.stream.write_all(&written(ask))?;
-        Ok(talk)
+        Talk::begin(self.open()?, ask)
     }
 
     /// A connection; the agent is started where it may be. Blocks for some seconds at most.
@@ -368,48 +337,11 @@ impl Agent {
 
     /// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
     fn open(&self) -> Result<BlockingStream, Away> {
-        use rustix::io::Errno;
-        use rustix::net::{
-            AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-        };
-
         let mute_until = *lock(&self.0.mute_until);
         if mute_until.is_some_and(|until| Instant::now() < until) {
             return Err(Away::Mute);
         }
-        let address = SocketAddrUnix::new(&self.0.socket).map_err(|_| {
-            Away::Useless(format!(
-                "the path of its socket, {}, is longer than a socket's may be; ROLECALL_RUNTIME_DIR names a shorter one",
-                self.0.socket.display()
-            ))
-        })?;
-        let socket = socket_with(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(io::Error::from)?;
-        sockopt::set_socket_timeout(&socket, Timeout::Send, Some(Duration::from_secs(1)))
-            .map_err(io::Error::from)?;
-        match connect(&socket, &address) {
-            Ok(()) => {}
-            // Nobody, a socket that nobody listens on any more, or something else in its place.
-            Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTSOCK) => return Err(Away::Absent),
-            Err(error @ (Errno::AGAIN | Errno::CONNRESET | Errno::INTR)) => {
-                return Err(io::Error::from(error).into());
-            }
-            Err(error) => {
-                return Err(Away::Useless(format!(
-                    "{}: {}",
-                    self.0.socket.display(),
-                    io::Error::from(error)
-                )));
-            }
-        }
-        let stream = BlockingStream::from(socket);
-        is_ours(&stream)?;
-        Ok(stream)
+        connected(&self.0.socket)
     }
 
     /// Says once why there is no agent, where that is not as it should be.
@@ -480,80 +412,6 @@ impl Attachment {
     }
 }
 
-#[derive(Debug)]
-struct Stream {
-    stream: UnixStream,
-    lines: Lines,
-}
-
-impl Stream {
-    fn of(stream: BlockingStream) -> Result<Self, Away> {
-        stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream: UnixStream::from_std(stream)?,
-            lines: Lines::new(),
-        })
-    }
-
-    async fn say(&mut self, ask: &Ask) -> Result<(), Away> {
-        let line = written(ask);
-        match timeout(PATIENCE, self.stream.write_all(&line)).await {
-            Ok(written) => Ok(written?),
-            Err(_) => Err(Away::Mute),
-        }
-    }
-
-    async fn hear(&mut self, patience: Duration) -> Result<Tell, Away> {
-        let hear = async {
-            loop {
-                if let Some(line) = self.lines.next() {
-                    return understood(&line);
-                }
-                let space = self
-                    .lines
-                    .space()
-                    .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
-                match self.stream.read(space).await? {
-                    0 => return Err(Away::Lost("it closed the connection".to_owned())),
-                    length => self.lines.read(length),
-                }
-            }
-        };
-        timeout(patience, hear).await.unwrap_or(Err(Away::Mute))
-    }
-}
-
-/// A conversation without a runtime.
-struct Talk {
-    stream: BlockingStream,
-    lines: Lines,
-}
-
-impl Talk {
-    /// The next line, however it comes: for two seconds at most.
-    fn hear(&mut self) -> Result<Tell, Away> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(line) = self.lines.next() {
-                return understood(&line);
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Away::Mute);
-            }
-            self.stream.set_read_timeout(Some(left))?;
-            let space = self
-                .lines
-                .space()
-                .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
-            match self.stream.read(space)? {
-                0 => return Err(Away::Lost("it closed the connection".to_owned())),
-                length => self.lines.read(length),
-            }
-        }
-    }
-}
-
 fn peeked(record: &Record, is_yours_to_renew: bool) -> Option<Peeked> {
     Some(Peeked {
         session: Session::from_record(record)?,
@@ -568,48 +426,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn done(tell: Tell) -> Option<()> {
     matches!(tell, Tell::Done).then_some(())
-}
-
-fn understood(line: &[u8]) -> Result<Tell, Away> {
-    match read(line) {
-        Ok(tell) => Ok(tell),
-        Err(Garbled::Version(version, release)) => {
-            let release = release.map_or_else(
-                || "another release".to_owned(),
-                |release| format!("rolecall {release}"),
-            );
-            Err(Away::Useless(format!(
-                "it is {release} and speaks version {version} of their language, this is {} and speaks version {VERSION}; \
-                 `rolecall agent stop` of that release ends it",
-                env!("CARGO_PKG_VERSION")
-            )))
-        }
-        Err(Garbled::Nonsense(why)) => Err(Away::Useless(format!("it answered with {why}"))),
-    }
-}
-
-fn unexpected(tell: Tell) -> Away {
-    match tell {
-        Tell::Misunderstood { why } => Away::Useless(format!("it did not understand: {why}")),
-        _ => Away::Useless("it answered something else than what was asked".to_owned()),
-    }
-}
-
-/// Nothing is said to another user's process, whatever it is that listens there.
-#[cfg(target_os = "linux")]
-fn is_ours(stream: &BlockingStream) -> Result<(), Away> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).map_err(io::Error::from)?;
-    if peer.uid == rustix::process::geteuid() {
-        return Ok(());
-    }
-    Err(Away::Useless(format!(
-        "its socket belongs to user {}",
-        peer.uid.as_raw()
-    )))
-}
-
-/// Here only the directory says whose the socket is. Untested.
-#[cfg(not(target_os = "linux"))]
-fn is_ours(_stream: &BlockingStream) -> Result<(), Away> {
-    Ok(())
 }

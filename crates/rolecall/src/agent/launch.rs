@@ -95,6 +95,8 @@ impl Launch {
 
 /// Whoever starts the agent holds the lock for some milliseconds.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How many may wait for the agent to take their connection.
+const QUEUE: i32 = 1024;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A listener on that path, whatever was there before: in our own closed directory nobody else has put it there.
@@ -105,6 +107,8 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&new)?;
+    // Two hundred may come before it has taken its first connection; the usual queue is shorter.
+    rustix::net::listen(&listener, QUEUE)?;
     std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
     // In one step: nobody finds half of it, and a link in its place is replaced and not followed.
     std::fs::rename(&new, socket)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -22,7 +23,8 @@ use super::protocol::{
     Tell, VERSION, Want, read, written,
 };
 use super::store::{Answer, Lease, Store, Turn, micros};
-use crate::error::Error;
+use crate::audit::{Delivery, Log, Record as Audit, Who};
+use crate::error::{Error, ErrorKind};
 use crate::host::{Host, Process, Stat};
 use crate::session::{Pace, Record};
 
@@ -32,6 +34,8 @@ const MOST_CONNECTIONS: usize = 1024;
 const RATE: f64 = 20.0;
 /// Between looks at the clock: a machine that slept has not counted on.
 const LOOK: Duration = Duration::from_secs(10);
+/// Between records of refused connections.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 /// A client that has been told a session has nothing more to say for long.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -61,6 +65,8 @@ pub async fn serve(
         clients: AtomicUsize::new(0),
         last_seen: Mutex::new(Instant::now()),
         stop: Notify::new(),
+        log: Log::of(host),
+        refused_at: Mutex::default(),
         started_at: host.now(),
     });
     let mut tasks = JoinSet::new();
@@ -101,6 +107,9 @@ struct Server {
     /// the agent for as long, and one that was set forward end it at once.
     last_seen: Mutex<Instant>,
     stop: Notify,
+    log: Log,
+    /// When a connection of another user's was last recorded as refused.
+    refused_at: Mutex<Option<Instant>>,
     started_at: SystemTime,
 }
 
@@ -138,20 +147,10 @@ impl Server {
         let Ok(peer) = stream.peer_cred() else { return };
         let own = own_uid();
         if own != Some(peer.uid()) {
-            tracing::warn!(uid = peer.uid(), "refused a connection of another user");
-            return;
+            return self.refuse(process(&stream, &peer)).await;
         }
-        let pid = peer
-            .pid()
-            .and_then(|pid| u32::try_from(pid).ok())
-            .unwrap_or_default();
         let _client = Client::of(Arc::clone(&self));
-        let mut process = Process::of(pid, peer.uid());
-        // Whoever is still connected was running when its start and its executable were looked up. Of one that has gone
-        // the number may be another's by now, and nothing is said of that one.
-        if has_gone(&stream) {
-            (process.started, process.executable) = (None, None);
-        }
+        let process = process(&stream, &peer);
         Connection {
             stream,
             lines: Lines::new(),
@@ -160,6 +159,32 @@ impl Server {
         }
         .run()
         .await;
+    }
+
+    /// Another user's connection is closed without a word, and recorded. A flood of them fills no disk.
+    async fn refuse(&self, process: Process) {
+        tracing::warn!(uid = process.uid, "refused a connection of another user");
+        let is_first = {
+            let mut refused_at = self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_first = refused_at.is_none_or(|at| at.elapsed() >= BETWEEN_REFUSALS);
+            if is_first {
+                *refused_at = Some(Instant::now());
+            }
+            is_first
+        };
+        if is_first {
+            let error = Error::new(ErrorKind::Denied, "another user's process");
+            self.note(Audit::refuse(&error, &Who::from(process), Delivery::Agent))
+                .await;
+        }
+    }
+
+    /// Writes a record off the thread that all connections share, for it waits for the disk.
+    async fn note(&self, record: Audit) {
+        if self.log.is_on() {
+            let log = self.log.clone();
+            let _ = tokio::task::spawn_blocking(move || log.note(&record)).await;
+        }
     }
 
     fn status(&self) -> Status {
@@ -251,11 +276,13 @@ impl Connection {
             Ask::Forget(keys) => {
                 let wiped = server.store.forget(keys.as_deref(), server.host.now());
                 server.store.tell_wiped(keys.as_deref());
+                self.note_wiped(wiped.len()).await;
                 self.tell_live(wiped).await
             }
             Ask::Status => self.tell(&Tell::Status(server.status())).await,
             Ask::Stop => {
-                server.store.forget(None, server.host.now());
+                let wiped = server.store.forget(None, server.host.now());
+                self.note_wiped(wiped.len()).await;
                 // Whether or not the other side waits for the answer.
                 let told = self.tell(&Tell::Done).await;
                 server.stop.notify_one();
@@ -269,6 +296,12 @@ impl Connection {
                 Err(End::Gone)
             }
         }
+    }
+
+    async fn note_wiped(&self, count: usize) {
+        let who = Who::from(self.process.clone());
+        let record = Audit::wipe(count as u64, &who, Delivery::Agent);
+        self.server.note(record).await;
     }
 
     fn holder(&self, caller: &Caller) -> Holder {
@@ -469,6 +502,21 @@ impl Drop for Detach<'_> {
     fn drop(&mut self) {
         self.store.detach(self.id);
     }
+}
+
+/// Who is connected. Whoever is connected still was running when their start and their executable were looked up. Of one
+/// that has gone the number may be another's by now, and nothing is said of that one.
+fn process(stream: &UnixStream, peer: &UCred) -> Process {
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    let process = Process::of(pid.unwrap_or_default(), peer.uid());
+    if has_gone(stream) {
+        return Process {
+            started: None,
+            executable: None,
+            ..process
+        };
+    }
+    process
 }
 
 /// Whether the other side has closed its end.

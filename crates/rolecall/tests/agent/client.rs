@@ -166,7 +166,7 @@ fn who_waits_goes_on_alone_when_the_agent_is_gone() {
         runtime
             .unwrap()
             .block_on(agent.acquire(key(), None, false, &About::default(), |holder| {
-                waited_for.set(holder.process.pid)
+                waited_for.set(holder.process.pid);
             }));
     assert!(matches!(acquired, Acquired::Alone));
     assert_eq!(waited_for.get(), 7);

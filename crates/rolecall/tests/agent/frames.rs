@@ -169,6 +169,17 @@ fn who_is_attached_is_told_what_was_wiped() {
     assert_eq!(attached.hear()["wiped"], json!([key]));
     assert!(keeper.wire().list(json!({"forget": null})).is_empty());
     assert_eq!(attached.hear(), json!({"wiped": null}));
+    let records = keeper.records();
+    let counts: Vec<_> = records
+        .iter()
+        .map(|record| (&record["op"], &record["count"]))
+        .collect();
+    let wipe = json!("wipe");
+    assert_eq!(
+        counts,
+        [(&wipe, &json!(1)), (&wipe, &json!(1)), (&wipe, &json!(0))]
+    );
+    assert_eq!(records[0]["who"]["pid"], std::process::id());
     drop(attached);
     wait_until("it is seen that it has gone", || {
         keeper.ask(json!("status"))["status"]["clients"] == 0

@@ -28,6 +28,13 @@ fn another_user_is_told_nothing() {
         assert_eq!(said.contains("HEARD []"), !is_let_in, "{uid}: {said}");
         assert_eq!(said.contains("ASIACANARYAKID000001"), is_let_in, "{uid}: {said}");
     }
+    // The first is recorded; what comes right behind it would fill a disk.
+    let records = keeper.records();
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(
+        (&records[0]["op"], &records[0]["who"]["uid"]),
+        (&json!("refuse"), &json!(65_534))
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rolecall::Host;
 use rolecall::agent::{Options, serve};
+use rolecall::audit::Log;
 use rolecall::host::Clock as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Keeper {
     pub(crate) folder: TempDir,
     pub(crate) hands: Hands,
+    log: Log,
+    _state: TempDir,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,7 +41,12 @@ impl Keeper {
     pub(crate) fn idle_after(idle: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hands = Hands::new();
-        let host = Host::builder().clock(hands.clone()).build();
+        let state = tempfile::tempdir().unwrap();
+        let host = Host::builder()
+            .env("XDG_STATE_HOME", state.path().to_str().unwrap())
+            .clock(hands.clone())
+            .build();
+        let log = Log::of(&host);
         let socket = folder.path().join("agent.sock");
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -61,6 +69,8 @@ impl Keeper {
         Self {
             folder,
             hands,
+            log,
+            _state: state,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -113,6 +123,12 @@ impl Keeper {
     pub(crate) fn kept(&self, key: u64) -> Option<String> {
         let given = self.ask(want("peek", key, json!({"is_glance": true})));
         Some(given["session"]["record"]["access_key_id"].as_str()?.to_owned())
+    }
+
+    /// What was recorded.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let history = self.log.history().unwrap();
+        history.map(|entry| entry.unwrap().record).collect()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
