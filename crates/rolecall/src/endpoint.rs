@@ -41,7 +41,7 @@ use crate::error::Error;
 use crate::partition::Partition;
 use crate::secret::Secret;
 use crate::session::Session;
-use gates::Routes;
+use gates::{Admission, Routes, Wanted};
 use grants::Grants;
 use limiter::{Limiter, Penalty};
 use metadata::Service;
@@ -256,6 +256,21 @@ impl Endpoint {
         _ = self.0.refused.set(Box::new(tell));
     }
 
+    /// What the gates make of bytes from a socket of our own user, and how many they take: for the fuzzer, which looks on
+    /// as nobody else may.
+    #[doc(hidden)]
+    pub fn examine(&self, bytes: &[u8]) -> Option<(Opened, usize)> {
+        let now = tokio::time::Instant::now();
+        let examined = gates::examine(bytes, Admission::Own, self.0.routes(), now)?;
+        let opened = match examined.verdict {
+            Ok(Wanted::Credentials(_)) => Opened::Credentials,
+            Ok(Wanted::MetadataToken { token, .. }) => Opened::MetadataToken(token),
+            Ok(Wanted::Text(_) | Wanted::Document(_)) => Opened::Metadata,
+            Err(_) => Opened::Nothing,
+        };
+        Some((opened, examined.length))
+    }
+
     fn uri_of(&self, id: &str) -> String {
         format!("http://{}/{id}", self.0.grants.authority())
     }
@@ -281,6 +296,16 @@ pub struct Access {
     token: Secret,
     id: String,
     endpoint: Endpoint,
+}
+
+/// What a request got past the gates to.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Opened {
+    Credentials,
+    MetadataToken(Secret),
+    Metadata,
+    Nothing,
 }
 
 /// A grant as it is listed: without its token.
