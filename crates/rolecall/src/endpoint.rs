@@ -56,6 +56,12 @@ pub trait Grant: Send + Sync + 'static {
     /// A session after whatever renewal is due.
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>>;
 
+    /// Why a session that is not there yet is not, where its renewal waits for a person. Asked when a client cannot wait
+    /// any longer, which is told so: nothing it tries again will help before somebody has answered.
+    fn waits_for_person(&self) -> Option<Error> {
+        None
+    }
+
     /// Told after `session` has been sent to `peer`, on the thread that serves: whoever does more than to note it does it
     /// elsewhere.
     fn served(&self, session: &Session, peer: &Peer) {

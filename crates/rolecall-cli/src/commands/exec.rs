@@ -246,6 +246,10 @@ impl Grant for Used {
         self.asked.notify_one();
         Box::pin(self.provider.session())
     }
+
+    fn waits_for_person(&self) -> Option<Error> {
+        self.provider.waits_for_person()
+    }
 }
 
 /// Renews when the time has come, so that no request has to wait for it.
