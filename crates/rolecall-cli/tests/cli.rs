@@ -11,6 +11,8 @@ mod cli {
     mod deliver;
     mod exec;
     mod exec_env;
+    #[cfg(target_os = "linux")]
+    mod exec_imds;
     mod hardening;
     mod login;
     mod mfa;
