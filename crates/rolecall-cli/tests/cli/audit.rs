@@ -29,9 +29,9 @@ fn every_way_records_who_got_what() {
         "nothing has been recorded"
     );
     for (arguments, delivery) in [
-        (&["credential-process", "prod"][..], "credential-process"),
-        (&["env", "prod"], "env"),
-        (&["exec", "prod", "--env", "--", "true"], "exec"),
+        (&["credential-process", "blah"][..], "credential-process"),
+        (&["env", "blah"], "env"),
+        (&["exec", "blah", "--env", "--", "true"], "exec"),
     ] {
         let before = records(&machine).len();
         machine.run_for_secrets(arguments).ok();
@@ -40,7 +40,7 @@ fn every_way_records_who_got_what() {
         assert_eq!((mints.len(), serves.len()), (1, 1), "{delivery}: {records:#?}");
         for record in [mints[0], serves[0]] {
             assert_eq!(record["delivery"], delivery);
-            assert_eq!(record["target"], "prod");
+            assert_eq!(record["target"], "blah");
             assert!(
                 record["role_arn"].as_str().unwrap().contains(":role/"),
                 "{record}"
@@ -64,7 +64,7 @@ fn an_endpoint_counts_what_it_serves() {
     let machine = Machine::new();
     let get = "import os,urllib.request as u\nfor _ in range(20):\n r=u.Request(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'],\
                headers={'Authorization':os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN']})\n u.build_opener(u.ProxyHandler({})).open(r).read()";
-    machine.run(&["exec", "prod", "--", "python3", "-c", get]).ok();
+    machine.run(&["exec", "blah", "--", "python3", "-c", get]).ok();
     let records = records(&machine);
     let counts: Vec<_> = told(&records, "serve")
         .iter()
@@ -97,7 +97,7 @@ fn a_refusal_is_recorded_without_its_words() {
 fn a_changed_log_ends_with_1_and_says_where() {
     let machine = Machine::new();
     for _ in 0..2 {
-        machine.run_for_secrets(&["env", "prod"]).ok();
+        machine.run_for_secrets(&["env", "blah"]).ok();
     }
     let text = fs::read_to_string(path(&machine)).unwrap();
     let lines: Vec<_> = text.lines().collect();
@@ -145,13 +145,13 @@ fn a_changed_log_ends_with_1_and_says_where() {
 fn a_log_that_cannot_be_written_keeps_nothing_from_anybody() {
     let machine = Machine::new();
     fs::create_dir_all(path(&machine)).unwrap();
-    let ran = machine.run_for_secrets(&["env", "prod"]);
+    let ran = machine.run_for_secrets(&["env", "blah"]);
     assert_eq!(ran.stderr.matches("is not recorded").count(), 1, "{}", ran.stderr);
     ran.ok();
     let said = machine.run_quietly(&["audit"]).failed(1);
     assert!(said.contains("cannot use the audit log at"), "{said}");
     machine
-        .finish(machine.command(["whoami", "prod"]).env("ROLECALL_AUDIT", "off"))
+        .finish(machine.command(["whoami", "blah"]).env("ROLECALL_AUDIT", "off"))
         .ok();
     let off = machine.finish(machine.command(["audit"]).env("ROLECALL_AUDIT", "off"));
     assert!(off.failed(1).contains("there is no audit log here"));
