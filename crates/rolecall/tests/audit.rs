@@ -104,28 +104,33 @@ fn eight_processes_lose_nothing() {
 
 #[test]
 fn a_writer_may_be_killed_at_any_moment() {
-    let home = tempfile::tempdir().unwrap();
-    let log = log(home.path());
-    let mut before = 0;
-    for n in 0..30 {
-        let mut child = writer(home.path(), "forever")
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Not the moment is what matters, but that there are many.
-        while counted(&log).0 < before + 1 {
-            std::thread::sleep(Duration::from_millis(1));
-            assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    // A few to a log, for each is read whole after each.
+    for round in 0..6 {
+        let home = tempfile::tempdir().unwrap();
+        let (log, path) = (
+            log(home.path()),
+            home.path().join(".local/state/rolecall/audit.jsonl"),
+        );
+        log.write(&record(0)).unwrap();
+        for n in 0..5 {
+            let (before, length) = (counted(&log).0, fs::metadata(&path).unwrap().len());
+            let mut child = writer(home.path(), "forever")
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            while fs::metadata(&path).unwrap().len() == length {
+                std::thread::sleep(Duration::from_micros(100));
+                assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+            }
+            // Not one moment is what matters, but that there are many.
+            std::thread::sleep(Duration::from_micros(37 * (5 * round + n)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let after = counted(&log).0;
+            assert!(after > before);
+            log.write(&record(n)).unwrap();
+            assert_eq!(counted(&log).0, after + 1);
         }
-        std::thread::sleep(Duration::from_micros(97 * n));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let (records, _) = counted(&log);
-        assert!(records > before);
-        before = records;
-        log.write(&record(n)).unwrap();
-        before += 1;
-        assert_eq!(counted(&log).0, before);
     }
 }
 
