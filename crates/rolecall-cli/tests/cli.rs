@@ -7,6 +7,7 @@
 )]
 
 mod cli {
+    mod audit;
     mod bad_input;
     mod deliver;
     mod exec;
