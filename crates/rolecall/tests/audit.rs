@@ -58,7 +58,8 @@ fn the_other_process() {
     let log = log(Path::new(&home));
     match std::env::var("AUDIT_TEST_JOB").unwrap().as_str() {
         "200" => (0..200).for_each(|n| log.write(&record(n)).unwrap()),
-        "forever" => (0..).for_each(|n| log.write(&record(n)).unwrap()),
+        // Until it is killed.
+        "forever" => (0..u64::MAX).for_each(|n| log.write(&record(n)).unwrap()),
         "full" => until_it_is_full(&log, Path::new(&home)),
         "limited" => assert!((0..1000).any(|n| log.write(&record(n)).is_err()), "no limit"),
         other => panic!("{other}"),
