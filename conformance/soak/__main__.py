@@ -28,7 +28,7 @@ SESSION_SECONDS = 60
 ENDPOINTS, POLLERS = 4, 10
 # Processes that start the clients, so that none of them is held up by the others.
 STARTERS = 2
-# Each once in a while; what AWS never does is thrown away by whoever called, who tries again.
+# How often each: what AWS never answers is thrown away by whoever called.
 FAULTS = {
     "throttle": 3,
     "server-error": 6,
