@@ -12,6 +12,8 @@ use rolecall::parameters::{ExternalId, MfaSerial, SessionName, SessionPolicy, So
 use rolecall::{AskedDuration, Error, Host, Invalid, PolicyArn, Region, Request};
 use rolecall_sandbox::PlannedFault;
 
+use crate::commands::Since;
+
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
 ///
 /// TARGET is a profile of ~/.aws/config, a role ARN, or ACCOUNT/ROLE; without one it is AWS_PROFILE, then `default`.
@@ -45,6 +47,8 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
+    /// Show who got which session when, and whether the log was changed
+    Audit(AuditArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -62,6 +66,7 @@ impl Command {
             Self::Login(args) => args.target.json,
             Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
+            Self::Audit(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
             Self::Demo => false,
@@ -78,7 +83,12 @@ impl Command {
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
-            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Agent(_) | Self::Demo => None,
+            Self::Audit(_)
+            | Self::Logout(_)
+            | Self::Profiles(_)
+            | Self::Sandbox(_)
+            | Self::Agent(_)
+            | Self::Demo => None,
         }
     }
 }
@@ -185,12 +195,31 @@ pub(crate) struct ExecArgs {
     /// Put the endpoint's token into a private file instead of the environment (AWS CLI before 2.15 cannot read it)
     #[arg(long, conflicts_with = "env")]
     pub(crate) token_file: bool,
+    /// Serve instance metadata (IMDSv2) too, for programs that know no other source; `=only` leaves the rest out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "also",
+        conflicts_with = "env"
+    )]
+    pub(crate) imds: Option<Imds>,
     /// Leave your AWS files in the child's sight; keys in a `[default]` profile then win over the role
     #[arg(long)]
     pub(crate) keep_config: bool,
     /// The command and its arguments; without one your shell
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// What the child gets besides instance metadata.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Imds {
+    /// The container variables too; every SDK that knows them prefers them
+    Also,
+    /// Nothing
+    Only,
 }
 
 #[derive(Args, Debug)]
@@ -281,6 +310,36 @@ pub(crate) struct ProfilesArgs {
     /// Print JSON with every property; secret ones are masked
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// Records since then only: how long ago (30m, 12h, 7d), a day or a time
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    pub(crate) since: Option<Since>,
+    /// Records of this target, or with this text in the role's ARN, only
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// Records of this kind only: mint, serve, refuse, wipe, repair
+    #[arg(long, value_name = "OP", value_parser = ["mint", "serve", "refuse", "wipe", "repair"])]
+    pub(crate) op: Option<String>,
+    /// The hash of a record that was kept elsewhere: it has to be there still, and only what is behind it is shown
+    #[arg(long, value_name = "HASH", value_parser = hash)]
+    pub(crate) since_hash: Option<String>,
+    /// Show no records; only whether the log was changed
+    #[arg(long)]
+    pub(crate) verify_only: bool,
+    /// Print JSON with every field
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The value parser of hashes.
+fn hash(text: &str) -> Result<String, String> {
+    let is_one = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a hash has 64 hexadecimal digits".to_owned())
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod agent;
+mod audit;
 mod credential_process;
 mod demo;
 mod env;
@@ -14,7 +15,10 @@ mod whoami;
 
 use std::future::Future;
 
+use rolecall::audit::{Delivery, Log};
 use rolecall::{Error, ErrorKind, Host, Provider};
+
+pub(crate) use audit::Since;
 
 use crate::cli::{Cli, Command, TargetArgs};
 use crate::command_error::{CommandError, Ended};
@@ -36,6 +40,7 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Whoami(args) => whoami::run(host, args),
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
+        Command::Audit(args) => audit::run(host, &args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Agent(args) => agent::run(host, &args),
         Command::Demo => demo::run(host),
@@ -48,6 +53,7 @@ fn provider(host: &Host, target: TargetArgs, delivery: &str) -> Result<Provider,
     let provider = Provider::builder(host.clone())
         .request(request)
         .agent(shared::agent(host, delivery)?)
+        .audit(Log::of(host), Delivery::named(delivery))
         .build()?;
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {

@@ -9,16 +9,19 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall::arn::RoleArn;
+use rolecall::audit::{Coalescer, Who};
 use rolecall::chain::Target;
-use rolecall::endpoint::{Endpoint, Grant};
+use rolecall::endpoint::{Endpoint, Grant, Metadata};
 use rolecall::export::shell;
+use rolecall::partition::{Partition, Region};
 use rolecall::{Error, ErrorKind, Host, Provider, Session};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::child::{self, Signals};
 use crate::child_env::{self, ChildEnv};
-use crate::cli::ExecArgs;
+use crate::cli::{ExecArgs, Imds};
 use crate::command_error::{CommandError, Ended};
 use crate::person::Asker;
 use crate::private_dir::PrivateDir;
@@ -39,18 +42,15 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
         let private =
             private_files(host, &provider, &mut env, args.keep_config).map_err(|error| own(error.into()))?;
         if args.env {
+            provider.served(&session);
             return Err(with_keys(host, &session, &args.command, env, private));
         }
-        with_endpoint(
-            host,
-            person,
-            provider,
-            env,
-            private,
-            &args.command,
-            args.token_file,
-        )
-        .await
+        let delivery = Delivery {
+            token_file: args.token_file,
+            imds: args.imds,
+            account: session.account().map(|account| account.to_string()),
+        };
+        with_endpoint(host, person, provider, env, private, &args.command, delivery).await
     })
 }
 
@@ -109,6 +109,13 @@ fn private_files(
     Ok(Some(private))
 }
 
+/// How the child is told of the endpoint.
+struct Delivery {
+    token_file: bool,
+    imds: Option<Imds>,
+    account: Option<String>,
+}
+
 async fn with_endpoint(
     host: &Host,
     person: &Asker,
@@ -116,7 +123,7 @@ async fn with_endpoint(
     mut env: ChildEnv,
     mut private: Option<PrivateDir>,
     words: &[OsString],
-    token_file: bool,
+    delivery: Delivery,
 ) -> Result<Ended, CommandError> {
     let own = |error: Error| CommandError::from(error).with_code(OWN_FAILURE);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -135,25 +142,32 @@ async fn with_endpoint(
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
     let used = Arc::new(Used {
+        served: Coalescer::new(provider.audit_log()),
+        who: Who::current(),
         provider,
         asked: Notify::new(),
     });
-    let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
-    env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
-    if token_file {
-        let folder = match private.take() {
-            Some(folder) => folder,
-            None => PrivateDir::new(host, "exec").map_err(own)?,
-        };
-        // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
-        let path = folder.write("token", access.token().expose()).map_err(own)?;
-        env.set(
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            path.display().to_string(),
-        );
-        private = Some(folder);
-    } else {
-        env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
+    if delivery.imds != Some(Imds::Only) {
+        let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
+        env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
+        if delivery.token_file {
+            let folder = match private.take() {
+                Some(folder) => folder,
+                None => PrivateDir::new(host, "exec").map_err(own)?,
+            };
+            // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
+            let path = folder.write("token", access.token().expose()).map_err(own)?;
+            env.set(
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                path.display().to_string(),
+            );
+            private = Some(folder);
+        } else {
+            env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
+        }
+    }
+    if delivery.imds.is_some() {
+        serve_metadata(&endpoint, &used, delivery.account, &mut env).map_err(own)?;
     }
     let command = child::command(host, words, &env);
     if words.is_empty() && std::io::stderr().is_terminal() {
@@ -175,13 +189,45 @@ async fn with_endpoint(
     tokio::spawn(renew_ahead(Arc::clone(&used)));
     let attached = Arc::clone(&used);
     tokio::spawn(async move { shared::stay_attached(&attached.provider, || ()).await });
-    match child.wait().await {
+    let ended = child.wait().await;
+    // What was counted is told before we end, for tasks may end later than we do.
+    used.served.flush();
+    match ended {
         Ok(status) => Ok(child::ended(status)),
         Err(error) => Err(own(Error::new(
             ErrorKind::Internal,
             format!("lost sight of the child: {error}"),
         ))),
     }
+}
+
+/// Lets the child find the role as an instance finds its own.
+fn serve_metadata(
+    endpoint: &Endpoint,
+    used: &Arc<Used>,
+    account: Option<String>,
+    env: &mut ChildEnv,
+) -> Result<(), Error> {
+    let chain = used.provider.chain();
+    let role = chain.roles.last().map(|role| &role.arn);
+    let region = chain.region.as_ref().map(|region| &region.value);
+    let partition = role
+        .map(RoleArn::partition)
+        .or(region.map(Region::partition))
+        .unwrap_or(Partition::Aws);
+    let about = Metadata {
+        role: role.map_or("rolecall", RoleArn::name).to_owned(),
+        partition,
+        region: region.map(ToString::to_string),
+        account,
+    };
+    let uri = endpoint.metadata(about, Arc::clone(used) as Arc<dyn Grant>)?;
+    env.unset("AWS_EC2_METADATA_DISABLED");
+    // An SDK that gets no token must not go on without one.
+    env.set("AWS_EC2_METADATA_V1_DISABLED", "true");
+    env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", uri);
+    env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4");
+    Ok(())
 }
 
 fn announce(provider: &Provider, command: &Command) {
@@ -198,17 +244,37 @@ fn announce(provider: &Provider, command: &Command) {
 struct Used {
     provider: Provider,
     asked: Notify,
+    /// Records of what the child was given. Which of its processes asked is not known; it is ours, and so are they.
+    served: Coalescer,
+    who: Who,
+}
+
+impl Used {
+    fn told(&self, session: &Session) {
+        let record = || self.provider.serve_record(session, &self.who);
+        self.served.served(session, &self.who, record);
+    }
 }
 
 impl Grant for Used {
     fn valid(&self) -> Option<Session> {
         self.asked.notify_one();
-        self.provider.valid_session()
+        self.provider
+            .valid_session()
+            .inspect(|session| self.told(session))
     }
 
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
         self.asked.notify_one();
-        Box::pin(self.provider.session())
+        Box::pin(async {
+            let session = self.provider.session().await?;
+            self.told(&session);
+            Ok(session)
+        })
+    }
+
+    fn waits_for_person(&self) -> Option<Error> {
+        self.provider.waits_for_person()
     }
 }
 
@@ -218,6 +284,7 @@ async fn renew_ahead(used: Arc<Used>) {
     const LOOK: Duration = Duration::from_secs(20);
     let host = used.provider.host().clone();
     loop {
+        used.served.write_due();
         let due = used
             .provider
             .valid_session()

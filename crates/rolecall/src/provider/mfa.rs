@@ -150,6 +150,10 @@ async fn can_be_asked(host: &Host, question: &MfaQuestion) -> Result<(), Error> 
 
 async fn asked(host: &Host, question: &MfaQuestion) -> Result<Secret, Error> {
     let (person, question) = (host.person(), question.clone());
+    let _asking = host.asking(format!(
+        "an MFA code of {} for {}",
+        question.serial, question.purpose
+    ));
     blocking(move || person.mfa_code(&question)).await
 }
 
@@ -183,7 +187,14 @@ fn tidy(given: Secret) -> Option<Secret> {
 /// The code that the profile's command prints.
 async fn printed(host: &Host, command: &Configured<CommandLine>) -> Result<Secret, Error> {
     let what = format!("mfa_process ({})", command.origin);
-    let mut output = super::process::run(host, &command.value, &what, super::process::DEADLINE).await?;
+    let mut output = super::process::run(
+        host,
+        &command.value,
+        &what,
+        &command.origin,
+        super::process::DEADLINE,
+    )
+    .await?;
     tidy(Secret::new(std::mem::take(&mut *output))).ok_or_else(|| {
         Error::config(format!(
             "`{}` ({}) printed something else than a code of six digits",
