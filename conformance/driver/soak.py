@@ -6,7 +6,7 @@ import tempfile
 from .cases import Case, Room, check
 from .places import HERE, rolecall
 
-_SHORT = ["--seconds", "75", "--keys", "400"]
+_SHORT = ["--seconds", "80", "--session-seconds", "30", "--keys", "400"]
 
 
 def _hold(room: Room) -> None:

@@ -1,7 +1,7 @@
 """Many clients of one agent for a while, with short sessions and faults; then what has to hold of it.
 
 The soak starts itself inside the sandbox. A witness stands before STS, clients ask by `credential-process` and by the
-endpoints of a few `exec`, some are killed, and so is the agent in the middle. Every session that is handed out is shown to STS
+endpoints of a few `exec`, some are killed, and so is the agent; for a session's length STS is away. Every session that is handed out is shown to STS
 at once. One line for each thing that has to hold; not zero if one does not.
 """
 
@@ -23,7 +23,6 @@ from .clients import target
 from .ledger import Ledger
 from .watch import Watch, agent_pid
 
-SESSION_SECONDS = 60
 # Of so many `exec`, each with an endpoint that this many poll.
 ENDPOINTS, POLLERS = 4, 10
 # Processes that start the clients, so that none of them is held up by the others.
@@ -43,8 +42,10 @@ FAULTS = {
 }
 
 
-def _post(path: str, said: dict) -> None:
-    request = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/_sandbox/{path}", json.dumps(said).encode())
+def _faults(fault: str | None) -> None:
+    """One more, or none at all."""
+    body, method = (json.dumps({"fault": fault}).encode(), "POST") if fault else (None, "DELETE")
+    request = urllib.request.Request(f"{os.environ['AWS_ENDPOINT_URL']}/_sandbox/faults", body, method=method)
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
 
 
@@ -69,7 +70,7 @@ def _inside(options: argparse.Namespace, folder: Path) -> int:
         stdout=subprocess.PIPE,
         text=True,
     )
-    seen = os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{witness.stdout.readline().strip()}", "ROLECALL_AGENT": "on"}
+    seen = os.environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{witness.stdout.readline().strip()}", "ROLECALL_AGENT": "on", "ROLECALL_LOG": "error"}
     begin = time.monotonic()
     until = begin + options.seconds
     plan = {"truth": truth, "until": until, "rolecall": options.inside, "keys": options.keys}
@@ -92,14 +93,22 @@ def _inside(options: argparse.Namespace, folder: Path) -> int:
 
     _watched_agent(watch, "the first agent", 20)
     names, weights = list(FAULTS), list(FAULTS.values())
-    to_kill, killed, planned = begin + options.seconds * 0.4, 0.0, 0
+    to_kill, killed, planned = begin + options.seconds * 0.25, 0.0, 0
+    # For as long as a session lives STS answers nobody, so that they end, and nobody is to be given one that has.
+    away = (begin + options.seconds * 0.5, begin + options.seconds * 0.5 + options.session_seconds)
+    is_away = False
     while (now := time.monotonic()) < until - 2:
         if not killed and now >= to_kill:
             os.kill(_watched_agent(watch, "the first agent", 5), signal.SIGKILL)
             killed = now
             agent = _watched_agent(watch, "the agent after it", 20)
-        _post("faults", {"fault": f"AssumeRole:{dice.choices(names, weights)[0]}:1"})
-        planned += 1
+        if is_away != (away[0] <= now < away[1]):
+            is_away = not is_away
+            _faults(None)
+            _faults("AssumeRole:unavailable:always") if is_away else None
+        if not is_away:
+            _faults(f"AssumeRole:{dice.choices(names, weights)[0]}:1")
+            planned += 1
         time.sleep(dice.uniform(0.2, 1.2))
     lives = agent_pid() == agent
     for process in running:
@@ -108,21 +117,21 @@ def _inside(options: argparse.Namespace, folder: Path) -> int:
     witness.stdin.close()
     witness.wait(10)
 
-    ledger = Ledger(answers, calls, options.seconds, killed)
-    ledger.all(options.keys, SESSION_SECONDS)
+    ledger = Ledger(answers, calls, killed, away)
+    ledger.all(options.keys, options.seconds / options.session_seconds)
     found = f"{planned} faults planned, the agent killed once and started again by who needed it"
     ledger.check("an agent lives to the end", [] if lives else ["it is gone, or another one"], found)
-    # Half of what each lives is for its first cycles.
     for pid, held in watch.of.items():
         if not held.name.startswith("the first"):
             first = killed if pid == agent else begin
-            ledger.growth(held, first, (first + until) / 2, until, 1024)
+            ledger.growth(held, (first, away[0]), (away[1] + 4, until), 1024)
     return 1 if ledger.failed else 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="conformance/soak/run", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="how long [default: 600]")
+    parser.add_argument("--session-seconds", type=int, default=60, help="how long each session lives [default: 60]")
     parser.add_argument("--keys", type=int, default=2000, help="different sessions [default: 2000]")
     parser.add_argument("--clients", type=int, default=200, help="at the same time [default: 200]")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is chosen by chance")
@@ -130,7 +139,7 @@ def main() -> int:
     parser.add_argument("--inside", metavar="ROLECALL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.inside:
-        around = [rolecall(), "sandbox", "--session-seconds", str(SESSION_SECONDS), "--"]
+        around = [rolecall(), "sandbox", "--session-seconds", str(options.session_seconds), "--"]
         return subprocess.call([*around, sys.executable, "-m", "soak", *sys.argv[1:], "--inside", rolecall()])
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)

@@ -20,12 +20,12 @@ def _lines(paths: list[Path]) -> Iterator[dict]:
 
 
 class Ledger:
-    def __init__(self, answers: list[Path], calls: Path, seconds: int, killed: float) -> None:
+    def __init__(self, answers: list[Path], calls: Path, killed: float, away: tuple[float, float]) -> None:
         told = list(_lines(answers))
         self.answers = sorted((line for line in told if "none" not in line), key=lambda line: line["answered"])
         self.none = [line for line in told if "none" in line]
         self.calls = [json.loads(line) for line in calls.read_text().splitlines()]
-        self._seconds, self._killed = seconds, killed
+        self._killed, self._away = killed, away
         self.failed = 0
 
     def check(self, what: str, wrong: list[str], found: str = "") -> None:
@@ -34,17 +34,19 @@ class Ledger:
             print(f"     {line}", flush=True)
         self.failed += bool(wrong)
 
-    def all(self, keys: int, session_seconds: int) -> None:
+    def all(self, keys: int, lifetimes: float) -> None:
         self._enough()
         self._expired()
         self._torn()
         self._backwards()
         self._in_flight()
-        self._calls(keys, session_seconds)
+        self._calls(keys, lifetimes)
 
     def _enough(self) -> None:
         killed = [line for line in self.none if line["kind"] == "killed"]
         without = [line for line in self.none if line["kind"] != "killed"]
+        away = [line for line in without if self._while_away(line["asked"], line["answered"])]
+        without = [line for line in without if line not in away]
         asked = len(self.answers) + len(without)
         by_kind = Counter(line["kind"] for line in self.answers)
         wrong = []
@@ -53,7 +55,12 @@ class Ledger:
             wrong = [f"{len(without)} of {asked} had none", *(f"{count} × {text}" for text, count in why.most_common(4))]
         if not killed or not all(by_kind[kind] for kind in ("process", "endpoint")):
             wrong.append(f"nothing is proved by {by_kind} and {len(killed)} killed")
-        found = f"{by_kind['process']} processes and {by_kind['endpoint']} requests, {len(without)} without, {len(killed)} killed"
+        if not away:
+            wrong.append("no session ended while STS was away, so that it was away for nothing")
+        found = (
+            f"{by_kind['process']} processes and {by_kind['endpoint']} requests; {len(without)} had none, and "
+            f"{len(away)} while STS was away; {len(killed)} were killed"
+        )
         self.check("who asks is answered", wrong, found)
 
     def _expired(self) -> None:
@@ -110,20 +117,25 @@ class Ledger:
                     wrong.append(f"{key}: {begun:.2f} to {ended:.2f}, and from {next_begun:.2f}")
         self.check("one session is got by one process at a time", wrong, f"{len(self.calls)} calls of STS")
 
-    def _calls(self, keys: int, session_seconds: int) -> None:
+    def _calls(self, keys: int, lifetimes: float) -> None:
         sessions = len({line["id"] for line in self.answers})
+        calls = sum(not self._while_away(begun, ended) for _, begun, ended, _ in self.calls)
         # One life more for every key, because the agent was killed once, and its sessions with it.
-        most = 2.2 * keys * (self._seconds / session_seconds + 1)
-        wrong = [] if len(self.calls) <= most else [f"{len(self.calls)} calls, of at most {most:.0f}"]
-        self.check("2.2 calls of STS for each lifetime at most", wrong, f"{sessions} sessions, {len(self.calls)} calls")
+        most = 2.2 * keys * (lifetimes + 1)
+        wrong = [] if calls <= most else [f"{calls} calls, of at most {most:.0f}"]
+        self.check("2.2 calls of STS for each lifetime at most", wrong, f"{sessions} sessions, {calls} calls")
 
     def _around_the_kill(self, begun: float, ended: float) -> bool:
         """The sessions and the leases of a killed agent are gone, and its clients go on alone."""
         return begun < self._killed + 2 and ended > self._killed - 1
 
-    def growth(self, held: Held, begin: float, middle: float, end: float, slack: int) -> None:
-        """The most of the later part is no more than the most of the earlier, but for what an allocator makes of it."""
-        early, late = held.between(begin, middle), held.between(middle, end)
+    def _while_away(self, begun: float, ended: float) -> bool:
+        """Whoever asked at the end of it may have been told what others were a moment ago."""
+        return begun < self._away[1] + 6 and ended > self._away[0]
+
+    def growth(self, held: Held, before: tuple[float, float], after: tuple[float, float], slack: int) -> None:
+        """After STS was away it is no more than before, but for what an allocator makes of it."""
+        early, late = held.between(*before), held.between(*after)
         if early is None or late is None:
             self.check(f"{held.name} does not grow", ["it was not seen for long enough"])
             return
