@@ -70,11 +70,11 @@ def near_and_far(rolecall: str, minimal: str, beside: Path | None, env: Env, fol
     sandbox("faults", method="DELETE")
 
     # The AWS CLI keeps what it gets in its home, a file for each role; so nothing is warm here either.
-    for name, program, arguments in (
-        ("AWS CLI v1", "aws", ["configure", "list"]),
-        ("aws-export-credentials", "aws-export-credentials", ["--cache-file", str(folder / "exported")]),
+    for name, folder_of, program, arguments in (
+        ("AWS CLI v1", "venv", "aws", ["configure", "list"]),
+        ("aws-export-credentials", "export", "aws-export-credentials", ["--cache-file", str(folder / "exported")]),
     ):
-        path = beside / "venv/bin" / program if beside else None
+        path = beside / folder_of / "bin" / program if beside else None
         if path and path.exists():
             before = calls()
             taken = at_once(FEW, [str(path), *arguments, "--profile", "blah"], {**env, "HOME": str(folder)})
