@@ -41,12 +41,16 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
     Whoami(TargetArgs),
-    /// Sign in to the IAM Identity Center that a target starts from, as the AWS CLI does and for it too
+    /// Sign in to what a target starts from: IAM Identity Center, as the AWS CLI does and for it too, or an MFA device
     Login(LoginArgs),
     /// Sign out again
     Logout(LogoutArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
+    /// List the sessions that the agent keeps: what, until when, who asked
+    Sessions(SessionsArgs),
+    /// Wipe a session at once, in the agent and in every process that uses it
+    Forget(ForgetArgs),
     /// Show who got which session when, and whether the log was changed
     Audit(AuditArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
@@ -67,6 +71,8 @@ impl Command {
             Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Audit(args) => args.json,
+            Self::Sessions(args) => args.json,
+            Self::Forget(args) => args.target.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
             Self::Demo => false,
@@ -84,6 +90,8 @@ impl Command {
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
             Self::Audit(_)
+            | Self::Forget(_)
+            | Self::Sessions(_)
             | Self::Logout(_)
             | Self::Profiles(_)
             | Self::Sandbox(_)
@@ -195,12 +203,31 @@ pub(crate) struct ExecArgs {
     /// Put the endpoint's token into a private file instead of the environment (AWS CLI before 2.15 cannot read it)
     #[arg(long, conflicts_with = "env")]
     pub(crate) token_file: bool,
+    /// Serve instance metadata (IMDSv2) too, for programs that know no other source; `=only` leaves the rest out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "also",
+        conflicts_with = "env"
+    )]
+    pub(crate) imds: Option<Imds>,
     /// Leave your AWS files in the child's sight; keys in a `[default]` profile then win over the role
     #[arg(long)]
     pub(crate) keep_config: bool,
     /// The command and its arguments; without one your shell
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// What the child gets besides instance metadata.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Imds {
+    /// The container variables too; every SDK that knows them prefers them
+    Also,
+    /// Nothing
+    Only,
 }
 
 #[derive(Args, Debug)]
@@ -257,6 +284,25 @@ pub(crate) struct AgentRunArgs {
     /// End after so many seconds without a client and without a live session
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = |text: &str| number(text, 1..=86_400_u64))]
     pub(crate) idle: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SessionsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Everything that the target stands on too: the roles before it, and the session of the source itself
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) chain: bool,
+    /// Everything there is
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]

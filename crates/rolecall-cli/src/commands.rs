@@ -11,6 +11,7 @@ mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
+mod sessions;
 mod whoami;
 
 use std::future::Future;
@@ -41,6 +42,8 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Audit(args) => audit::run(host, &args),
+        Command::Sessions(args) => sessions::run(host, &args),
+        Command::Forget(args) => sessions::forget(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Agent(args) => agent::run(host, &args),
         Command::Demo => demo::run(host),

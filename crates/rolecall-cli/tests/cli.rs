@@ -7,10 +7,16 @@
 )]
 
 mod cli {
+    mod agent;
+    mod agent_life;
+    mod agent_prompt;
+    mod audit;
     mod bad_input;
     mod deliver;
     mod exec;
     mod exec_env;
+    #[cfg(target_os = "linux")]
+    mod exec_imds;
     mod hardening;
     mod login;
     mod mfa;
