@@ -79,7 +79,6 @@ fn a_runtime_directory_of_another_user_is_not_used() {
         // Root's home is somebody else's, whoever we are.
         refused("/root", "it belongs to user 0");
     }
-    assert_eq!(machine.sandbox.calls().len(), 0);
 }
 
 /// Whether the command was still ended before its own end by a kill at the `number`th call of this name.

@@ -129,9 +129,16 @@ fn no_process_no_log_and_no_file_of_a_whole_day_holds_a_secret() {
 
     let status = keeper.0.status().unwrap().unwrap();
     assert!(status.sessions >= 2, "{status:?}");
-    let told = format!("{status:?} {:?}", keeper.0.sessions().unwrap());
-    assert!(told.contains("BlahRole"), "{told}");
-    machine.no_secret(told.as_bytes());
+    for (arguments, what) in [
+        (&["sessions", "--json"][..], "BlahRole"),
+        (&["sessions"], "BlahRole"),
+        (&["agent", "status", "--json"], "socket"),
+        (&["audit", "--json"], "BlahRole"),
+        (&["audit"], "blah"),
+    ] {
+        let told = shared(arguments).ok();
+        assert!(told.contains(what), "{arguments:?}: {told}");
+    }
 
     let mut processes = tree(child.id());
     processes.insert(status.pid);
@@ -145,7 +152,7 @@ fn no_process_no_log_and_no_file_of_a_whole_day_holds_a_secret() {
         .count();
     assert!(seen >= 2, "what is no process of ours is open to its user");
     // The long-term key of the sandbox's joe is where joe keeps it.
-    assert!(scan_files(&machine, machine.home.path(), &[".aws/credentials"]) >= 3);
+    assert!(scan_files(&machine, machine.home.path(), &[".aws/credentials"]) >= 4);
     let log = fs::read_to_string(machine.path("exec.log")).unwrap();
     assert!(
         log.contains("AssumeRole") || log.contains("TRACE"),
@@ -218,6 +225,9 @@ fn nothing_is_started_with_a_secret_among_its_arguments_or_in_its_environment() 
         &["login", "blah"],
         &["logout", "blah"],
         &["agent", "status"],
+        &["sessions"],
+        &["forget", "--all"],
+        &["audit"],
     ] {
         let seen = started_by(&machine, arguments, false).unwrap();
         machine.no_secret(&seen);
