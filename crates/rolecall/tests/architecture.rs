@@ -60,16 +60,29 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         ],
     ),
     ("export", &["error", "partition", "session", "time"]),
-    ("endpoint", &["error", "export", "secret", "session", "time"]),
+    (
+        "endpoint",
+        &[
+            "error",
+            "export",
+            "host",
+            "partition",
+            "secret",
+            "session",
+            "time",
+        ],
+    ),
     // Beside it.
     ("policy", &["arn", "error", "parameters", "partition", "time"]),
 ];
 
 /// Where a module may name a part of another only: these items and no others.
-const ONLY: [(&str, &str, &[&str]); 2] = [
+const ONLY: [(&str, &str, &[&str]); 3] = [
     // A chain is data: it may name sessions, never hold one.
     ("chain", "session", &["KeyBuilder", "SessionKey", "masked_key_id"]),
     ("provider", "endpoint", &["Grant"]),
+    // The server looks at no file, clock or person; it only says who was served.
+    ("endpoint", "host", &["Process"]),
 ];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {

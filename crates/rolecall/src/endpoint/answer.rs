@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::gates::Refusal;
+use super::gates::{Refusal, Wanted};
 use crate::error::ErrorKind;
 use crate::export;
 use crate::session::Session;
@@ -13,6 +13,8 @@ use crate::session::Session;
 /// Sent with every answer: not to be kept, not to be guessed at, and no leave for any page to read it.
 const HEADERS: &str =
     "Content-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+const TEXT_HEADERS: &str =
+    "Content-Type: text/plain\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
 /// Goes between the headers and the blank line where the connection ends.
 pub(super) const CLOSE: &[u8] = b"Connection: close\r\n";
 
@@ -49,6 +51,35 @@ impl Credentials {
     }
 }
 
+/// A 200 of the instance metadata without credentials in it. A token goes into a buffer that is wiped.
+pub(super) fn metadata(wanted: &Wanted, close: bool) -> Zeroizing<Vec<u8>> {
+    let json;
+    let (headers, seconds, body) = match wanted {
+        Wanted::MetadataToken { token, seconds } => (TEXT_HEADERS, Some(seconds), token.expose()),
+        Wanted::Text(text) => (TEXT_HEADERS, None, text.as_str()),
+        Wanted::Document(document) => {
+            json = document.to_string();
+            (HEADERS, None, json.as_str())
+        }
+        // Answered where there is a session.
+        Wanted::Credentials(_) => (HEADERS, None, ""),
+    };
+    // Grown once: a buffer that moves leaves copies behind it.
+    let mut answer = Zeroizing::new(Vec::with_capacity(512 + body.len()));
+    // Writing to a vector does not fail.
+    _ = write!(answer, "HTTP/1.1 200 OK\r\n{headers}");
+    if let Some(seconds) = seconds {
+        // The SDKs for Rust and Go take no token without it.
+        _ = write!(answer, "X-aws-ec2-metadata-token-ttl-seconds: {seconds}\r\n");
+    }
+    if close {
+        answer.extend_from_slice(CLOSE);
+    }
+    _ = write!(answer, "Content-Length: {}\r\n\r\n", body.len());
+    answer.extend_from_slice(body.as_bytes());
+    answer
+}
+
 /// The answer that says why there are no credentials.
 pub(super) fn refuse(refusal: &Refusal, close: bool, is_head: bool) -> Vec<u8> {
     #[derive(Serialize)]
@@ -67,7 +98,7 @@ pub(super) fn refuse(refusal: &Refusal, close: bool, is_head: bool) -> Vec<u8> {
     // Writing to a vector does not fail.
     _ = write!(answer, "HTTP/1.1 {status}\r\n{HEADERS}");
     _ = match refusal {
-        Refusal::Method => write!(answer, "Allow: GET\r\n"),
+        Refusal::Method(allowed) => write!(answer, "Allow: {allowed}\r\n"),
         Refusal::Crowded | Refusal::TooManyTokens | Refusal::Renewing => write!(answer, "Retry-After: 1\r\n"),
         Refusal::Failed(_) if status.starts_with("503") => write!(answer, "Retry-After: 1\r\n"),
         _ => Ok(()),
@@ -122,10 +153,19 @@ fn describe(refusal: &Refusal) -> (&'static str, &'static str, String) {
             "BrowserRequest",
             "requests of browsers and through proxies are refused",
         ),
-        Refusal::Method => (
-            "405 Method Not Allowed",
-            "MethodNotAllowed",
-            "only GET is answered",
+        Refusal::Method(allowed) => {
+            let message = format!("only {allowed} is answered here");
+            return ("405 Method Not Allowed", "MethodNotAllowed", message);
+        }
+        Refusal::MetadataToken => (
+            "401 Unauthorized",
+            "InvalidToken",
+            "the X-aws-ec2-metadata-token header must be a token that PUT /latest/api/token gave, and its time not over",
+        ),
+        Refusal::NoMetadata => (
+            "404 Not Found",
+            "NotFound",
+            "the instance metadata has nothing here",
         ),
         Refusal::Token => (
             "401 Unauthorized",

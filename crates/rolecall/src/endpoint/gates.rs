@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::grants::{Entry, Grants};
+use tokio::time::Instant;
+
+use super::grants::{Grants, Outlet};
+use super::metadata::{Asked, Service};
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// The most bytes of request line and headers.
 pub(super) const LARGEST_HEAD: usize = 8 * 1024;
@@ -33,19 +37,39 @@ pub(super) enum Refusal {
     TooSlow,
     Host,
     Browser,
-    Method,
+    /// With the method that is answered here.
+    Method(&'static str),
     Token,
     TooManyTokens,
     Unknown,
+    /// No token of the instance metadata, or one that has ended.
+    MetadataToken,
+    /// A path that the instance metadata does not have.
+    NoMetadata,
     /// The renewal takes longer than a client waits, and there is nothing to serve meanwhile.
     Renewing,
     Failed(Error),
 }
 
+/// What a request gets that has passed the gates.
+pub(super) enum Wanted {
+    Credentials(Arc<Outlet>),
+    MetadataToken { token: Secret, seconds: u32 },
+    Text(String),
+    Document(serde_json::Value),
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Routes<'a> {
+    pub(super) grants: &'a Grants,
+    pub(super) metadata: Option<&'a Service>,
+}
+
 /// A request that has been read to its end, and what it gets.
 pub(super) struct Examined {
-    /// The grant it opened.
-    pub(super) verdict: Result<Arc<Entry>, Refusal>,
+    /// What it opened.
+    pub(super) verdict: Result<Wanted, Refusal>,
     /// How many bytes of the buffer it took.
     pub(super) length: usize,
     /// Whether the connection ends with the answer: the client asked for it, or what follows cannot be trusted.
@@ -55,7 +79,12 @@ pub(super) struct Examined {
 }
 
 /// Examines the request at the start of `bytes`; `None` while its headers have not ended.
-pub(super) fn examine(bytes: &[u8], admission: Admission, grants: &Grants) -> Option<Examined> {
+pub(super) fn examine(
+    bytes: &[u8],
+    admission: Admission,
+    routes: Routes<'_>,
+    now: Instant,
+) -> Option<Examined> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let unreadable = |refusal| {
@@ -72,7 +101,7 @@ pub(super) fn examine(bytes: &[u8], admission: Admission, grants: &Grants) -> Op
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return unreadable(Refusal::TooLarge),
         Err(_) => return unreadable(Refusal::Malformed("this is no HTTP/1.1 request")),
     };
-    let verdict = judge(&request, admission, grants);
+    let verdict = judge(&request, admission, routes, now);
     // A body is never read, so what comes after it cannot be told from it: the connection ends. A request that was
     // refused for what sent it does not get a second try on the same connection either.
     let close = has_body(&request)
@@ -100,27 +129,41 @@ pub(super) fn too_slow(admission: Admission) -> Examined {
 fn judge(
     request: &httparse::Request<'_, '_>,
     admission: Admission,
-    grants: &Grants,
-) -> Result<Arc<Entry>, Refusal> {
+    routes: Routes<'_>,
+    now: Instant,
+) -> Result<Wanted, Refusal> {
     admitted(admission)?;
-    let target = addressed_to_us(request, grants.authority())?;
+    let target = addressed_to_us(request, routes.grants.authority())?;
     if request.headers.iter().any(is_a_browsers) {
         return Err(Refusal::Browser);
     }
+    if let Some(service) = routes.metadata
+        && let Some(path) = Service::path_of(target)
+    {
+        if has_body(request) {
+            return Err(Refusal::Malformed("a request for metadata has no body"));
+        }
+        let asked = Asked {
+            method: request.method.unwrap_or_default(),
+            path,
+            token: only(values(request, "x-aws-ec2-metadata-token")),
+            lifetime: only(values(request, "x-aws-ec2-metadata-token-ttl-seconds")),
+        };
+        return service.judge(&asked, now);
+    }
     if request.method != Some("GET") {
-        return Err(Refusal::Method);
+        return Err(Refusal::Method("GET"));
     }
     if has_body(request) {
         return Err(Refusal::Malformed("a request for credentials has no body"));
     }
-    let entry = only(values(request, "authorization"))
-        .and_then(|token| grants.opened_by(token))
-        .ok_or(Refusal::Token)?;
+    let token = only(values(request, "authorization")).ok_or(Refusal::Token)?;
+    let entry = routes.grants.opened_by(token)?;
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     if !entry.is_at(path) {
         return Err(Refusal::Unknown);
     }
-    Ok(entry)
+    Ok(Wanted::Credentials(Arc::clone(&entry.outlet)))
 }
 
 fn admitted(admission: Admission) -> Result<(), Refusal> {
@@ -191,7 +234,13 @@ impl Refusal {
     fn ends_connection(&self) -> bool {
         !matches!(
             self,
-            Self::Method | Self::Token | Self::Unknown | Self::Renewing | Self::Failed(_)
+            Self::Method(_)
+                | Self::Token
+                | Self::Unknown
+                | Self::MetadataToken
+                | Self::NoMetadata
+                | Self::Renewing
+                | Self::Failed(_)
         )
     }
 }

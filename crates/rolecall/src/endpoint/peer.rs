@@ -12,6 +12,54 @@ mod proc_net;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use super::gates::Admission;
+use crate::host::Process;
+
+/// The other end of a connection, as the kernel describes it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    address: SocketAddr,
+    uid: Option<u32>,
+    inode: Option<u64>,
+}
+
+impl Peer {
+    pub(super) fn unknown(address: SocketAddr) -> Self {
+        Self {
+            address,
+            uid: None,
+            inode: None,
+        }
+    }
+
+    /// Its address on this machine.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The user who made its socket; none where the kernel was not asked or did not say.
+    pub fn uid(&self) -> Option<u32> {
+        self.uid
+    }
+
+    /// The process that holds its socket, as far as `/proc` tells: none of another user's, unless we are root, and none
+    /// that has gone. It looks at every open file of this user, so it is nothing to do before an answer, nor often.
+    pub fn process(&self) -> Option<Process> {
+        let (uid, inode) = (self.uid?, self.inode?);
+        let socket = format!("socket:[{inode}]");
+        let holds = |pid: u32| {
+            let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+            files.into_iter().flatten().flatten().any(|file| {
+                std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+            })
+        };
+        let pids = std::fs::read_dir("/proc").ok()?.flatten();
+        let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        // Asked again after its start was read: a number that went to another process in between is not named.
+        pids.find(|pid| holds(*pid))
+            .map(|pid| Process::of(pid, uid))
+            .filter(|process| holds(process.pid) && process.is_running())
+    }
+}
 
 /// The established TCP states in which somebody still holds a socket: whoever has closed both ways is no longer there.
 #[cfg(target_os = "linux")]
@@ -64,28 +112,33 @@ impl Peers {
     }
 
     /// Judges the connection from `client` to `server`.
-    pub(super) fn admit(&self, client: SocketAddr, server: SocketAddr) -> Admission {
+    pub(super) fn admit(&self, client: SocketAddr, server: SocketAddr) -> (Admission, Peer) {
+        let mut peer = Peer::unknown(client);
+        let Some(socket) = self.find(client, server).filter(Socket::is_held) else {
+            return (Admission::Unproven, peer);
+        };
+        peer.uid = Some(socket.uid);
+        peer.inode = Some(socket.inode);
+        if socket.uid == self.own {
+            return (Admission::Own, peer);
+        }
+        tracing::warn!(uid = socket.uid, "refused a connection of another user");
+        (Admission::Stranger, peer)
+    }
+
+    fn find(&self, client: SocketAddr, server: SocketAddr) -> Option<Socket> {
         let (SocketAddr::V4(client), SocketAddr::V4(server)) = (client, server) else {
-            return Admission::Unproven;
+            return None;
         };
         let found = match &self.source {
             Source::Netlink(netlink) => netlink.find(client, server),
             Source::ProcNet => proc_net::find(client, server),
-            Source::Nothing => return Admission::Unproven,
+            Source::Nothing => return None,
         };
-        match found {
-            Ok(Some(socket)) if !socket.is_held() => Admission::Unproven,
-            Ok(Some(socket)) if socket.uid == self.own => Admission::Own,
-            Ok(Some(socket)) => {
-                tracing::warn!(uid = socket.uid, "refused a connection of another user");
-                Admission::Stranger
-            }
-            Ok(None) => Admission::Unproven,
-            Err(error) => {
-                tracing::warn!(%error, "cannot tell whose a connection is");
-                Admission::Unproven
-            }
-        }
+        found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell whose a connection is");
+            None
+        })
     }
 }
 
@@ -125,13 +178,14 @@ impl Peers {
         Self
     }
 
-    pub(super) fn admit(&self, client: SocketAddr, server: SocketAddr) -> Admission {
+    pub(super) fn admit(&self, client: SocketAddr, server: SocketAddr) -> (Admission, Peer) {
         let loopback = |address: SocketAddr| matches!(address, SocketAddr::V4(v4) if SocketAddrV4::ip(&v4).is_loopback());
-        if loopback(client) && loopback(server) {
+        let admission = if loopback(client) && loopback(server) {
             Admission::Own
         } else {
             Admission::Unproven
-        }
+        };
+        (admission, Peer::unknown(client))
     }
 }
 
@@ -149,7 +203,7 @@ mod tests {
     }
 
     fn admit(source: Source, own: u32, client: SocketAddr, server: SocketAddr) -> Admission {
-        Peers { own, source }.admit(client, server)
+        Peers { own, source }.admit(client, server).0
     }
 
     #[test]
@@ -167,6 +221,22 @@ mod tests {
             assert_eq!(admit(source, own + 1, from, server), Admission::Stranger);
         }
         assert_eq!(admit(Source::Nothing, own, from, server), Admission::Unproven);
+    }
+
+    /// T5: a process is named with its start, and one that has gone is not.
+    #[test]
+    fn who_holds_a_socket_is_known_while_it_does() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        let client = TcpStream::connect(server).unwrap();
+        let (_accepted, from) = listener.accept().unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        let [source, _] = sources();
+        let (_, peer) = Peers { own, source }.admit(from, server);
+        assert_eq!((peer.uid(), peer.address()), (Some(own), from));
+        assert_eq!(peer.process(), Some(Process::current()));
+        drop(client);
+        assert_eq!(peer.process(), None);
     }
 
     /// Java connects through IPv6 sockets even to IPv4 addresses; the kernel then answers in IPv6 terms.

@@ -15,10 +15,11 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Inner;
 use super::answer::{self, CLOSE, Credentials};
-use super::gates::{self, Admission, Examined, LARGEST_HEAD, Refusal};
-use super::grants::Entry;
+use super::gates::{self, Admission, Examined, LARGEST_HEAD, Refusal, Wanted};
+use super::grants::Outlet;
 use super::limiter::Penalty;
-use super::peer::Peers;
+use super::peer::{Peer, Peers};
+use crate::session::Session;
 
 /// Files the rest of the process keeps for itself when the cap on connections is derived from the limit on open files.
 const SPARE_FILES: usize = 64;
@@ -56,7 +57,7 @@ pub(super) async fn serve(endpoint: &Arc<Inner>, listener: TcpListener, shutdown
         tracing::debug!("connections were cut at the end of the drain");
     }
     tasks.shutdown().await;
-    endpoint.grants.forget_answers();
+    endpoint.forget_answers();
 }
 
 /// What leaves here must not outlive a hop, should packets of loopback ever be forwarded. Accepted sockets inherit it.
@@ -113,12 +114,17 @@ impl Server {
     /// Decides, before its first byte, whether a connection is served, answered with a refusal, or dropped.
     fn admit(self: &Arc<Self>, stream: TcpStream, tasks: &mut JoinSet<()>, stopped: watch::Receiver<()>) {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let admission = match (&place, stream.peer_addr()) {
-            (Err(_), _) => Admission::Crowded,
-            (Ok(_), Ok(client)) => self.peers.admit(client, self.endpoint.address),
-            // Nobody is there any more.
-            (Ok(_), Err(_)) => return,
+        // Where that fails, nobody is there any more.
+        let Ok(client) = stream.peer_addr() else {
+            return;
         };
+        let (admission, peer) = match &place {
+            Err(_) => (Admission::Crowded, Peer::unknown(client)),
+            Ok(_) => self.peers.admit(client, self.endpoint.address),
+        };
+        if admission == Admission::Stranger {
+            self.endpoint.tell_refused(&peer);
+        }
         let place = match place {
             Ok(place) if admission == Admission::Own => place,
             _ => match Arc::clone(&self.refusals).try_acquire_owned() {
@@ -132,11 +138,21 @@ impl Server {
             filled: 0,
             wrong_tokens: 0,
             admission,
+            peer,
             endpoint: Arc::clone(&self.endpoint),
             stopped,
             _place: place,
         };
         tasks.spawn(connection.run());
+    }
+}
+
+/// What comes after an answer.
+fn after(close: bool) -> ControlFlow<()> {
+    if close {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 
@@ -147,6 +163,7 @@ struct Connection {
     filled: usize,
     wrong_tokens: u32,
     admission: Admission,
+    peer: Peer,
     endpoint: Arc<Inner>,
     stopped: watch::Receiver<()>,
     _place: OwnedSemaphorePermit,
@@ -177,8 +194,8 @@ impl Connection {
         loop {
             // Only a line's end can end the headers: bytes that trickle in are not parsed anew with each.
             if self.buffer[seen..self.filled].contains(&b'\n') || self.filled == LARGEST_HEAD {
-                let examined =
-                    gates::examine(&self.buffer[..self.filled], self.admission, &self.endpoint.grants);
+                let bytes = &self.buffer[..self.filled];
+                let examined = gates::examine(bytes, self.admission, self.endpoint.routes(), Instant::now());
                 if let Some(examined) = examined {
                     self.consume(examined.length);
                     return Some(examined);
@@ -215,7 +232,16 @@ impl Connection {
 
     async fn answer(&mut self, examined: Examined) -> io::Result<ControlFlow<()>> {
         let (outcome, last) = match examined.verdict {
-            Ok(entry) => (self.session(&entry).await, false),
+            Ok(Wanted::Credentials(outlet)) => match self.session(&outlet).await {
+                Ok((session, credentials)) => (Ok((outlet, session, credentials)), false),
+                Err(refusal) => (Err(refusal), false),
+            },
+            Ok(wanted) => {
+                let close = examined.close || self.stopped.has_changed().is_err();
+                let bytes = answer::metadata(&wanted, close);
+                self.write(&mut [IoSlice::new(&bytes)]).await?;
+                return Ok(after(close));
+            }
             Err(Refusal::Token) => {
                 let (refusal, last) = self.punish().await;
                 (Err(refusal), last)
@@ -224,38 +250,36 @@ impl Connection {
         };
         let close = examined.close || last || self.stopped.has_changed().is_err();
         match outcome {
-            Ok(credentials) if close => {
-                let (head, rest) = credentials.parts();
-                self.write(&mut [head, CLOSE, rest].map(IoSlice::new)).await?;
+            Ok((outlet, session, credentials)) => {
+                if close {
+                    let (head, rest) = credentials.parts();
+                    self.write(&mut [head, CLOSE, rest].map(IoSlice::new)).await?;
+                } else {
+                    self.write(&mut [IoSlice::new(credentials.bytes())]).await?;
+                }
+                outlet.grant.served(&session, &self.peer);
             }
-            Ok(credentials) => self.write(&mut [IoSlice::new(credentials.bytes())]).await?,
             Err(refusal) => {
                 tracing::debug!(?refusal, "refused a request");
                 let bytes = answer::refuse(&refusal, close, examined.is_head);
                 self.write(&mut [IoSlice::new(&bytes)]).await?;
             }
         }
-        Ok(if close {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
+        Ok(after(close))
     }
 
-    /// What a grant gives within the time a client waits.
-    async fn session(&self, entry: &Entry) -> Result<Arc<Credentials>, Refusal> {
-        let renewal = timeout(self.endpoint.limits.renewal_wait, entry.grant.session()).await;
-        let failure = match renewal {
-            Ok(Ok(session)) => return Ok(entry.answer(&session)),
-            Ok(Err(error)) => Refusal::Failed(error),
-            Err(_) => Refusal::Renewing,
+    /// What a grant gives within the time a client waits, and its answer.
+    async fn session(&self, outlet: &Outlet) -> Result<(Session, Arc<Credentials>), Refusal> {
+        let renewal = timeout(self.endpoint.limits.renewal_wait, outlet.grant.session()).await;
+        let session = match renewal {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => Err(Refusal::Failed(error)),
+            Err(_) => Err(Refusal::Renewing),
         };
         // A failed renewal does not revoke what was issued.
-        entry
-            .grant
-            .valid()
-            .map(|session| entry.answer(&session))
-            .ok_or(failure)
+        let session = session.or_else(|failure| outlet.grant.valid().ok_or(failure))?;
+        let answer = outlet.answer(&session).ok_or(Refusal::Unknown)?;
+        Ok((session, answer))
     }
 
     /// What a wrong token gets, after its delay; and whether it was the connection's last.
