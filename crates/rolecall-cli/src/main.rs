@@ -21,7 +21,13 @@ use clap::Parser as _;
 use crate::cli::Cli;
 use crate::command_error::Ended;
 
+/// What is freed is wiped, so that no parser and no SDK leaves a secret behind.
+#[global_allocator]
+static HEAP: rolecall::hardening::WipingAllocator = rolecall::hardening::WipingAllocator;
+
 fn main() -> ExitCode {
+    // Before any secret is read, for every command has one or its caller's.
+    let hardened = rolecall::hardening::harden_process();
     command_error::own_up_to_bugs();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -32,6 +38,9 @@ fn main() -> ExitCode {
     let person = person::Asker::new(&system, cli.command.mfa_fd());
     let host = system.with_person(person.clone());
     logging::start(&host, cli.verbose);
+    if let Err(error) = hardened {
+        tracing::warn!("{error}");
+    }
     let json = cli.command.wants_json();
     let ended = commands::run(cli, &host, &person);
     // Everything is dropped by now: files are gone, the endpoint is closed.

@@ -87,6 +87,7 @@
 //! | [`provider`] | runs a chain; the only module that calls AWS |
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
+//! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
 
@@ -98,6 +99,7 @@ pub mod command_line;
 pub mod endpoint;
 pub mod error;
 pub mod export;
+pub mod hardening;
 mod hex;
 pub mod host;
 pub mod parameters;
@@ -105,7 +107,7 @@ pub mod partition;
 pub mod policy;
 pub mod profile;
 pub mod provider;
-mod seal;
+pub mod seal;
 mod secret;
 pub mod session;
 pub mod time;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rolecall::agent::{self, Agent, Caller, Options};
-use rolecall::{Error, ErrorKind, Host};
+use rolecall::{Error, ErrorKind, Host, hardening};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,6 +19,7 @@ pub(crate) fn run(host: &Host, args: &AgentArgs) -> Result<Ended, CommandError> 
 
 /// Is the agent until it is stopped, or nobody needs it any more.
 fn be(host: &Host, args: &AgentRunArgs) -> Result<Ended, CommandError> {
+    hardening::harden_keeper()?;
     let listener = agent::inherited()?;
     // Nobody's terminal is ours, and nobody's Ctrl-C. It fails where we lead a session already, and then it is done.
     let _ = rustix::process::setsid();

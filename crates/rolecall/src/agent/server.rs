@@ -164,7 +164,7 @@ impl Server {
             leases,
             clients: self.clients.load(Ordering::SeqCst).saturating_sub(1),
             started_at: micros(self.started_at),
-            key_memory: self.store.seal().held().to_owned(),
+            key_memory: self.store.held().name().to_owned(),
         }
     }
 }

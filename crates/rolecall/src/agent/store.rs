@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::protocol::{About, Attach, Failure, Given, Holder, Live, Want};
 use crate::error::{Error, ErrorKind};
+use crate::hardening::Held;
 use crate::seal::{Seal, Sealed};
 use crate::session::{Record, SessionKey, Timing, random};
 
@@ -24,7 +25,8 @@ const MOST_USERS: usize = 32;
 
 pub(super) struct Store {
     state: Mutex<State>,
-    seal: Seal,
+    /// Written only to put a new key in.
+    seal: RwLock<Seal>,
     next_id: AtomicU64,
 }
 
@@ -105,13 +107,18 @@ impl Store {
     pub(super) fn new() -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             state: Mutex::default(),
-            seal: Seal::new()?,
+            seal: RwLock::new(Seal::new()?),
             next_id: AtomicU64::new(1),
         }))
     }
 
-    pub(super) fn seal(&self) -> &Seal {
-        &self.seal
+    /// How well the key is held that the sessions are sealed under.
+    pub(super) fn held(&self) -> Held {
+        self.seal().held()
+    }
+
+    fn seal(&self) -> RwLockReadGuard<'_, Seal> {
+        self.seal.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session there is, for one who waits for nobody.
@@ -128,7 +135,7 @@ impl Store {
             return Answer::Nothing;
         }
         entry.used_by(holder);
-        match entry.given(&self.seal, want.key, now) {
+        match entry.given(&self.seal(), want.key, now) {
             Ok(given) => Answer::Session(given),
             Err(_) => Answer::Nothing,
         }
@@ -156,12 +163,12 @@ impl Store {
             };
             if is_new
                 && is_enough
-                && let Ok(given) = entry.given(&self.seal, want.key, now)
+                && let Ok(given) = entry.given(&self.seal(), want.key, now)
             {
                 return Answer::Session(given);
             }
             if is_new && entry.timing.is_valid(now) {
-                valid = entry.open(&self.seal, want.key).ok();
+                valid = entry.open(&self.seal(), want.key).ok();
             }
         }
         if let Some(failure) = state.refusal(want.key, now) {
@@ -188,7 +195,7 @@ impl Store {
         let state = self.lock();
         let entry = state.entries.get(&key)?;
         let is_help = Some(entry.access_key_id.as_str()) != not && entry.timing.is_valid(now);
-        is_help.then(|| entry.open(&self.seal, key).ok()).flatten()
+        is_help.then(|| entry.open(&self.seal(), key).ok()).flatten()
     }
 
     fn grant(
@@ -241,7 +248,7 @@ impl Store {
             lease.key,
         );
         let (timing, expires_at) = (record.timing(), record.expires_at());
-        let sealed = self.seal.seal(&text, &about_seal(key, expires_at))?;
+        let sealed = self.seal().seal(&text, &about_seal(key, expires_at))?;
         let mut state = self.lock();
         let Some(held) = state.lease(key, lease.id) else {
             // It has been given to somebody else, who is getting it too.
@@ -360,7 +367,10 @@ impl Store {
                     lease.is_forgotten = true;
                 }
                 // What is sealed with the old key is nothing but noise from here on.
-                self.seal.rekey();
+                let mut seal = self.seal.write().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = seal.rekey() {
+                    tracing::error!(%error, "nothing more can be kept");
+                }
             }
             Some(keys) => {
                 for key in keys {
