@@ -72,7 +72,7 @@ pub struct Attachment {
 
 /// Why there is no agent to speak of.
 #[derive(Debug)]
-enum Away {
+pub(super) enum Away {
     /// Nobody listens.
     Absent,
     /// Something is wrong with it, in words.
@@ -325,37 +325,8 @@ impl Agent {
         Stream::of(stream)
     }
 
-    /// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
     fn open(&self) -> Result<BlockingStream, Away> {
-        use rustix::net::{
-            AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-        };
-
-        let address = SocketAddrUnix::new(&self.0.socket).map_err(|_| {
-            Away::Useless(format!(
-                "the path of its socket, {}, is longer than a socket's may be; ROLECALL_RUNTIME_DIR names a shorter one",
-                self.0.socket.display()
-            ))
-        })?;
-        let socket = socket_with(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(io::Error::from)?;
-        sockopt::set_socket_timeout(&socket, Timeout::Send, Some(Duration::from_secs(1)))
-            .map_err(io::Error::from)?;
-        match connect(&socket, &address) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOTSOCK) => {
-                return Err(Away::Absent);
-            }
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-        let stream = BlockingStream::from(socket);
-        is_ours(&stream)?;
-        Ok(stream)
+        open(&self.0.socket)
     }
 
     /// Says once why there is no agent, where that is not as it should be.
@@ -417,6 +388,39 @@ impl Attachment {
             _ => None,
         }
     }
+}
+
+/// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
+pub(super) fn open(path: &Path) -> Result<BlockingStream, Away> {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
+    };
+
+    let address = SocketAddrUnix::new(path).map_err(|_| {
+        Away::Useless(format!(
+            "the path of its socket, {}, is longer than a socket's may be; ROLECALL_RUNTIME_DIR names a shorter one",
+            path.display()
+        ))
+    })?;
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(io::Error::from)?;
+    sockopt::set_socket_timeout(&socket, Timeout::Send, Some(Duration::from_secs(1)))
+        .map_err(io::Error::from)?;
+    match connect(&socket, &address) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOTSOCK) => {
+            return Err(Away::Absent);
+        }
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    let stream = BlockingStream::from(socket);
+    is_ours(&stream)?;
+    Ok(stream)
 }
 
 #[derive(Debug)]
