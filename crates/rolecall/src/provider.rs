@@ -5,6 +5,7 @@ mod container;
 mod decision;
 mod document;
 mod durations;
+mod handover;
 mod login;
 mod metadata;
 mod mfa;
@@ -37,6 +38,7 @@ use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 
 pub use durations::{Tries, remembered as remembered_duration};
+pub use handover::Handover;
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
