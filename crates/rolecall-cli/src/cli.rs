@@ -43,6 +43,13 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Sign out again
     Logout(LogoutArgs),
+    /// Put a target to use in this shell: what you run from here acts as it, and the shell holds no keys
+    Use(UseArgs),
+    /// Print what makes `rolecall use` work in a shell, for `eval "$(rolecall hook bash)"` in its startup file
+    Hook(HookArgs),
+    /// What answers the programs of your shells
+    #[command(hide = true)]
+    Endpoint(EndpointArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
@@ -64,7 +71,9 @@ impl Command {
             Self::Profiles(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
-            Self::Demo => false,
+            Self::Use(args) => args.target.json,
+            Self::Endpoint(args) => args.json,
+            Self::Hook(_) | Self::Demo => false,
         }
     }
 }
@@ -78,6 +87,8 @@ impl Command {
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
+            Self::Use(args) => args.target.mfa_fd,
+            Self::Hook(_) | Self::Endpoint(_) => None,
             Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Agent(_) | Self::Demo => None,
         }
     }
@@ -166,6 +177,96 @@ impl TargetArgs {
     }
 }
 
+impl TargetArgs {
+    /// The same arguments as words, for another rolecall of this release: a file's text in the place of its name, and no
+    /// descriptor of ours.
+    pub(crate) fn words(&self, host: &Host) -> Result<Vec<String>, Error> {
+        // Every field by its name, so that none is forgotten.
+        let Self {
+            target,
+            external_id,
+            session_name,
+            duration,
+            region,
+            source_profile,
+            policy,
+            policy_arn,
+            read_only,
+            source_identity,
+            tag,
+            transitive_tag,
+            mfa,
+            mfa_serial,
+            mfa_fd: _,
+            insecure_endpoint,
+            json: _,
+        } = self;
+        let policy = match policy {
+            Some(text) if text.trim_start().starts_with('{') => Some(text.clone()),
+            Some(path) => Some(policy_file(host, path)?.as_str().to_owned()),
+            None => None,
+        };
+        let duration = duration.map(|duration| match duration {
+            AskedDuration::For(duration) => duration.seconds().to_string(),
+            AskedDuration::Longest => "max".to_owned(),
+        });
+        let mut words = Vec::new();
+        let one = |value: Option<&str>| value.map(str::to_owned).into_iter().collect::<Vec<_>>();
+        for (flag, values) in [
+            ("--external-id", one(external_id.as_ref().map(ExternalId::as_str))),
+            (
+                "--session-name",
+                one(session_name.as_ref().map(SessionName::as_str)),
+            ),
+            ("--duration", duration.into_iter().collect()),
+            ("--region", one(region.as_ref().map(Region::as_str))),
+            ("--source-profile", one(source_profile.as_deref())),
+            ("--policy", policy.into_iter().collect()),
+            (
+                "--policy-arn",
+                policy_arn.iter().map(|arn| arn.as_str().to_owned()).collect(),
+            ),
+            (
+                "--source-identity",
+                one(source_identity.as_ref().map(SourceIdentity::as_str)),
+            ),
+            (
+                "--tag",
+                tag.iter()
+                    .map(|tag| format!("{}={}", tag.key(), tag.value()))
+                    .collect(),
+            ),
+            ("--transitive-tag", transitive_tag.clone()),
+            ("--mfa-serial", one(mfa_serial.as_ref().map(MfaSerial::as_str))),
+        ] {
+            // With `=`, so that a value may begin with a dash.
+            words.extend(values.into_iter().map(|value| format!("{flag}={value}")));
+        }
+        for (flag, is_set) in [
+            ("--read-only", *read_only),
+            ("--mfa", *mfa),
+            ("--insecure-endpoint", *insecure_endpoint),
+        ] {
+            words.extend(is_set.then(|| flag.to_owned()));
+        }
+        words.extend(target.iter().flat_map(|target| ["--".to_owned(), target.clone()]));
+        Ok(words)
+    }
+
+    /// The arguments that these words are.
+    pub(crate) fn of_words(words: &[String]) -> Result<Self, Error> {
+        let all = ["rolecall", "plan"]
+            .into_iter()
+            .chain(words.iter().map(String::as_str));
+        match Cli::try_parse_from(all).map(|cli| cli.command) {
+            Ok(Command::Plan(target)) => Ok(target),
+            _ => Err(Error::config(
+                "the arguments of another release of rolecall are not understood",
+            )),
+        }
+    }
+}
+
 fn policy_file(host: &Host, path: &str) -> Result<SessionPolicy, Error> {
     const HINT: &str = "--policy takes a file with the JSON document, or the document itself.";
     let text = host.read(path.as_ref()).map_err(|error| error.with_hint(HINT))?;
@@ -218,6 +319,81 @@ pub(crate) struct CredentialProcessArgs {
     /// Renew the session that the agent has, and print nothing: what a quick answer leaves behind
     #[arg(long, hide = true)]
     pub(crate) renew: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UseArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Give the shell back what it had before
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) off: bool,
+    /// Leave your AWS files in sight; keys in a `[default]` profile then win over the role
+    #[arg(long)]
+    pub(crate) keep_config: bool,
+    /// The shell whose code is printed: bash, zsh, fish [default: the one that runs this]
+    #[arg(long, value_parser = parse::<Shell>)]
+    pub(crate) shell: Option<Shell>,
+    /// The shell that the hook is in, as SHELL:PID
+    #[arg(long = "in", hide = true, value_name = "SHELL:PID", value_parser = InShell::parse)]
+    pub(crate) within: Option<InShell>,
+    /// At a prompt: the same once more, without anybody to be asked
+    #[arg(long, hide = true)]
+    pub(crate) again: bool,
+    /// At a prompt: whether what is in use still answers
+    #[arg(long, hide = true)]
+    pub(crate) check: bool,
+}
+
+/// A shell that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InShell {
+    pub(crate) shell: Shell,
+    pub(crate) pid: u32,
+}
+
+impl InShell {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (shell, pid) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self {
+            shell: parse::<Shell>(shell)?,
+            pid: number(pid, 1..=u32::MAX)?,
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HookArgs {
+    /// bash, zsh or fish
+    #[arg(value_parser = parse::<Shell>)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EndpointArgs {
+    #[command(subcommand)]
+    pub(crate) action: EndpointAction,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndpointAction {
+    /// Take everything back, and end it
+    Stop,
+    /// Say whether it runs, and for which shells
+    Status,
+    /// Be it, on the socket that is standard input
+    #[command(hide = true)]
+    Run(EndpointRunArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EndpointRunArgs {
+    /// End after so many seconds without a shell
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = |text: &str| number(text, 1..=86_400_u64))]
+    pub(crate) idle: u64,
 }
 
 #[derive(Args, Debug)]

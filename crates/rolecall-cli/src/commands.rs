@@ -3,18 +3,22 @@
 mod agent;
 mod credential_process;
 mod demo;
+mod endpoint;
 mod env;
 mod exec;
+mod hook;
 mod login;
 mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
+mod use_target;
 mod whoami;
 
 use std::future::Future;
+use std::sync::Arc;
 
-use rolecall::{Error, ErrorKind, Host, Provider};
+use rolecall::{Error, ErrorKind, Host, Provider, SessionCache};
 
 use crate::cli::{Cli, Command, TargetArgs};
 use crate::command_error::{CommandError, Ended};
@@ -37,6 +41,9 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
+        Command::Use(args) => use_target::run(host, &args),
+        Command::Hook(args) => hook::run(&args),
+        Command::Endpoint(args) => endpoint::run(host, &args),
         Command::Agent(args) => agent::run(host, &args),
         Command::Demo => demo::run(host),
     }
@@ -44,8 +51,19 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
 
 /// The provider of a target, with a word about every cap that shortens what was asked for.
 fn provider(host: &Host, target: TargetArgs, delivery: &str) -> Result<Provider, Error> {
+    provider_in(host, target, delivery, &Arc::default())
+}
+
+/// The same, with its sessions in a cache that others share.
+fn provider_in(
+    host: &Host,
+    target: TargetArgs,
+    delivery: &str,
+    cache: &Arc<SessionCache>,
+) -> Result<Provider, Error> {
     let request = target.request(host)?;
     let provider = Provider::builder(host.clone())
+        .cache(cache)
         .request(request)
         .agent(shared::agent(host, delivery)?)
         .build()?;

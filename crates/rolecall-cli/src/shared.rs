@@ -34,7 +34,7 @@ pub(crate) fn agent(host: &Host, delivery: &str) -> Result<Option<Agent>, Error>
     }))
 }
 
-fn own_executable() -> Option<PathBuf> {
+pub(crate) fn own_executable() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|path| path.is_absolute())
 }
 

@@ -36,8 +36,8 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
         let session = provider.session().await.map_err(|error| own(error.into()))?;
         let mut env = ChildEnv::scrubbed(host);
         env.region(provider.chain().region.as_ref().map(|region| &region.value));
-        let private =
-            private_files(host, &provider, &mut env, args.keep_config).map_err(|error| own(error.into()))?;
+        let private = private_files(host, &provider, &mut env, args.keep_config, "exec")
+            .map_err(|error| own(error.into()))?;
         if args.env {
             return Err(with_keys(host, &session, &args.command, env, private));
         }
@@ -72,12 +72,13 @@ fn with_keys(
     child::replace(command)
 }
 
-/// The files the child sees instead of the user's; none with `--keep-config`.
-fn private_files(
+/// The files the child sees instead of the user's, in a folder for `what`; none with `--keep-config`.
+pub(super) fn private_files(
     host: &Host,
     provider: &Provider,
     env: &mut ChildEnv,
     keep_config: bool,
+    what: &str,
 ) -> Result<Option<PrivateDir>, Error> {
     env.set("AWS_SDK_LOAD_CONFIG", "1");
     env.set("AWS_EC2_METADATA_DISABLED", "true");
@@ -95,7 +96,7 @@ fn private_files(
         }
         return Ok(None);
     }
-    let private = PrivateDir::new(host, "exec")?;
+    let private = PrivateDir::new(host, what)?;
     let chain = provider.chain();
     let profile = match &chain.target {
         Target::Profile(name) => profiles.profile(name),
@@ -134,10 +135,7 @@ async fn with_endpoint(
         ))
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
-    let used = Arc::new(Used {
-        provider,
-        asked: Notify::new(),
-    });
+    let used = Arc::new(Used::of(provider));
     let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
     env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
     if token_file {
@@ -195,9 +193,18 @@ fn announce(provider: &Provider, command: &Command) {
 }
 
 /// Remembers whether anybody asked since the last renewal: sessions nobody uses are not renewed.
-struct Used {
-    provider: Provider,
+pub(super) struct Used {
+    pub(super) provider: Provider,
     asked: Notify,
+}
+
+impl Used {
+    pub(super) fn of(provider: Provider) -> Self {
+        Self {
+            provider,
+            asked: Notify::new(),
+        }
+    }
 }
 
 impl Grant for Used {
@@ -213,7 +220,7 @@ impl Grant for Used {
 }
 
 /// Renews when the time has come, so that no request has to wait for it.
-async fn renew_ahead(used: Arc<Used>) {
+pub(super) async fn renew_ahead(used: Arc<Used>) {
     /// Between looks at the clock: a machine that slept has not counted on.
     const LOOK: Duration = Duration::from_secs(20);
     let host = used.provider.host().clone();
