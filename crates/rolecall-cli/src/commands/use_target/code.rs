@@ -162,7 +162,12 @@ _rolecall_off() {
   unset -f _rolecall_off _rolecall_again
 }
 _rolecall_again() { rolecall use --again @WORDS@; }
-_rolecall_on || { unset -f _rolecall_off _rolecall_again; false; }
+if _rolecall_on; then
+  unset -f _rolecall_on
+else
+  unset -f _rolecall_on _rolecall_off _rolecall_again
+  false
+fi
 "#;
 
 /// A universal variable (`U`, `X` where it is exported) cannot be taken away from one shell alone: a global one without
@@ -194,6 +199,7 @@ function _rolecall_back
         set -eg $how
         set -eg $kept
     end
+    return 0
 end
 ";
 
@@ -205,6 +211,7 @@ function _rolecall_on
         set -q $n; and set -gu $n
     end
 @SETS@
+    return 0
 end
 function _rolecall_off
     _rolecall_back $_rolecall_names
@@ -215,4 +222,5 @@ function _rolecall_again
     rolecall use --again @WORDS@
 end
 _rolecall_on
+functions -e _rolecall_on
 ";
