@@ -12,6 +12,8 @@ use rolecall::parameters::{ExternalId, MfaSerial, SessionName, SessionPolicy, So
 use rolecall::{AskedDuration, Error, Host, Invalid, PolicyArn, Region, Request};
 use rolecall_sandbox::PlannedFault;
 
+use crate::commands::Since;
+
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
 ///
 /// TARGET is a profile of ~/.aws/config, a role ARN, or ACCOUNT/ROLE; without one it is AWS_PROFILE, then `default`.
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Endpoint(EndpointArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
+    /// Show who got which session when, and whether the log was changed
+    Audit(AuditArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -69,6 +73,7 @@ impl Command {
             Self::Login(args) => args.target.json,
             Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
+            Self::Audit(args) => args.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
             Self::Use(args) => args.target.json,
@@ -88,8 +93,14 @@ impl Command {
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
             Self::Use(args) => args.target.mfa_fd,
-            Self::Hook(_) | Self::Endpoint(_) => None,
-            Self::Logout(_) | Self::Profiles(_) | Self::Sandbox(_) | Self::Agent(_) | Self::Demo => None,
+            Self::Hook(_)
+            | Self::Endpoint(_)
+            | Self::Audit(_)
+            | Self::Logout(_)
+            | Self::Profiles(_)
+            | Self::Sandbox(_)
+            | Self::Agent(_)
+            | Self::Demo => None,
         }
     }
 }
@@ -457,6 +468,36 @@ pub(crate) struct ProfilesArgs {
     /// Print JSON with every property; secret ones are masked
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// Records since then only: how long ago (30m, 12h, 7d), a day or a time
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    pub(crate) since: Option<Since>,
+    /// Records of this target, or with this text in the role's ARN, only
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// Records of this kind only: mint, serve, refuse, wipe, repair
+    #[arg(long, value_name = "OP", value_parser = ["mint", "serve", "refuse", "wipe", "repair"])]
+    pub(crate) op: Option<String>,
+    /// The hash of a record that was kept elsewhere: it has to be there still, and only what is behind it is shown
+    #[arg(long, value_name = "HASH", value_parser = hash)]
+    pub(crate) since_hash: Option<String>,
+    /// Show no records; only whether the log was changed
+    #[arg(long)]
+    pub(crate) verify_only: bool,
+    /// Print JSON with every field
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The value parser of hashes.
+fn hash(text: &str) -> Result<String, String> {
+    let is_one = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a hash has 64 hexadecimal digits".to_owned())
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod agent;
+mod audit;
 mod credential_process;
 mod demo;
 mod endpoint;
@@ -18,7 +19,10 @@ mod whoami;
 use std::future::Future;
 use std::sync::Arc;
 
+use rolecall::audit::{Delivery, Log};
 use rolecall::{Error, ErrorKind, Host, Provider, SessionCache};
+
+pub(crate) use audit::Since;
 
 use crate::cli::{Cli, Command, TargetArgs};
 use crate::command_error::{CommandError, Ended};
@@ -40,6 +44,7 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Whoami(args) => whoami::run(host, args),
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
+        Command::Audit(args) => audit::run(host, &args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Use(args) => use_target::run(host, &args),
         Command::Hook(args) => hook::run(&args),
@@ -66,6 +71,7 @@ fn provider_in(
         .cache(cache)
         .request(request)
         .agent(shared::agent(host, delivery)?)
+        .audit(Log::of(host), Delivery::named(delivery))
         .build()?;
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {

@@ -11,6 +11,7 @@ mod cli {
     mod deliver;
     mod exec;
     mod exec_env;
+    mod hardening;
     mod login;
     mod mfa;
     mod mfa_ask;

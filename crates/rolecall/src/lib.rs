@@ -86,6 +86,7 @@
 //! | [`session`] | sessions, their keys, their times, and one renewal in flight for each |
 //! | [`provider`] | runs a chain; the only module that calls AWS |
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
+//! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
@@ -94,6 +95,7 @@
 #[cfg(unix)]
 pub mod agent;
 pub mod arn;
+pub mod audit;
 pub mod chain;
 pub mod command_line;
 pub mod endpoint;

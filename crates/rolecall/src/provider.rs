@@ -1,6 +1,7 @@
 //! From a chain to a session: the one place that talks to STS.
 
 mod answer;
+mod audited;
 mod container;
 mod decision;
 mod document;
@@ -27,9 +28,11 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
+use self::audited::Audited;
 use self::durations::Negotiation;
 use self::role::By;
 use crate::agent::{About, Agent, Peeked};
+use crate::audit::{Delivery, Log};
 use crate::chain::{Chain, Mfa, MfaStrategy, Request, TokenSource};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind, is_throttling};
@@ -66,6 +69,7 @@ struct Inner {
     /// Who keeps sessions for all processes of this user.
     agent: Option<Agent>,
     pace: Arc<Pace>,
+    audited: Option<Audited>,
     /// The source's credentials, once the files have others than those that were read at first.
     replaced: Mutex<Option<Credentials>>,
 }
@@ -87,6 +91,7 @@ pub struct ProviderBuilder {
     cache: Arc<SessionCache>,
     request: Request,
     agent: Option<Agent>,
+    audited: Option<Audited>,
 }
 
 impl ProviderBuilder {
@@ -95,6 +100,14 @@ impl ProviderBuilder {
     #[must_use]
     pub fn agent(mut self, agent: Option<Agent>) -> Self {
         self.agent = agent;
+        self
+    }
+
+    /// The log that is told of every session that is got or refused, and by which way this provider's reach their user.
+    /// Without it nothing is recorded.
+    #[must_use]
+    pub fn audit(mut self, log: Log, delivery: Delivery) -> Self {
+        self.audited = Some(Audited { log, delivery });
         self
     }
 
@@ -148,6 +161,7 @@ impl ProviderBuilder {
             slots,
             agent: self.agent,
             pace: Arc::clone(self.cache.pace()),
+            audited: self.audited,
             request: is_ours.then_some(self.request),
             replaced: Mutex::default(),
         })))
@@ -171,6 +185,7 @@ impl Provider {
             cache: Arc::new(SessionCache::new()),
             request: Request::default(),
             agent: None,
+            audited: None,
         }
     }
 
@@ -361,11 +376,11 @@ impl Inner {
     async fn called(self: Arc<Self>, at: usize) -> Result<Session, Error> {
         let own = usize::from(self.chain.own.is_some());
         if at < own {
-            return self.own_session().await;
+            return self.told(at, self.own_session().await);
         }
         let hop = at - own;
         if at == 0 {
-            return self.session_from_source().await;
+            return self.told(at, self.session_from_source().await);
         }
         let before = Self::session_of(&self, at - 1).await?;
         let outcome = self.assume(hop, before.credentials(), before.proves_mfa()).await;
@@ -374,9 +389,12 @@ impl Inner {
             Err(error) if error.aws_code().is_some_and(answer::credential_rejected) => {
                 self.slots[at - 1].reject(before.credentials().access_key_id());
                 let before = Self::session_of(&self, at - 1).await?;
-                self.assume(hop, before.credentials(), before.proves_mfa()).await
+                self.told(
+                    at,
+                    self.assume(hop, before.credentials(), before.proves_mfa()).await,
+                )
             }
-            outcome => outcome,
+            outcome => self.told(at, outcome),
         }
     }
 

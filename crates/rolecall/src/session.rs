@@ -36,6 +36,8 @@ struct Inner {
     draw: f64,
     timing: Timing,
     proves_mfa: bool,
+    /// The id of the request that AWS answered with it.
+    request_id: Option<String>,
 }
 
 /// The parts of a session as STS answers them.
@@ -82,6 +84,7 @@ impl Session {
             draw,
             timing,
             proves_mfa: false,
+            request_id: None,
         }))
     }
 
@@ -96,6 +99,23 @@ impl Session {
             // Somebody has it already: then it is too late to say more of it than was said.
             Err(shared) => Self(shared),
         }
+    }
+
+    /// The same session with the id of the request that AWS answered with it.
+    #[must_use]
+    pub(crate) fn answering(self, request_id: Option<&str>) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Self(Arc::new(Inner {
+                request_id: request_id.map(str::to_owned),
+                ..inner
+            })),
+            Err(shared) => Self(shared),
+        }
+    }
+
+    /// The id of the request that AWS answered with it, where this process sent it: it finds the call in CloudTrail.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
     }
 
     /// Whether it proves an MFA device.

@@ -13,7 +13,7 @@ pub fn rfc3339(time: SystemTime) -> String {
 }
 
 /// A time as RFC 3339 has it, with `Z` or an offset.
-pub(crate) fn parsed(text: &str) -> Option<SystemTime> {
+pub fn parsed(text: &str) -> Option<SystemTime> {
     let time: Timestamp = text.trim().parse().ok()?;
     let since = u64::try_from(time.as_millisecond()).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_millis(since))

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules of the library it may import. Whatever is not here may not be.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     // The leaves.
     ("error", &[]),
     ("secret", &[]),
@@ -46,6 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         &[
             "agent",
             "arn",
+            "audit",
             "chain",
             "command_line",
             "endpoint",
@@ -74,6 +75,7 @@ const MAY_IMPORT: [(&str, &[&str]); 19] = [
         ],
     ),
     // Beside it.
+    ("audit", &["arn", "error", "hex", "host", "session", "time"]),
     ("policy", &["arn", "error", "parameters", "partition", "time"]),
 ];
 
@@ -242,7 +244,7 @@ fn only_the_provider_names_the_sdk() {
 }
 
 /// How often the library has code that the compiler does not prove. Whoever changes it reads all of `hardening` first.
-const UNSAFE: usize = 34;
+const UNSAFE: usize = 36;
 
 fn is_unsafe(line: &str) -> bool {
     ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("]

@@ -298,3 +298,38 @@ async fn a_long_term_key_from_a_command_is_never_handed_on_itself() {
     assert_ne!(session.credentials().access_key_id(), joe.access_key_id);
     assert_eq!(aws.sandbox.count("GetSessionToken"), 1);
 }
+
+/// A15: whoever may write the file that names the command would choose what is run.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_everybody_may_write_names_no_command() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = Tools::new();
+    let script = tools.script(
+        "tool",
+        &format!("touch {}\necho '{SESSION}'", tools.path("ran").display()),
+    );
+    let config = tools.path("config");
+    std::fs::write(&config, format!("[default]\ncredential_process = {script}\n")).unwrap();
+    let host = tools
+        .host()
+        .env("AWS_CONFIG_FILE", &config.display().to_string())
+        .build();
+    for (mode, runs) in [(0o666, false), (0o646, false), (0o644, true), (0o664, true)] {
+        std::fs::set_permissions(&config, std::fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = rolecall::Provider::builder(host.clone())
+            .build()
+            .unwrap()
+            .session()
+            .await;
+        assert_eq!(
+            (outcome.is_ok(), tools.path("ran").exists()),
+            (runs, runs),
+            "{mode:o}"
+        );
+        if let Err(error) = outcome {
+            sentences::assert_well_spoken(&error);
+            assert!(error.to_string().contains("everybody may write it"), "{error}");
+        }
+    }
+}

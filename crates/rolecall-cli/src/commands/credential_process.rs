@@ -40,6 +40,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
     let provider = super::provider(host, args.target, "credential-process")?;
     if let Some(peeked) = provider.peek() {
         print(&peeked.session)?;
+        provider.served(&peeked.session);
         if peeked.is_yours_to_renew {
             shared::renew_behind();
         }
@@ -52,6 +53,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
         }
     })?;
     print(&session)?;
+    provider.served(&session);
     Ok(Ended::WELL)
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn run(host: &Host, args: EnvArgs) -> Result<Ended, CommandError> {
         None => shell::render(args.shell.unwrap_or_else(|| users_shell(host)), &session, region),
     };
     output::print(&text)?;
+    provider.served(&session);
     Ok(Ended::WELL)
 }
 

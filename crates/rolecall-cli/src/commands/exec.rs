@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall::audit::{Coalescer, Who};
 use rolecall::chain::Target;
 use rolecall::endpoint::{Endpoint, Grant};
 use rolecall::export::shell;
@@ -39,6 +40,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
         let private = private_files(host, &provider, &mut env, args.keep_config, "exec")
             .map_err(|error| own(error.into()))?;
         if args.env {
+            provider.served(&session);
             return Err(with_keys(host, &session, &args.command, env, private));
         }
         with_endpoint(
@@ -135,7 +137,7 @@ async fn with_endpoint(
         ))
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
-    let used = Arc::new(Used::of(provider));
+    let used = Arc::new(Used::of(provider, Who::current()));
     let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
     env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
     if token_file {
@@ -173,7 +175,10 @@ async fn with_endpoint(
     tokio::spawn(renew_ahead(Arc::clone(&used)));
     let attached = Arc::clone(&used);
     tokio::spawn(async move { shared::stay_attached(&attached.provider, || ()).await });
-    match child.wait().await {
+    let ended = child.wait().await;
+    // What was counted is told before we end, for tasks may end later than we do.
+    used.flush();
+    match ended {
         Ok(status) => Ok(child::ended(status)),
         Err(error) => Err(own(Error::new(
             ErrorKind::Internal,
@@ -196,26 +201,48 @@ fn announce(provider: &Provider, command: &Command) {
 pub(super) struct Used {
     pub(super) provider: Provider,
     asked: Notify,
+    /// Records of what the child was given. Which of its processes asked is not known; it is ours, and so are they.
+    served: Coalescer,
+    who: Who,
 }
 
 impl Used {
-    pub(super) fn of(provider: Provider) -> Self {
+    /// What is handed to `who`.
+    pub(super) fn of(provider: Provider, who: Who) -> Self {
         Self {
+            served: Coalescer::new(provider.audit_log()),
+            who,
             provider,
             asked: Notify::new(),
         }
+    }
+
+    /// Writes the records that wait to be added up.
+    pub(super) fn flush(&self) {
+        self.served.flush();
+    }
+
+    fn told(&self, session: &Session) {
+        let record = || self.provider.serve_record(session, &self.who);
+        self.served.served(session, &self.who, record);
     }
 }
 
 impl Grant for Used {
     fn valid(&self) -> Option<Session> {
         self.asked.notify_one();
-        self.provider.valid_session()
+        self.provider
+            .valid_session()
+            .inspect(|session| self.told(session))
     }
 
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
         self.asked.notify_one();
-        Box::pin(self.provider.session())
+        Box::pin(async {
+            let session = self.provider.session().await?;
+            self.told(&session);
+            Ok(session)
+        })
     }
 }
 
@@ -225,6 +252,7 @@ pub(super) async fn renew_ahead(used: Arc<Used>) {
     const LOOK: Duration = Duration::from_secs(20);
     let host = used.provider.host().clone();
     loop {
+        used.served.write_due();
         let due = used
             .provider
             .valid_session()

@@ -69,6 +69,11 @@ impl Host {
         })
     }
 
+    /// Why a file, or what it is reached through, may be somebody else's work; `None` where it is not, or is not there.
+    pub(crate) fn may_be_anybodys(&self, path: &Path) -> Option<String> {
+        written_by_others(&fs::metadata(path).ok()?)
+    }
+
     /// A file that somebody names for a secret, off the thread that others need: a pipe in its place may never end, and
     /// then only this wait is given up.
     ///
@@ -162,26 +167,26 @@ impl Host {
 }
 
 #[cfg(unix)]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
 /// For its owner alone, and no link: in a folder that others may write, one would lead to a file of somebody's choice.
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits();
     options.mode(0o600).custom_flags(no_link.cast_signed())
 }
 
 #[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 

@@ -26,6 +26,13 @@ impl Process {
         Self::of(std::process::id(), uid)
     }
 
+    /// The process that started this one, where it can still be known.
+    pub(crate) fn parent() -> Option<Self> {
+        let pid = u32::try_from(Stat::of(std::process::id())?.parent).ok()?;
+        // Its number is 0 where it is outside of this PID namespace.
+        (pid > 0).then(|| Self::of(pid, 0))
+    }
+
     /// The process of that number, which runs as that user.
     pub fn of(pid: u32, uid: u32) -> Self {
         let executable = std::fs::read_link(format!("/proc/{pid}/exe"));

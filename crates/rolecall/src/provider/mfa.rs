@@ -183,7 +183,14 @@ fn tidy(given: Secret) -> Option<Secret> {
 /// The code that the profile's command prints.
 async fn printed(host: &Host, command: &Configured<CommandLine>) -> Result<Secret, Error> {
     let what = format!("mfa_process ({})", command.origin);
-    let mut output = super::process::run(host, &command.value, &what, super::process::DEADLINE).await?;
+    let mut output = super::process::run(
+        host,
+        &command.value,
+        &what,
+        &command.origin,
+        super::process::DEADLINE,
+    )
+    .await?;
     tidy(Secret::new(std::mem::take(&mut *output))).ok_or_else(|| {
         Error::config(format!(
             "`{}` ({}) printed something else than a code of six digits",

@@ -22,6 +22,7 @@ use crate::command_line::CommandLine;
 use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 use crate::host::Host;
+use crate::profile::Origin;
 
 /// How long a command may take: one that asks a person waits for that person. Where less time is left, as in
 /// `credential-process`, whoever has that deadline drops the call, and the command ends with it.
@@ -41,7 +42,8 @@ const CLI_CHAIN: &str = "_AWS_CLI_PROFILE_CHAIN";
 /// As many as the AWS CLI allows.
 const DEEPEST: usize = 4;
 
-/// Runs `command` and returns what it printed. `what` is the setting that names it, for errors.
+/// Runs `command` and returns what it printed. `what` is the setting that names it, for errors; `origin` is where that
+/// stands: a file that others may write names no command of ours.
 ///
 /// It inherits the environment and the terminal (`/dev/tty`), and has an empty stdin. After `deadline`, and when the call
 /// is dropped, it is ended with everything it has started.
@@ -54,8 +56,18 @@ pub(super) async fn run(
     host: &Host,
     command: &CommandLine,
     what: &str,
+    origin: &Origin,
     deadline: Duration,
 ) -> Result<Zeroizing<String>, Error> {
+    if let Origin::File { path, .. } = origin
+        && let Some(why) = host.may_be_anybodys(path)
+    {
+        return Err(
+            Error::config(format!("`{command}` ({what}) is not run: it stands in {origin}, and {why}")).with_hint(
+                "Others could put a command of theirs there: make the file your own (chown, chmod go-w), then try again.",
+            ),
+        );
+    }
     let (chain, mark) = chained(host, command, what)?;
     let program = host
         .program(command.program())
@@ -101,7 +113,7 @@ pub(super) async fn fetch(
             &source.origin.to_string(),
         ));
     }
-    let output = run(host, command, WHAT, DEADLINE).await?;
+    let output = run(host, command, WHAT, &source.origin, DEADLINE).await?;
     let teller = format!("`{command}` ({})", source.origin);
     let now = host.now();
     let document = Document::read(&output).map_err(|problem| unusable(&teller, &problem))?;

@@ -7,6 +7,7 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, IdentityCache, Region as SdkRegion};
+use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag as SdkTag};
 
 use super::answer;
@@ -171,7 +172,8 @@ pub(super) async fn assume(
             return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
         }
     };
-    checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
+    let session = checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())?;
+    Ok(session.answering(reply.request_id()))
 }
 
 /// What STS answered for a role, if it is what was asked for.
@@ -236,6 +238,7 @@ pub(super) async fn session_token(
         .credentials()
         .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
     let session = Session::new(parts(host, &skew, credentials, seconds, None).map_err(untrusted)?);
+    let session = session.answering(reply.request_id());
     Ok(match proof {
         Some(_) => session.proving_mfa(),
         None => session,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
+use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,7 @@ use super::{answer, process, role};
 use crate::chain::{Chain, Role, TokenSource};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
+use crate::profile::Origin;
 use crate::session::Session;
 
 /// The longest that STS takes.
@@ -28,7 +30,7 @@ pub(super) async fn assume(
     token: &TokenSource,
 ) -> Result<Session, Error> {
     let hop = role.arn.to_string();
-    let (token, place) = fetched(host, token)
+    let (token, place) = fetched(host, token, &chain.source.origin)
         .await
         .map_err(|error| error.with_hop(hop.clone()))?;
     checked(host, &token, &place).map_err(|error| error.with_hop(hop.clone()))?;
@@ -65,15 +67,20 @@ pub(super) async fn assume(
             return Err(answer::told(host, &role.sts, error, Service::Sts, &context).await);
         }
     };
-    role::checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())
+    let session = role::checked(host, &skew, role, reply.assumed_role_user(), reply.credentials())?;
+    Ok(session.answering(reply.request_id()))
 }
 
-async fn fetched(host: &Host, token: &TokenSource) -> Result<(Zeroizing<String>, String), Error> {
+async fn fetched(
+    host: &Host,
+    token: &TokenSource,
+    origin: &Origin,
+) -> Result<(Zeroizing<String>, String), Error> {
     let (text, place) = match token {
         TokenSource::File(path) => (file(host, path).await?, path.display().to_string()),
         TokenSource::Process(command) => {
             let what = "web_identity_token_process";
-            let printed = process::run(host, command, what, process::DEADLINE).await?;
+            let printed = process::run(host, command, what, origin, process::DEADLINE).await?;
             (printed, format!("`{command}` ({what})"))
         }
     };

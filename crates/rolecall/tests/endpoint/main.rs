@@ -11,6 +11,8 @@ mod delivery;
 mod flood;
 mod gates;
 mod ids;
+mod metadata;
 mod peer;
 mod support;
 mod tokens;
+mod withdrawal;

@@ -1,15 +1,24 @@
 //! A4: another user of this machine, with the right token in hand.
 #![cfg(target_os = "linux")]
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use super::support::{Client, Server};
+use super::support::{Client, Request, Server};
 
 /// Sends one request from a shell, as this user or as another; returns what came back.
 fn from_shell(client: &Client, as_user: Option<u32>) -> String {
+    sent_from_shell(
+        client.address,
+        &client.request().with("Connection: close"),
+        as_user,
+    )
+}
+
+pub(crate) fn sent_from_shell(address: SocketAddr, request: &Request, as_user: Option<u32>) -> String {
     let script = r#"exec 3<>"/dev/tcp/127.0.0.1/$1" && printf '%s' "$2" >&3 && timeout 5 cat <&3"#;
-    let request = client.request().with("Connection: close").bytes();
+    let request = request.bytes();
     let mut command = match as_user {
         Some(uid) => {
             let mut command = Command::new("setpriv");
@@ -20,14 +29,14 @@ fn from_shell(client: &Client, as_user: Option<u32>) -> String {
         None => Command::new("bash"),
     };
     let output = command
-        .args(["-c", script, "client", &client.address.port().to_string()])
+        .args(["-c", script, "client", &address.port().to_string()])
         .arg(String::from_utf8(request).unwrap())
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     status
         .lines()

@@ -1,12 +1,19 @@
 //! The memory of another process, as its own user or root reads it, and a child whose memory is worth reading.
 
+#[path = "log.rs"]
+mod log;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use aws_credential_types::provider::ProvideCredentials as _;
+use rolecall::seal::{Seal, Sealed};
 use rolecall::{Host, Provider};
 use rolecall_sandbox::{Builder, Sandbox};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use log::Log;
 
 /// What the child does, by the name of this variable.
 const TASK: &str = "ROLECALL_TEST_TASK";
@@ -47,7 +54,9 @@ pub(crate) fn leaks(sandbox: &Sandbox, pid: u32) -> Vec<String> {
 
 /// This test binary once more, as a process of its own with its own heap, which does one task and then waits.
 pub(crate) struct Doing {
-    pub(crate) child: Child,
+    child: Child,
+    /// What it has to say of it.
+    pub(crate) said: String,
     // Closed, it ends.
     _stdin: ChildStdin,
 }
@@ -55,7 +64,12 @@ pub(crate) struct Doing {
 impl Doing {
     /// Starts it; it has done its task when this returns.
     pub(crate) fn start(task: &str, furnish: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        let own = std::env::current_exe().expect("this binary");
+        Self::start_as(Command::new(own), task, furnish)
+    }
+
+    /// The same where `command` is what runs this binary.
+    pub(crate) fn start_as(mut command: Command, task: &str, furnish: impl FnOnce(&mut Command)) -> Self {
         command
             .args(["--exact", "as_a_process_of_its_own", "--ignored", "--nocapture"])
             .env_clear()
@@ -66,9 +80,15 @@ impl Doing {
         let mut child = command.spawn().expect("this binary once more");
         let stdin = child.stdin.take().expect("a pipe");
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let done = lines.map_while(Result::ok).any(|line| line.ends_with("done"));
-        assert!(done, "{task}: {:?}", child.wait());
-        Self { child, _stdin: stdin }
+        let mut lines = lines.map_while(Result::ok);
+        let Some(said) = lines.find_map(|line| Some(line.split_once("done: ")?.1.to_owned())) else {
+            panic!("{task}: {:?}", child.wait());
+        };
+        Self {
+            child,
+            said,
+            _stdin: stdin,
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -83,17 +103,42 @@ impl Drop for Doing {
     }
 }
 
-/// The child's part: its task, a word when it is done, and then nothing until its stdin ends.
+/// The child's part: its task, a word of it when it is done, and then nothing until its stdin ends.
 pub(crate) fn do_task() {
     match std::env::var(TASK).as_deref() {
-        Ok("allocate") => allocate(),
-        Ok("mint") => mint(),
-        _ => {
-            return say("skipped: the other tests run this one, and say what it is to do");
+        Ok("allocate") => {
+            allocate();
+            wait_with((), "nothing kept");
         }
+        Ok("mint") => {
+            mint();
+            wait_with((), "nothing kept");
+        }
+        Ok("seal") => {
+            let (seal, sealed) = seal();
+            wait_with((&seal, &sealed), seal.held().name());
+        }
+        Ok("seal without locked memory") => {
+            let none = Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            };
+            setrlimit(Resource::Memlock, none).expect("a lower limit");
+            let (log, _logging) = Log::start(tracing::Level::WARN);
+            let (seal, sealed) = (seal(), seal());
+            let warnings = log.to_string().matches("may be swapped").count();
+            let said = format!("{} {warnings}", seal.0.held().name());
+            wait_with((&seal, &sealed), &said);
+        }
+        _ => say("skipped: the other tests run this one, and say what it is to do"),
     }
-    say("done");
+}
+
+/// Says the word, and keeps what is left of the task until the end.
+fn wait_with<T>(left: T, said: &str) {
+    say(&format!("done: {said}"));
     let _ = std::io::stdin().read_line(&mut String::new());
+    drop(left);
 }
 
 fn say(word: &str) {
@@ -152,6 +197,15 @@ fn allocate() {
         many.push(canary.repeat(size * 20).into_bytes());
         std::hint::black_box(&many);
     }
+}
+
+/// The canary, sealed, opened and dropped again.
+fn seal() -> (Seal, Sealed) {
+    let seal = Seal::new().expect("a seal");
+    let sealed = seal.seal(canary().as_bytes(), b"about").expect("a record");
+    let opened = seal.open(&sealed, b"about").expect("the record");
+    assert_eq!(opened.len(), canary().len());
+    (seal, sealed)
 }
 
 /// Fifty sessions through a chain of profiles, each seen as a client sees it, and everything dropped in the end.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rolecall::agent::LocalConnection;
+use rolecall::audit::Who;
 use rolecall::chain::Target;
 use rolecall::endpoint::{Access, Endpoint, Grant};
 use rolecall::host::Process;
@@ -117,6 +118,7 @@ impl Drop for InUse {
     fn drop(&mut self) {
         self.access.withdraw();
         self.tasks.iter().for_each(AbortHandle::abort);
+        self.used.flush();
     }
 }
 
@@ -309,7 +311,7 @@ fn prepare(want: &Want, cache: &Arc<SessionCache>) -> Result<Prepared, Error> {
         role => role.to_string(),
     };
     Ok(Prepared {
-        used: Used::of(provider),
+        used: Used::of(provider, Who::from(want.shell.clone())),
         env,
         private,
         target,
