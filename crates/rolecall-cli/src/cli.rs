@@ -560,3 +560,42 @@ fn number<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<N
 fn parse<T: FromStr<Err = Invalid>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|invalid: Invalid| invalid.sentence())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_the_same_again_as_words() {
+        let given = [
+            "--external-id=-x=1",
+            "--session-name=me",
+            "--duration=max",
+            "--region=eu-west-1",
+            "--source-profile=it's \"joe\"",
+            "--policy-arn=arn:aws:iam::aws:policy/ReadOnlyAccess",
+            "--policy-arn=arn:aws:iam::aws:policy/job-function/ViewOnlyAccess",
+            "--source-identity=joe",
+            "--tag=a=b=c",
+            "--tag=d=",
+            "--transitive-tag=a",
+            "--mfa-serial=arn:aws:iam::111111111111:mfa/phone",
+            "--read-only",
+            "--mfa",
+            "--insecure-endpoint",
+            "--",
+            "-prod",
+        ]
+        .map(str::to_owned);
+        let host = Host::builder().build();
+        let target = TargetArgs::of_words(&given).unwrap();
+        assert_eq!(target.words(&host).unwrap(), given);
+        // A file's text goes in its place, for the other process may stand elsewhere.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), r#"{"Version":"2012-10-17","Statement":[]}"#).unwrap();
+        let given = [format!("--policy={}", file.path().display())];
+        let words = TargetArgs::of_words(&given).unwrap().words(&host).unwrap();
+        assert!(words[0].starts_with("--policy={"), "{words:?}");
+        assert!(TargetArgs::of_words(&["--no-such-flag".to_owned()]).is_err());
+    }
+}
