@@ -398,6 +398,9 @@ pub(crate) enum EndpointAction {
     /// Be it, on the socket that is standard input
     #[command(hide = true)]
     Run(EndpointRunArgs),
+    /// Keep the port that is standard output, should the endpoint at standard input be killed
+    #[command(hide = true)]
+    Keep,
 }
 
 #[derive(Args, Debug)]

@@ -1,10 +1,10 @@
 //! The endpoint behind `rolecall use`: one process a user, for all their shells. It is started on demand as the agent is,
 //! and ends a minute after the last shell.
 
+mod keeper;
 mod protocol;
 mod server;
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use rolecall::agent::{self, Local};
@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 
+use keeper::Keeper;
 pub(super) use protocol::{Ask, Held, Tell, Want};
 
 use crate::cli::{EndpointAction, EndpointArgs, EndpointRunArgs};
@@ -26,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) fn run(host: &Host, args: &EndpointArgs) -> Result<Ended, CommandError> {
     match &args.action {
         EndpointAction::Run(run) => be(host, run),
+        EndpointAction::Keep => {
+            keeper::be()?;
+            Ok(Ended::WELL)
+        }
         EndpointAction::Stop => {
             stop(host)?;
             Ok(Ended::WELL)
@@ -105,13 +110,14 @@ fn be(host: &Host, args: &EndpointRunArgs) -> Result<Ended, CommandError> {
         let mut terminate =
             signal(SignalKind::terminate()).map_err(|error| internal("listen for signals", &error))?;
         let control = UnixListener::from_std(control).map_err(|error| internal("listen", &error))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(|error| internal("listen on 127.0.0.1", &error))?;
+        let listener = keeper::listener().map_err(|error| internal("listen on 127.0.0.1", &error))?;
+        let keeper = Keeper::start(shared::own_executable().as_deref(), &listener);
+        let listener = TcpListener::from_std(listener).map_err(|error| internal("listen", &error))?;
         server::serve(
             control,
             local(host)?.socket(),
             listener,
+            keeper,
             Duration::from_secs(args.idle),
             async move {
                 terminate.recv().await;

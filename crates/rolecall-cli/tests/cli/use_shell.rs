@@ -19,7 +19,7 @@ pub(crate) fn shells() -> Vec<&'static str> {
         command.args(["-c", "true"]).output().is_ok()
     });
     if !missing.is_empty() {
-        eprintln!("not tried, for they are not installed: {missing:?}");
+        let _ = writeln!(std::io::stderr(), "skipped: {missing:?} are not installed");
     }
     there
 }
@@ -81,6 +81,8 @@ impl<'a> InShell<'a> {
         let child = command
             .env_remove("ROLECALL_LOG")
             .env("PATH", path())
+            // fish takes every byte for a letter where the locale is none.
+            .env("LC_ALL", "C.UTF-8")
             .envs(env.iter().copied())
             .current_dir(machine.home.path())
             .stdout(Stdio::piped())

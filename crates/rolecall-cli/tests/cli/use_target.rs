@@ -1,6 +1,7 @@
 //! `rolecall use`: pointers in a shell, never keys; given back, taken back, and made anew.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -21,6 +22,18 @@ fn is_gone(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
+/// The one process that this one has started.
+fn child_of(pid: u32) -> u32 {
+    let parent = pid.to_string();
+    let mut pids = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let child: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
+        let is_child = stat.rsplit_once(") ")?.1.split(' ').nth(1) == Some(parent.as_str());
+        is_child.then_some(child)
+    });
+    pids.next().unwrap()
 }
 
 #[test]
@@ -172,11 +185,15 @@ fn killed_it_answers_nobody_and_the_next_prompt_makes_it_anew() {
         let run = InShell::hooked(&machine, shell, shell, &script, &[]);
         let before = run.at(1);
         assert_eq!(ask(&before).unwrap().0, 200);
-        let (pid, ..) = status(&machine).unwrap();
+        let (pid, port, _) = status(&machine).unwrap();
+        let keeper = child_of(pid);
         kill(pid, Signal::KILL);
         wait_for("its end", || is_gone(pid).then_some(()));
         let refused = ask(&before).unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{shell}");
+        // Nor can anybody else answer there while the shell's programs may ask.
+        let taken = TcpListener::bind(("127.0.0.1", port)).unwrap_err();
+        assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse, "{shell}");
         run.go(1);
         let after = run.at(2);
         let (_, body) = ask(&after).unwrap();
@@ -187,6 +204,7 @@ fn killed_it_answers_nobody_and_the_next_prompt_makes_it_anew() {
         assert_eq!(run.at(3), after, "{shell}");
         run.go(3);
         assert!(run.end().status.success(), "{shell}");
+        wait_for("the keeper's end", || is_gone(keeper).then_some(()));
         let asked = machine
             .sandbox
             .calls()

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
+use super::keeper::Keeper;
 use super::protocol::{Ask, Granted, Held, Refusal, Status, Tell, Want};
 use crate::child_env::ChildEnv;
 use crate::cli::TargetArgs;
@@ -40,6 +41,7 @@ pub(super) async fn serve(
     control: UnixListener,
     socket: &Path,
     listener: TcpListener,
+    keeper: Keeper,
     idle: Duration,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
@@ -54,6 +56,7 @@ pub(super) async fn serve(
     let server = Arc::new(Server {
         endpoint: endpoint.clone(),
         port: address.port(),
+        keeper,
         cache: Arc::default(),
         shells: Mutex::default(),
         stop: Notify::new(),
@@ -84,6 +87,7 @@ pub(super) async fn serve(
     // Nobody finds it from here on.
     drop(control);
     lock(&server.shells).clear();
+    server.keeper.end();
     serving.abort();
     Ok(())
 }
@@ -91,6 +95,7 @@ pub(super) async fn serve(
 struct Server {
     endpoint: Endpoint,
     port: u16,
+    keeper: Keeper,
     /// One for all shells: what their chains have in common is obtained once.
     cache: Arc<SessionCache>,
     shells: Mutex<HashMap<Shell, InUse>>,
@@ -225,6 +230,7 @@ impl Server {
             told: None,
             _private: private,
         };
+        self.keeper.tell(&shell);
         // What the shell had before is taken back with this.
         shells.insert(key(&shell), in_use);
         let remove = env.remove.iter().filter_map(|name| name.to_str());
@@ -344,7 +350,7 @@ impl Grant for ForShell {
     }
 }
 
-fn is_alive(shell: &Process) -> bool {
+pub(super) fn is_alive(shell: &Process) -> bool {
     if shell.started.is_some() {
         return shell.is_running();
     }
