@@ -30,5 +30,10 @@ def by_exec(command: list[str], target: str = "blah") -> list[str]:
     return ["bash", "-c", _HOSTILE, "exec", target, "--", *command]
 
 
+def by_imds(command: list[str]) -> list[str]:
+    """Under `exec`, with nothing but instance metadata to find the role by."""
+    return ["bash", "-c", _HOSTILE, "exec", "blah", "--imds=only", "--", *command]
+
+
 def by_credential_process(command: list[str]) -> list[str]:
     return ["bash", "-c", _VIA, "via", *command]

@@ -1,4 +1,5 @@
-"""Each SDK, as a program of its own, uses the role across expiries: under `exec` and through `credential_process`."""
+"""Each SDK, as a program of its own, uses the role across expiries: under `exec`, through `credential_process`, and with
+nothing but instance metadata."""
 
 import json
 import math
@@ -7,7 +8,7 @@ from functools import partial
 
 from .cases import Case, Room, check
 from .places import GO_CLIENT, HERE, PYTHON, RUST_CLIENT
-from .sandbox import by_credential_process, by_exec, inside
+from .sandbox import by_credential_process, by_exec, by_imds, inside
 
 SECONDS = 14
 SESSION_SECONDS = 5
@@ -21,6 +22,14 @@ _PROGRAMS = {
     "rust": [RUST_CLIENT],
 }
 _DELIVERIES = {"exec": by_exec, "credential-process": by_credential_process}
+# Those that take what instance metadata hands out for what it is. JavaScript v2 loses its callback over a session that
+# ends within 15 seconds.
+_BY_IMDS = ["js-v3", "go-v2", "rust"]
+
+# botocore gives what instance metadata hands out at least 17 minutes more than it has, and asks no sooner (its
+# `_evaluate_expiration`): a session of seconds dies in its hands, whoever serves it. So three runs, each
+# within a session, and an expiry between them.
+_THRICE = 'set -e; "$@" 1; sleep 6; "$@" 1; sleep 6; "$@" 1'
 
 
 def rounds_hold(out: str, seconds: int = SECONDS, session_seconds: int = SESSION_SECONDS) -> None:
@@ -42,8 +51,15 @@ def _case(program: list[str], deliver, room: Room) -> None:
     rounds_hold(room.run(inside(command, session_seconds=SESSION_SECONDS)).ok().out)
 
 
+def _boto3_by_imds(room: Room) -> None:
+    command = by_imds(["bash", "-c", _THRICE, "thrice", *_PROGRAMS["boto3"]])
+    rounds_hold(room.run(inside(command, session_seconds=SESSION_SECONDS)).ok().out, 12)
+
+
 CASES = [
     Case(f"sdk/{sdk}/{delivery}", partial(_case, program, deliver))
     for sdk, program in _PROGRAMS.items()
     for delivery, deliver in _DELIVERIES.items()
 ]
+CASES += [Case(f"sdk/{sdk}/imds", partial(_case, _PROGRAMS[sdk], by_imds)) for sdk in _BY_IMDS]
+CASES += [Case("sdk/boto3/imds", _boto3_by_imds)]

@@ -105,6 +105,12 @@ impl ChildEnv {
         self.set.insert(name, Zeroizing::new(value.into()));
     }
 
+    /// Takes a variable away, whoever set it.
+    pub(crate) fn unset(&mut self, name: &'static str) {
+        self.set.remove(name);
+        self.remove.push(name.into());
+    }
+
     /// Both variables: boto3 reads only one of them, most others only the other.
     pub(crate) fn region(&mut self, region: Option<&Region>) {
         if let Some(region) = region {

@@ -297,12 +297,31 @@ pub(crate) struct ExecArgs {
     /// Put the endpoint's token into a private file instead of the environment (AWS CLI before 2.15 cannot read it)
     #[arg(long, conflicts_with = "env")]
     pub(crate) token_file: bool,
+    /// Serve instance metadata (IMDSv2) too, for programs that know no other source; `=only` leaves the rest out
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "also",
+        conflicts_with = "env"
+    )]
+    pub(crate) imds: Option<Imds>,
     /// Leave your AWS files in the child's sight; keys in a `[default]` profile then win over the role
     #[arg(long)]
     pub(crate) keep_config: bool,
     /// The command and its arguments; without one your shell
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// What the child gets besides instance metadata.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Imds {
+    /// The container variables too; every SDK that knows them prefers them
+    Also,
+    /// Nothing
+    Only,
 }
 
 #[derive(Args, Debug)]

@@ -7,10 +7,13 @@
 )]
 
 mod cli {
+    mod audit;
     mod bad_input;
     mod deliver;
     mod exec;
     mod exec_env;
+    #[cfg(target_os = "linux")]
+    mod exec_imds;
     mod hardening;
     mod login;
     mod mfa;

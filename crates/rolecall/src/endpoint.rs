@@ -41,7 +41,7 @@ use crate::error::Error;
 use crate::partition::Partition;
 use crate::secret::Secret;
 use crate::session::Session;
-use gates::Routes;
+use gates::{Admission, Routes, Wanted};
 use grants::Grants;
 use limiter::{Limiter, Penalty};
 use metadata::Service;
@@ -55,6 +55,12 @@ pub trait Grant: Send + Sync + 'static {
 
     /// A session after whatever renewal is due.
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>>;
+
+    /// Why a session that is not there yet is not, where its renewal waits for a person. Asked when a client cannot wait
+    /// any longer, which is told so: nothing it tries again will help before somebody has answered.
+    fn waits_for_person(&self) -> Option<Error> {
+        None
+    }
 
     /// Told after `session` has been sent to `peer`, on the thread that serves: whoever does more than to note it does it
     /// elsewhere.
@@ -256,6 +262,21 @@ impl Endpoint {
         _ = self.0.refused.set(Box::new(tell));
     }
 
+    /// What the gates make of bytes from a socket of our own user, and how many they take: for the fuzzer, which looks on
+    /// as nobody else may.
+    #[doc(hidden)]
+    pub fn examine(&self, bytes: &[u8]) -> Option<(Opened, usize)> {
+        let now = tokio::time::Instant::now();
+        let examined = gates::examine(bytes, Admission::Own, self.0.routes(), now)?;
+        let opened = match examined.verdict {
+            Ok(Wanted::Credentials(_)) => Opened::Credentials,
+            Ok(Wanted::MetadataToken { token, .. }) => Opened::MetadataToken(token),
+            Ok(Wanted::Text(_) | Wanted::Document(_)) => Opened::Metadata,
+            Err(_) => Opened::Nothing,
+        };
+        Some((opened, examined.length))
+    }
+
     fn uri_of(&self, id: &str) -> String {
         format!("http://{}/{id}", self.0.grants.authority())
     }
@@ -281,6 +302,16 @@ pub struct Access {
     token: Secret,
     id: String,
     endpoint: Endpoint,
+}
+
+/// What a request got past the gates to.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Opened {
+    Credentials,
+    MetadataToken(Secret),
+    Metadata,
+    Nothing,
 }
 
 /// A grant as it is listed: without its token.

@@ -31,6 +31,7 @@ pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub(crate) use self::journal::{Journal, Part};
+use self::person::{Asking, Questions};
 pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
 pub use self::process::Process;
 pub(crate) use self::process::Stat;
@@ -81,6 +82,8 @@ struct Inner {
     person: Arc<dyn Person>,
     /// How far AWS's clock is from this machine's, as its last answer said.
     skew: Skew,
+    /// What the person is being asked for now.
+    questions: Questions,
 }
 
 impl Host {
@@ -103,6 +106,7 @@ impl Host {
             http: Clients::default(),
             person: Arc::new(person),
             skew: Skew::default(),
+            questions: Questions::default(),
         }))
     }
 
@@ -173,6 +177,16 @@ impl Host {
     /// Who can be asked for a code, for a choice, or to sign in.
     pub fn person(&self) -> Arc<dyn Person> {
         Arc::clone(&self.0.person)
+    }
+
+    /// Notes that the person is being asked for `what`, until the answer is there and the note is dropped.
+    pub(crate) fn asking(&self, what: String) -> Asking {
+        Asking::begin(&self.0.questions, what)
+    }
+
+    /// What the person is being asked for now, the longest open question first.
+    pub(crate) fn asked_for(&self) -> Option<String> {
+        self.0.questions.first()
     }
 
     /// The folder for what is remembered without secrets: `XDG_STATE_HOME/rolecall`, else `~/.local/state/rolecall`.
@@ -366,6 +380,7 @@ impl HostBuilder {
             http: Clients::default(),
             person,
             skew: Skew::default(),
+            questions: Questions::default(),
         }))
     }
 }

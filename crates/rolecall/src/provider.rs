@@ -33,7 +33,7 @@ use self::durations::Negotiation;
 use self::role::By;
 use crate::agent::{About, Agent, Peeked};
 use crate::audit::{Delivery, Log};
-use crate::chain::{Chain, Mfa, MfaStrategy, Request, TokenSource};
+use crate::chain::{Chain, Mfa, MfaStrategy, Request, SourceKind, TokenSource};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind, is_throttling};
 use crate::host::Host;
@@ -483,6 +483,18 @@ impl Grant for Provider {
 
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
         Box::pin(Self::session(self))
+    }
+
+    fn waits_for_person(&self) -> Option<Error> {
+        let chain = self.chain();
+        // Others on the same host may be asking too.
+        let asks = chain.mfa.is_some() || matches!(chain.source.kind, SourceKind::Sso(_));
+        let what = self.host().asked_for().filter(|_| asks)?;
+        let error = Error::new(ErrorKind::NeedsUser, format!("{what} is being asked for"));
+        Some(error.with_hint(format!(
+            "Answer it where it is asked, or run `rolecall whoami {}` in a terminal, and try again.",
+            chain.target
+        )))
     }
 }
 

@@ -11,12 +11,15 @@
 #[path = "support/scan.rs"]
 mod scan;
 
-use std::os::unix::fs::FileExt as _;
-use std::process::Command;
+use std::ffi::OsStr;
+use std::os::unix::fs::{FileExt as _, PermissionsExt};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use rolecall::hardening::WipingAllocator;
 use rolecall_sandbox::Sandbox;
 use scan::Doing;
+use tempfile::TempDir;
 
 #[global_allocator]
 static HEAP: WipingAllocator = WipingAllocator;
@@ -86,29 +89,79 @@ fn what_is_sealed_is_not_seen_and_its_key_is_locked() {
     );
 }
 
-/// T12: it works all the same, and says so once. Root may lock what it likes, so it is another user's process.
-#[test]
-fn without_locked_memory_it_works_and_warns_once() {
-    let own = std::env::current_exe().expect("this binary");
-    let directory = tempfile::tempdir().expect("a folder");
-    let command = if rustix::process::geteuid().is_root() {
+/// This binary as an ordinary user's: root may lock what it likes, and look at everything.
+struct Ordinary {
+    binary: PathBuf,
+    _directory: TempDir,
+}
+
+impl Ordinary {
+    fn new() -> Self {
+        let own = std::env::current_exe().expect("this binary");
+        let directory = tempfile::tempdir().expect("a folder");
+        if !rustix::process::geteuid().is_root() {
+            let binary = own;
+            return Self {
+                binary,
+                _directory: directory,
+            };
+        }
         // A copy that the other user can reach and run.
         let binary = directory.path().join("memory-test");
         std::fs::copy(own, &binary).expect("a copy");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(directory.path(), mode).expect("a mode");
+        std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
+        Self {
+            binary,
+            _directory: directory,
+        }
+    }
+
+    fn command(&self, program: &OsStr) -> Command {
+        if !rustix::process::geteuid().is_root() {
+            return Command::new(program);
+        }
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.arg(binary);
+        command.arg(program);
         command
-    } else {
-        Command::new(own)
-    };
-    let doing = Doing::start_as(command, "seal without locked memory", |_| ());
+    }
+
+    fn start(&self, task: &str) -> Doing {
+        Doing::start_as(self.command(self.binary.as_os_str()), task, |_| ())
+    }
+
+    /// Whether this user can open a file of a process.
+    fn opens(&self, pid: u32, file: &str) -> bool {
+        let mut command = self.command("sh".as_ref());
+        command.args(["-c", &format!(": </proc/{pid}/{file}")]);
+        command.stderr(Stdio::null()).status().expect("a shell").success()
+    }
+}
+
+/// T12: it works all the same, and says so once.
+#[test]
+fn without_locked_memory_it_works_and_warns_once() {
+    let doing = Ordinary::new().start("seal without locked memory");
     assert_eq!(doing.said, "plain 1");
+    // Two that lie side by side may be listed as one.
     let pages = key_pages(doing.pid());
     assert!(
         !pages.is_empty() && pages.iter().all(|(_, is_locked)| !is_locked),
         "{pages:x?}"
     );
+}
+
+/// T10 and T11 for those that stay.
+#[test]
+fn a_keeper_is_closed_to_its_own_user_and_may_have_no_core() {
+    let user = Ordinary::new();
+    let control = user.start("allocate");
+    let keeper = user.start("keep");
+    assert_eq!(keeper.said, "true Some(0) Some(0)");
+    for file in ["environ", "maps", "mem"] {
+        assert!(!user.opens(keeper.pid(), file), "{file}");
+    }
+    for file in ["environ", "maps"] {
+        assert!(user.opens(control.pid(), file), "{file}");
+    }
 }

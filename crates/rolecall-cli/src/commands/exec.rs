@@ -9,17 +9,19 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall::arn::RoleArn;
 use rolecall::audit::{Coalescer, Who};
 use rolecall::chain::Target;
-use rolecall::endpoint::{Endpoint, Grant};
+use rolecall::endpoint::{Endpoint, Grant, Metadata};
 use rolecall::export::shell;
+use rolecall::partition::{Partition, Region};
 use rolecall::{Error, ErrorKind, Host, Provider, Session};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::child::{self, Signals};
 use crate::child_env::{self, ChildEnv};
-use crate::cli::ExecArgs;
+use crate::cli::{ExecArgs, Imds};
 use crate::command_error::{CommandError, Ended};
 use crate::person::Asker;
 use crate::private_dir::PrivateDir;
@@ -43,16 +45,12 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
             provider.served(&session);
             return Err(with_keys(host, &session, &args.command, env, private));
         }
-        with_endpoint(
-            host,
-            person,
-            provider,
-            env,
-            private,
-            &args.command,
-            args.token_file,
-        )
-        .await
+        let delivery = Delivery {
+            token_file: args.token_file,
+            imds: args.imds,
+            account: session.account().map(|account| account.to_string()),
+        };
+        with_endpoint(host, person, provider, env, private, &args.command, delivery).await
     })
 }
 
@@ -112,6 +110,13 @@ pub(super) fn private_files(
     Ok(Some(private))
 }
 
+/// How the child is told of the endpoint.
+struct Delivery {
+    token_file: bool,
+    imds: Option<Imds>,
+    account: Option<String>,
+}
+
 async fn with_endpoint(
     host: &Host,
     person: &Asker,
@@ -119,7 +124,7 @@ async fn with_endpoint(
     mut env: ChildEnv,
     mut private: Option<PrivateDir>,
     words: &[OsString],
-    token_file: bool,
+    delivery: Delivery,
 ) -> Result<Ended, CommandError> {
     let own = |error: Error| CommandError::from(error).with_code(OWN_FAILURE);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -138,22 +143,27 @@ async fn with_endpoint(
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
     let used = Arc::new(Used::of(provider, Who::current()));
-    let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
-    env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
-    if token_file {
-        let folder = match private.take() {
-            Some(folder) => folder,
-            None => PrivateDir::new(host, "exec").map_err(own)?,
-        };
-        // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
-        let path = folder.write("token", access.token().expose()).map_err(own)?;
-        env.set(
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            path.display().to_string(),
-        );
-        private = Some(folder);
-    } else {
-        env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
+    if delivery.imds != Some(Imds::Only) {
+        let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
+        env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
+        if delivery.token_file {
+            let folder = match private.take() {
+                Some(folder) => folder,
+                None => PrivateDir::new(host, "exec").map_err(own)?,
+            };
+            // Without a newline behind it: botocore, Go and Rust take it for a part of the token.
+            let path = folder.write("token", access.token().expose()).map_err(own)?;
+            env.set(
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                path.display().to_string(),
+            );
+            private = Some(folder);
+        } else {
+            env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
+        }
+    }
+    if delivery.imds.is_some() {
+        serve_metadata(&endpoint, &used, delivery.account, &mut env).map_err(own)?;
     }
     let command = child::command(host, words, &env);
     if words.is_empty() && std::io::stderr().is_terminal() {
@@ -185,6 +195,35 @@ async fn with_endpoint(
             format!("lost sight of the child: {error}"),
         ))),
     }
+}
+
+/// Lets the child find the role as an instance finds its own.
+fn serve_metadata(
+    endpoint: &Endpoint,
+    used: &Arc<Used>,
+    account: Option<String>,
+    env: &mut ChildEnv,
+) -> Result<(), Error> {
+    let chain = used.provider.chain();
+    let role = chain.roles.last().map(|role| &role.arn);
+    let region = chain.region.as_ref().map(|region| &region.value);
+    let partition = role
+        .map(RoleArn::partition)
+        .or(region.map(Region::partition))
+        .unwrap_or(Partition::Aws);
+    let about = Metadata {
+        role: role.map_or("rolecall", RoleArn::name).to_owned(),
+        partition,
+        region: region.map(ToString::to_string),
+        account,
+    };
+    let uri = endpoint.metadata(about, Arc::clone(used) as Arc<dyn Grant>)?;
+    env.unset("AWS_EC2_METADATA_DISABLED");
+    // An SDK that gets no token must not go on without one.
+    env.set("AWS_EC2_METADATA_V1_DISABLED", "true");
+    env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", uri);
+    env.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4");
+    Ok(())
 }
 
 fn announce(provider: &Provider, command: &Command) {
@@ -243,6 +282,10 @@ impl Grant for Used {
             self.told(&session);
             Ok(session)
         })
+    }
+
+    fn waits_for_person(&self) -> Option<Error> {
+        self.provider.waits_for_person()
     }
 }
 

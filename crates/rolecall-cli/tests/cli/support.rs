@@ -143,6 +143,9 @@ impl Machine {
 
 fn ran(machine: &Machine, output: Output) -> Ran {
     machine.no_secret(&output.stderr);
+    if let Ok(log) = fs::read(machine.path(".local/state/rolecall/audit.jsonl")) {
+        machine.no_secret(&log);
+    }
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran {
         stdout: text(output.stdout),

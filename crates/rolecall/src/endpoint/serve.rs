@@ -274,7 +274,10 @@ impl Connection {
         let session = match renewal {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => Err(Refusal::Failed(error)),
-            Err(_) => Err(Refusal::Renewing),
+            Err(_) => {
+                let person = outlet.grant.waits_for_person();
+                Err(person.map_or(Refusal::Renewing, Refusal::Failed))
+            }
         };
         // A failed renewal does not revoke what was issued.
         let session = session.or_else(|failure| outlet.grant.valid().ok_or(failure))?;

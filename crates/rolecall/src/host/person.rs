@@ -1,6 +1,7 @@
 //! The person, who may be asked for a code, for a choice, or to sign in.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
@@ -125,4 +126,43 @@ impl Person for Nobody {
     }
 
     fn waiting(&self, _what: &str, _left: Duration) {}
+}
+
+/// The open questions, for whoever waits for an answer without having asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Questions(Arc<Mutex<Vec<String>>>);
+
+impl Questions {
+    pub(super) fn first(&self) -> Option<String> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.first().cloned()
+    }
+}
+
+/// A question is open as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    questions: Questions,
+    what: String,
+}
+
+impl Asking {
+    pub(super) fn begin(questions: &Questions, what: String) -> Self {
+        let mut open = questions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push(what.clone());
+        drop(open);
+        Self {
+            questions: questions.clone(),
+            what,
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut open = self.questions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = open.iter().position(|what| *what == self.what) {
+            open.remove(at);
+        }
+    }
 }

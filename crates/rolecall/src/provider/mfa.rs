@@ -150,6 +150,10 @@ async fn can_be_asked(host: &Host, question: &MfaQuestion) -> Result<(), Error> 
 
 async fn asked(host: &Host, question: &MfaQuestion) -> Result<Secret, Error> {
     let (person, question) = (host.person(), question.clone());
+    let _asking = host.asking(format!(
+        "an MFA code of {} for {}",
+        question.serial, question.purpose
+    ));
     blocking(move || person.mfa_code(&question)).await
 }
 

@@ -8,10 +8,11 @@ use std::os::unix::fs::FileExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use aws_credential_types::provider::ProvideCredentials as _;
+use rolecall::hardening::{harden_keeper, is_hardened};
 use rolecall::seal::{Seal, Sealed};
 use rolecall::{Host, Provider};
 use rolecall_sandbox::{Builder, Sandbox};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use log::Log;
 
@@ -117,6 +118,12 @@ pub(crate) fn do_task() {
         Ok("seal") => {
             let (seal, sealed) = seal();
             wait_with((&seal, &sealed), seal.held().name());
+        }
+        Ok("keep") => {
+            harden_keeper().expect("a keeper");
+            let cores = getrlimit(Resource::Core);
+            let said = format!("{} {:?} {:?}", is_hardened(), cores.current, cores.maximum);
+            wait_with((), &said);
         }
         Ok("seal without locked memory") => {
             let none = Rlimit {

@@ -336,17 +336,23 @@ impl Grant for ForShell {
     }
 
     fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
-        Box::pin(async {
-            self.used.session().await.map_err(|error| match error.kind() {
-                ErrorKind::NeedsUser => {
-                    Error::new(ErrorKind::NeedsUser, error.to_string()).with_hint(format!(
-                        "Run `rolecall use {0}` again, or `rolecall login {0}` in any terminal.",
-                        self.target
-                    ))
-                }
-                _ => error,
-            })
-        })
+        Box::pin(async { self.used.session().await.map_err(|error| self.told(error)) })
+    }
+
+    fn waits_for_person(&self) -> Option<Error> {
+        self.used.waits_for_person().map(|error| self.told(error))
+    }
+}
+
+impl ForShell {
+    fn told(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::NeedsUser {
+            return error;
+        }
+        Error::new(ErrorKind::NeedsUser, error.to_string()).with_hint(format!(
+            "Run `rolecall use {0}` again, or `rolecall login {0}` in any terminal.",
+            self.target
+        ))
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) async fn device(
                 options: several.iter().map(|serial| (*serial).clone()).collect(),
             };
             let (person, asked) = (host.person(), choice.clone());
+            let _asking = host.asking(choice.question.clone());
             let chosen = super::blocking(move || person.choose(&asked)).await;
             let chosen = chosen.map_err(|error| error.with_hint(NAME_IT))?;
             match choice.options.get(chosen) {

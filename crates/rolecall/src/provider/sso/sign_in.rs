@@ -108,6 +108,7 @@ async fn attended(
     files: &Files,
     way: Option<Way>,
 ) -> Result<(Token, SignedIn), Error> {
+    let _asking = host.asking(format!("a sign-in to {session}"));
     let is_here = host.person().browser() != Browser::Elsewhere;
     let way = match (&session.name, way) {
         (None, _) => Way::DeviceCode,
