@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
@@ -315,6 +316,17 @@ fn the_terminal_is_where_a_person_is_asked_and_the_endpoint_asks_nobody() {
     // Nobody was asked a second time: what was obtained at the terminal was handed on.
     assert_eq!(ask(&env).unwrap().0, 200);
     machine.no_secret(&fs::read(machine.path("env")).unwrap());
+    // A person is told in time, once.
+    let within = format!("bash:{}", shell.id());
+    let check = || machine.run_quietly(&["use", "--check", "--in", &within]).stderr;
+    let said = wait_for("a word about the end", || {
+        Some(check()).filter(|said| !said.is_empty())
+    });
+    assert!(
+        said.starts_with("hint: The session of One ends in 1 min: `rolecall use One` renews it."),
+        "{said}"
+    );
+    assert_eq!(check(), "");
     let (_, body) = wait_for("the end of what was proved", || {
         ask(&env).ok().filter(|(status, _)| *status == 403)
     });
@@ -332,4 +344,35 @@ fn the_terminal_is_where_a_person_is_asked_and_the_endpoint_asks_nobody() {
     screen.type_in("exit\n");
     shell.wait().unwrap();
     machine.no_secret(screen.text().as_bytes());
+}
+
+#[test]
+fn another_users_process_is_told_nothing() {
+    const CLIENT: &str = r#"use Socket; alarm 10; socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, pack_sockaddr_un($ARGV[0])) or die "$!";
+        syswrite($s, qq({"v":1,"say":"status"}\n)); sysread($s, my $answer, 4096); print $answer // "";"#;
+    let machine = Machine::new();
+    let shell = InShell::hooked(&machine, "bash", "own", "rolecall use blah\n@1@\n", &[]);
+    shell.at(1);
+    // All doors open, so that only the look at the peer is left.
+    for (name, mode) in [(".", 0o755), ("run", 0o755), ("run/endpoint.sock", 0o666)] {
+        fs::set_permissions(machine.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let answer = |before: &[&str]| {
+        let words = [before, &["perl", "-e", CLIENT]].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(machine.path("run/endpoint.sock"));
+        command
+            .output()
+            .ok()
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(own) = answer(&[]).filter(|_| rustix::process::geteuid().is_root()) else {
+        eprintln!("skipped: only root can run a client as another user, and perl is one");
+        return;
+    };
+    assert!(own.contains("\"shells\":1"), "{own}");
+    assert_eq!(
+        answer(&["setpriv", "--reuid=65534", "--clear-groups"]).unwrap(),
+        ""
+    );
 }
