@@ -29,9 +29,10 @@ pub(super) struct Launch {
 
 /// What an agent may know of its first client's environment: where it keeps things, and how it speaks. It runs no command,
 /// so that it needs no `PATH`.
-const ENV: [&str; 7] = [
+const ENV: [&str; 8] = [
     "HOME",
     "ROLECALL_AUDIT",
+    "ROLECALL_KEY_MEMORY",
     "ROLECALL_LOG",
     "ROLECALL_RUNTIME_DIR",
     "TMPDIR",
