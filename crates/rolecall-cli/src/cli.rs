@@ -1,5 +1,7 @@
 //! The arguments. No flag ever takes a secret.
 
+mod target;
+
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -7,12 +9,13 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use rolecall::Invalid;
 use rolecall::export::shell::{Format, Shell};
-use rolecall::parameters::{ExternalId, MfaSerial, SessionName, SessionPolicy, SourceIdentity, Tag};
-use rolecall::{AskedDuration, Error, Host, Invalid, PolicyArn, Region, Request};
 use rolecall_sandbox::PlannedFault;
 
 use crate::commands::Since;
+
+pub(crate) use target::TargetArgs;
 
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
 ///
@@ -45,6 +48,13 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Sign out again
     Logout(LogoutArgs),
+    /// Put a target to use in this shell: what you run from here acts as it, and the shell holds no keys
+    Use(UseArgs),
+    /// Print what makes `rolecall use` work in a shell, for `eval "$(rolecall hook bash)"` in its startup file
+    Hook(HookArgs),
+    /// What answers the programs of your shells
+    #[command(hide = true)]
+    Endpoint(EndpointArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
     /// List the sessions that the agent keeps: what, until when, who asked
@@ -75,7 +85,9 @@ impl Command {
             Self::Forget(args) => args.target.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
-            Self::Demo => false,
+            Self::Use(args) => args.target.json,
+            Self::Endpoint(args) => args.json,
+            Self::Hook(_) | Self::Demo => false,
         }
     }
 }
@@ -89,7 +101,10 @@ impl Command {
             Self::Env(args) => args.target.mfa_fd,
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
-            Self::Audit(_)
+            Self::Use(args) => args.target.mfa_fd,
+            Self::Hook(_)
+            | Self::Endpoint(_)
+            | Self::Audit(_)
             | Self::Forget(_)
             | Self::Sessions(_)
             | Self::Logout(_)
@@ -99,98 +114,6 @@ impl Command {
             | Self::Demo => None,
         }
     }
-}
-
-/// The target, and what overrides its settings.
-#[derive(Args, Debug)]
-pub(crate) struct TargetArgs {
-    /// A profile, a role ARN, or ACCOUNT/[PATH/]ROLE
-    pub(crate) target: Option<String>,
-    /// What a third party's role demands to know you by
-    #[arg(long, value_name = "ID", value_parser = parse::<ExternalId>)]
-    external_id: Option<ExternalId>,
-    /// The session's name in CloudTrail [default: your login name]
-    #[arg(long, value_name = "NAME", value_parser = parse::<SessionName>)]
-    session_name: Option<SessionName>,
-    /// How long the session is asked for: seconds, 1h, 90m, or `max` for as long as the role allows [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = parse::<AskedDuration>)]
-    duration: Option<AskedDuration>,
-    /// The region, for STS and for what you run
-    #[arg(long, value_parser = parse::<Region>)]
-    region: Option<Region>,
-    /// The profile whose credentials assume the role
-    #[arg(long, value_name = "PROFILE")]
-    source_profile: Option<String>,
-    /// Hold the session to this policy: a file, or the JSON itself
-    #[arg(long, value_name = "FILE|JSON")]
-    policy: Option<String>,
-    /// Hold the session to this managed policy (may be repeated)
-    #[arg(long, value_name = "ARN", value_parser = parse::<PolicyArn>)]
-    policy_arn: Vec<PolicyArn>,
-    /// Hold the session to AWS's ReadOnlyAccess
-    #[arg(long)]
-    read_only: bool,
-    /// Who is behind the session, fixed for the whole chain and shown in CloudTrail
-    #[arg(long, value_name = "NAME", value_parser = parse::<SourceIdentity>)]
-    source_identity: Option<SourceIdentity>,
-    /// A tag of the session (may be repeated)
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse::<Tag>)]
-    tag: Vec<Tag>,
-    /// The key of a tag that later roles of a chain inherit (may be repeated)
-    #[arg(long, value_name = "KEY")]
-    transitive_tag: Vec<String>,
-    /// Prove your MFA device, whether or not a profile names one; it is looked up when none does
-    #[arg(long)]
-    mfa: bool,
-    /// The serial number or ARN of the MFA device to prove
-    #[arg(long, value_name = "SERIAL", value_parser = parse::<MfaSerial>)]
-    mfa_serial: Option<MfaSerial>,
-    /// Read the MFA code from this open file descriptor: one line, once
-    #[arg(long, value_name = "N")]
-    mfa_fd: Option<u32>,
-    /// Call endpoints of plain http outside of this machine too; whoever listens on the way reads the credentials
-    #[arg(long)]
-    insecure_endpoint: bool,
-    /// Print JSON where there is text to print, and errors as JSON on stderr
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-impl TargetArgs {
-    /// The library's request for these arguments.
-    pub(crate) fn request(self, host: &Host) -> Result<Request, Error> {
-        let policy = match self.policy {
-            Some(text) if text.trim_start().starts_with('{') => Some(text.parse::<SessionPolicy>()?),
-            Some(path) => Some(policy_file(host, &path)?),
-            None => None,
-        };
-        Ok(Request {
-            target: self.target,
-            external_id: self.external_id,
-            session_name: self.session_name,
-            duration: self.duration,
-            source_identity: self.source_identity,
-            tags: self.tag,
-            transitive_tags: self.transitive_tag,
-            mfa: self.mfa,
-            mfa_serial: self.mfa_serial,
-            insecure_endpoint: self.insecure_endpoint,
-            region: self.region,
-            source_profile: self.source_profile,
-            policy,
-            policy_arns: self.policy_arn,
-            read_only: self.read_only,
-        })
-    }
-}
-
-fn policy_file(host: &Host, path: &str) -> Result<SessionPolicy, Error> {
-    const HINT: &str = "--policy takes a file with the JSON document, or the document itself.";
-    let text = host.read(path.as_ref()).map_err(|error| error.with_hint(HINT))?;
-    let text =
-        text.ok_or_else(|| Error::config(format!("there is no policy file `{path}`")).with_hint(HINT))?;
-    text.parse()
-        .map_err(|invalid: Invalid| Error::config(format!("{path}: {}", invalid.sentence())).with_hint(HINT))
 }
 
 #[derive(Args, Debug)]
@@ -255,6 +178,84 @@ pub(crate) struct CredentialProcessArgs {
     /// Renew the session that the agent has, and print nothing: what a quick answer leaves behind
     #[arg(long, hide = true)]
     pub(crate) renew: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UseArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Give the shell back what it had before
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) off: bool,
+    /// Leave your AWS files in sight; keys in a `[default]` profile then win over the role
+    #[arg(long)]
+    pub(crate) keep_config: bool,
+    /// The shell whose code is printed: bash, zsh, fish [default: the one that runs this]
+    #[arg(long, value_parser = parse::<Shell>)]
+    pub(crate) shell: Option<Shell>,
+    /// The shell that the hook is in, as SHELL:PID
+    #[arg(long = "in", hide = true, value_name = "SHELL:PID", value_parser = InShell::parse)]
+    pub(crate) within: Option<InShell>,
+    /// At a prompt: the same once more, without anybody to be asked
+    #[arg(long, hide = true)]
+    pub(crate) again: bool,
+    /// At a prompt: whether what is in use still answers
+    #[arg(long, hide = true)]
+    pub(crate) check: bool,
+}
+
+/// A shell that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InShell {
+    pub(crate) shell: Shell,
+    pub(crate) pid: u32,
+}
+
+impl InShell {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (shell, pid) = text.split_once(':').unwrap_or((text, ""));
+        Ok(Self {
+            shell: parse::<Shell>(shell)?,
+            pid: number(pid, 1..=u32::MAX)?,
+        })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HookArgs {
+    /// bash, zsh or fish
+    #[arg(value_parser = parse::<Shell>)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EndpointArgs {
+    #[command(subcommand)]
+    pub(crate) action: EndpointAction,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndpointAction {
+    /// Take everything back, and end it
+    Stop,
+    /// Say whether it runs, and for which shells
+    Status,
+    /// Be it, on the socket that is standard input
+    #[command(hide = true)]
+    Run(EndpointRunArgs),
+    /// Keep the port that is standard output, should the endpoint at standard input be killed
+    #[command(hide = true)]
+    Keep,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EndpointRunArgs {
+    /// End after so many seconds without a shell
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = |text: &str| number(text, 1..=86_400_u64))]
+    pub(crate) idle: u64,
 }
 
 #[derive(Args, Debug)]

@@ -4,20 +4,24 @@ mod agent;
 mod audit;
 mod credential_process;
 mod demo;
+mod endpoint;
 mod env;
 mod exec;
+mod hook;
 mod login;
 mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
 mod sessions;
+mod use_target;
 mod whoami;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use rolecall::audit::{Delivery, Log};
-use rolecall::{Error, ErrorKind, Host, Provider};
+use rolecall::{Error, ErrorKind, Host, Provider, SessionCache};
 
 pub(crate) use audit::Since;
 
@@ -45,6 +49,9 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Sessions(args) => sessions::run(host, &args),
         Command::Forget(args) => sessions::forget(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
+        Command::Use(args) => use_target::run(host, &args),
+        Command::Hook(args) => hook::run(&args),
+        Command::Endpoint(args) => endpoint::run(host, &args),
         Command::Agent(args) => agent::run(host, &args),
         Command::Demo => demo::run(host),
     }
@@ -52,8 +59,19 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
 
 /// The provider of a target, with a word about every cap that shortens what was asked for.
 fn provider(host: &Host, target: TargetArgs, delivery: &str) -> Result<Provider, Error> {
+    provider_in(host, target, delivery, &Arc::default())
+}
+
+/// The same, with its sessions in a cache that others share.
+fn provider_in(
+    host: &Host,
+    target: TargetArgs,
+    delivery: &str,
+    cache: &Arc<SessionCache>,
+) -> Result<Provider, Error> {
     let request = target.request(host)?;
     let provider = Provider::builder(host.clone())
+        .cache(cache)
         .request(request)
         .agent(shared::agent(host, delivery)?)
         .audit(Log::of(host), Delivery::named(delivery))

@@ -48,7 +48,7 @@ pub(crate) fn existing_agent(host: &Host) -> Result<Agent, Error> {
     )
 }
 
-fn own_executable() -> Option<PathBuf> {
+pub(crate) fn own_executable() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|path| path.is_absolute())
 }
 

@@ -31,5 +31,7 @@ mod cli {
     mod sources;
     mod support;
     mod terminal;
+    mod use_shell;
+    mod use_target;
     mod worlds;
 }

@@ -12,12 +12,15 @@
 mod client;
 mod launch;
 mod line;
+mod local;
 mod protocol;
 mod server;
 mod store;
+mod wire;
 
 pub use client::{Acquired, Agent, Attachment, Lease, Peeked};
 pub use launch::inherited;
+pub use local::{Local, LocalConnection};
 pub use protocol::{About, Caller, Holder, Live, Status};
 pub use server::{Options, serve};
 

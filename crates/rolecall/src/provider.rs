@@ -6,6 +6,7 @@ mod container;
 mod decision;
 mod document;
 mod durations;
+mod handover;
 mod login;
 mod metadata;
 mod mfa;
@@ -41,6 +42,7 @@ use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 
 pub use durations::{Tries, remembered as remembered_duration};
+pub use handover::Handover;
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.

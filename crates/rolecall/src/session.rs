@@ -173,7 +173,7 @@ impl Session {
     }
 
     /// Whether a caller should rather wait for a renewal than take this.
-    fn is_worth_waiting(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_worth_waiting(&self, now: SystemTime) -> bool {
         self.0.timing.is_worth_waiting(now)
     }
 

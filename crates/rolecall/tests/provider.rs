@@ -52,6 +52,41 @@ async fn a_role_is_assumed_and_acted_as() {
 }
 
 #[tokio::test]
+async fn sessions_are_handed_to_a_process_of_the_same_chain_and_to_no_other() {
+    let aws = Aws::article();
+    let handed = |provider: &Provider| serde_json::to_value(provider.hand_over()).unwrap();
+    let take = |provider: &Provider, sent: &serde_json::Value| {
+        provider.take_over(&serde_json::from_value(sent.clone()).unwrap());
+        provider.valid_session().map(|session| id(&session))
+    };
+    let here = aws.provider("chained");
+    let first = id(&here.session().await.unwrap());
+    let sent = handed(&here);
+    let there = aws.provider("chained");
+    assert_eq!(take(&there, &sent), Some(first.clone()));
+    assert_eq!(id(&there.session().await.unwrap()), first);
+    assert_eq!(aws.assumed(), 2, "nothing was obtained anew");
+    assert_eq!(take(&aws.provider("partner"), &sent), None, "another role's");
+    assert!(
+        take(&aws.provider("blah"), &sent).is_some(),
+        "what the chains have in common"
+    );
+    // One under the key of another is not believed.
+    let mut forged = sent.clone();
+    let records = forged.as_array_mut().unwrap();
+    let last = records.len() - 1;
+    let (one, other) = (records[last - 1][1].take(), records[last][1].take());
+    (records[last - 1][1], records[last][1]) = (other, one);
+    assert_eq!(take(&aws.provider("chained"), &forged), None);
+    // The one that ends last stays.
+    aws.advance(60);
+    let second = id(&here.refresh().await.unwrap());
+    assert_eq!(take(&there, &handed(&here)), Some(second.clone()));
+    assert_eq!(take(&there, &sent), Some(second));
+    assert_eq!(aws.leaks(format!("{:?}", here.hand_over()).as_bytes()), []);
+}
+
+#[tokio::test]
 async fn the_log_scan_finds_a_leak() {
     let aws = Aws::article();
     let session = aws.provider("blah").session().await.unwrap();

@@ -39,8 +39,8 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
         let session = provider.session().await.map_err(|error| own(error.into()))?;
         let mut env = ChildEnv::scrubbed(host);
         env.region(provider.chain().region.as_ref().map(|region| &region.value));
-        let private =
-            private_files(host, &provider, &mut env, args.keep_config).map_err(|error| own(error.into()))?;
+        let private = private_files(host, &provider, &mut env, args.keep_config, "exec")
+            .map_err(|error| own(error.into()))?;
         if args.env {
             provider.served(&session);
             return Err(with_keys(host, &session, &args.command, env, private));
@@ -72,12 +72,13 @@ fn with_keys(
     child::replace(command)
 }
 
-/// The files the child sees instead of the user's; none with `--keep-config`.
-fn private_files(
+/// The files the child sees instead of the user's, in a folder for `what`; none with `--keep-config`.
+pub(super) fn private_files(
     host: &Host,
     provider: &Provider,
     env: &mut ChildEnv,
     keep_config: bool,
+    what: &str,
 ) -> Result<Option<PrivateDir>, Error> {
     env.set("AWS_SDK_LOAD_CONFIG", "1");
     env.set("AWS_EC2_METADATA_DISABLED", "true");
@@ -95,7 +96,7 @@ fn private_files(
         }
         return Ok(None);
     }
-    let private = PrivateDir::new(host, "exec")?;
+    let private = PrivateDir::new(host, what)?;
     let chain = provider.chain();
     let profile = match &chain.target {
         Target::Profile(name) => profiles.profile(name),
@@ -141,12 +142,7 @@ async fn with_endpoint(
         ))
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
-    let used = Arc::new(Used {
-        served: Coalescer::new(provider.audit_log()),
-        who: Who::current(),
-        provider,
-        asked: Notify::new(),
-    });
+    let used = Arc::new(Used::of(provider, Who::current()));
     if delivery.imds != Some(Imds::Only) {
         let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
         env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
@@ -191,7 +187,7 @@ async fn with_endpoint(
     tokio::spawn(async move { shared::stay_attached(&attached.provider, || ()).await });
     let ended = child.wait().await;
     // What was counted is told before we end, for tasks may end later than we do.
-    used.served.flush();
+    used.flush();
     match ended {
         Ok(status) => Ok(child::ended(status)),
         Err(error) => Err(own(Error::new(
@@ -241,8 +237,8 @@ fn announce(provider: &Provider, command: &Command) {
 }
 
 /// Remembers whether anybody asked since the last renewal: sessions nobody uses are not renewed.
-struct Used {
-    provider: Provider,
+pub(super) struct Used {
+    pub(super) provider: Provider,
     asked: Notify,
     /// Records of what the child was given. Which of its processes asked is not known; it is ours, and so are they.
     served: Coalescer,
@@ -250,6 +246,21 @@ struct Used {
 }
 
 impl Used {
+    /// What is handed to `who`.
+    pub(super) fn of(provider: Provider, who: Who) -> Self {
+        Self {
+            served: Coalescer::new(provider.audit_log()),
+            who,
+            provider,
+            asked: Notify::new(),
+        }
+    }
+
+    /// Writes the records that wait to be added up.
+    pub(super) fn flush(&self) {
+        self.served.flush();
+    }
+
     fn told(&self, session: &Session) {
         let record = || self.provider.serve_record(session, &self.who);
         self.served.served(session, &self.who, record);
@@ -279,7 +290,7 @@ impl Grant for Used {
 }
 
 /// Renews when the time has come, so that no request has to wait for it.
-async fn renew_ahead(used: Arc<Used>) {
+pub(super) async fn renew_ahead(used: Arc<Used>) {
     /// Between looks at the clock: a machine that slept has not counted on.
     const LOOK: Duration = Duration::from_secs(20);
     let host = used.provider.host().clone();

@@ -251,15 +251,19 @@ fn around(
         .map_err(|error| child::not_started(&command, &error))?;
     signals.forward_to(child.id());
     let status = child.wait().map_err(|error| own("child", &error))?;
-    stop_agent(home.path());
+    stop_what_was_started(home.path());
     tell_of_idle_faults(sandbox, args);
     Ok(child::ended(status))
 }
 
-/// The agent of what ran inside ends with it: its sessions are of nobody any more.
-fn stop_agent(home: &Path) {
+/// The agent and the endpoint of what ran inside end with it: their sessions are of nobody any more.
+fn stop_what_was_started(home: &Path) {
     let runtime = home.join(RUNTIME).display().to_string();
     let inside = Host::builder().env("ROLECALL_RUNTIME_DIR", &runtime).build();
+    // The endpoint first: it is a client of the agent's.
+    if let Err(error) = super::endpoint::stop(&inside) {
+        tracing::debug!(%error, "the endpoint inside was not stopped");
+    }
     let stopped = Agent::of(&inside, Caller::default()).and_then(|agent| agent.stop());
     if let Err(error) = stopped {
         tracing::debug!(%error, "the agent inside was not stopped");

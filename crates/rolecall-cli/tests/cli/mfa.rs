@@ -20,7 +20,7 @@ pub(crate) fn machine() -> Machine {
     machine_with(Sandbox::builder())
 }
 
-fn machine_with(builder: Builder) -> Machine {
+pub(crate) fn machine_with(builder: Builder) -> Machine {
     let joe = User::new("joe").policy("may", MAY).mfa_device("phone", SEED);
     let role = |name| Role::new(name, TRUST).max_session_seconds(43_200);
     let world = World::new()

@@ -160,7 +160,7 @@ fn ran(machine: &Machine, output: Output) -> Ran {
 }
 
 /// Looks until there is something to see, for at most 20 seconds.
-pub(crate) fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..400 {
         if let Some(found) = look() {
             return found;

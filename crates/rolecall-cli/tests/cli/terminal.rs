@@ -56,6 +56,21 @@ impl Screen {
             .unwrap()
     }
 
+    /// A program with this as its controlling terminal and all it reads and writes.
+    pub(crate) fn run(&self, machine: &Machine, words: &[&str], env: &[(&str, &str)]) -> Child {
+        let side = || Stdio::from(self.side.try_clone().unwrap());
+        let mut command = Command::new("setsid");
+        machine.furnish(command.arg("--ctty").args(words));
+        command
+            .env_remove("ROLECALL_LOG")
+            .envs(env.iter().copied())
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .unwrap()
+    }
+
     pub(crate) fn text(&self) -> String {
         self.seen.lock().unwrap().clone()
     }

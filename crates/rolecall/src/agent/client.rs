@@ -1,7 +1,5 @@
 //! A client's side: finds the agent, starts it where it may, and asks it. Whatever goes wrong, the client goes on alone.
 
-mod wire;
-
 use std::fmt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
@@ -11,11 +9,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::wire::{Away, Stream, Talk, connected, unexpected};
 use super::launch::Launch;
 use super::protocol::{
     About, Ask, Attach, Caller, Failure, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell, Want,
 };
+use super::wire::{Away, Stream, Talk, connected, unexpected};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::session::{Record, Session, SessionKey};
@@ -335,7 +333,6 @@ impl Agent {
         }
     }
 
-    /// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
     fn open(&self) -> Result<BlockingStream, Away> {
         let mute_until = *lock(&self.0.mute_until);
         if mute_until.is_some_and(|until| Instant::now() < until) {

@@ -14,9 +14,12 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
-/// How the agent is started.
+/// How the agent is started, or another process of ours behind a socket.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
+    /// What is started, in words, and what is said to who cannot.
+    pub(super) what: &'static str,
+    pub(super) hint: &'static str,
     /// This very program, with the arguments that make it the agent.
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
@@ -26,9 +29,10 @@ pub(super) struct Launch {
 
 /// What an agent may know of its first client's environment: where it keeps things, and how it speaks. It runs no command,
 /// so that it needs no `PATH`.
-const ENV: [&str; 7] = [
+const ENV: [&str; 8] = [
     "HOME",
     "ROLECALL_AUDIT",
+    "ROLECALL_KEY_MEMORY",
     "ROLECALL_LOG",
     "ROLECALL_RUNTIME_DIR",
     "TMPDIR",
@@ -43,20 +47,22 @@ impl Launch {
             .filter_map(|name| Some(((*name).to_owned(), host.env(name)?.to_owned())))
             .collect();
         Self {
+            what: "the agent",
+            hint: "Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.",
             program,
             arguments,
             env,
         }
     }
 
-    /// Starts the agent, unless somebody else has by now. Under a lock, so that there is one.
+    /// Starts it, unless somebody else has by now. Under a lock, so that there is one.
     pub(super) fn start(&self, socket: &Path, host: &Host, is_there: impl Fn() -> bool) -> Result<(), Error> {
         let fail = |error: &dyn std::fmt::Display| {
             Error::new(
                 ErrorKind::Unavailable,
-                format!("the agent cannot be started: {error}"),
+                format!("{} cannot be started: {error}", self.what),
             )
-            .with_hint("Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.")
+            .with_hint(self.hint)
         };
         let (path, mut waited) = (socket.with_extension("lock"), Duration::ZERO);
         let _lock = loop {

@@ -12,6 +12,7 @@ pub(super) struct Lines {
     filled: usize,
     /// Up to here there is no line's end.
     seen: usize,
+    longest: usize,
 }
 
 /// The line is longer than any message.
@@ -28,10 +29,16 @@ impl fmt::Debug for Lines {
 
 impl Lines {
     pub(super) fn new() -> Self {
+        Self::up_to(LONGEST_LINE)
+    }
+
+    /// The same, for lines of another length.
+    pub(super) fn up_to(longest: usize) -> Self {
         Self {
             buffer: Zeroizing::new(vec![0; 2048]),
             filled: 0,
             seen: 0,
+            longest,
         }
     }
 
@@ -61,11 +68,11 @@ impl Lines {
     /// Where more may be read into.
     pub(super) fn space(&mut self) -> Result<&mut [u8], TooLong> {
         if self.filled == self.buffer.len() {
-            if self.filled >= LONGEST_LINE {
+            if self.filled >= self.longest {
                 return Err(TooLong);
             }
             // Moved by hand: the bytes left behind are wiped.
-            let mut larger = Zeroizing::new(vec![0; (2 * self.filled).min(LONGEST_LINE)]);
+            let mut larger = Zeroizing::new(vec![0; (2 * self.filled).min(self.longest)]);
             larger[..self.filled].copy_from_slice(&self.buffer);
             self.buffer = larger;
         }

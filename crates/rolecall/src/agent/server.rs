@@ -25,6 +25,7 @@ use super::protocol::{
 use super::store::{Answer, Lease, Store, Turn, micros};
 use crate::audit::{Delivery, Log, Record as Audit, Who};
 use crate::error::{Error, ErrorKind};
+use crate::hardening::Held;
 use crate::host::{Host, Process, Stat};
 use crate::session::{Pace, Record};
 
@@ -51,7 +52,8 @@ pub struct Options {
 /// Keeps sessions and grants leases until it is stopped, or has been idle for long enough, or `shutdown`.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Internal`] when the system gives no randomness for the key that seals sessions.
+/// [`crate::ErrorKind::Unavailable`] when the system gives no randomness for the key that seals sessions,
+/// [`crate::ErrorKind::Config`] when `ROLECALL_KEY_MEMORY` says something else than `secret` or `locked`.
 pub async fn serve(
     host: &Host,
     listener: UnixListener,
@@ -60,7 +62,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let server = Arc::new(Server {
         host: host.clone(),
-        store: Store::new()?,
+        store: Store::new(key_memory(host)?)?,
         pace: Pace::of(RATE),
         clients: AtomicUsize::new(0),
         last_seen: Mutex::new(Instant::now()),
@@ -531,6 +533,16 @@ fn has_gone(stream: &UnixStream) -> bool {
         || ends[0]
             .revents()
             .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// `ROLECALL_KEY_MEMORY`: `secret`, as it is anyway, or `locked`, on a machine that has to hibernate.
+fn key_memory(host: &Host) -> Result<Held, Error> {
+    match host.env("ROLECALL_KEY_MEMORY") {
+        None | Some("secret") => Ok(Held::Secret),
+        Some("locked") => Ok(Held::Locked),
+        Some(other) => Err(Error::config(format!("ROLECALL_KEY_MEMORY is `{other}`"))
+            .with_hint("It takes `secret`, which it is anyway, or `locked`, for a machine that hibernates.")),
+    }
 }
 
 fn own_uid() -> Option<u32> {

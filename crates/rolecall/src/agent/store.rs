@@ -96,10 +96,11 @@ impl Drop for Lease {
 }
 
 impl Store {
-    pub(super) fn new() -> Result<Arc<Self>, Error> {
+    /// `best` is how well the key may be held that seals the sessions.
+    pub(super) fn new(best: Held) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             state: Mutex::default(),
-            seal: RwLock::new(Seal::new()?),
+            seal: RwLock::new(Seal::held_at_best(best)?),
             next_id: AtomicU64::new(1),
         }))
     }

@@ -182,8 +182,8 @@ pub fn export(format: Format, session: &Session) -> Zeroizing<String> {
     out
 }
 
-/// A value so that the shell reads exactly it.
-fn quote(shell: Shell, value: &str) -> Zeroizing<String> {
+/// A value so that the shell reads exactly it. What cmd.exe cannot be told is left out.
+pub fn quote(shell: Shell, value: &str) -> Zeroizing<String> {
     Zeroizing::new(match shell {
         // Nothing is special between single quotes but the quote itself.
         Shell::Bash | Shell::Zsh => format!("'{}'", value.replace('\'', r"'\''")),

@@ -25,7 +25,7 @@ impl fmt::Display for Flaw {
 
 impl Host {
     /// Every variable that a child inherits. One whose name or value is not UTF-8 is not among them.
-    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .env
             .iter()

@@ -243,6 +243,21 @@ impl Slot {
         }
     }
 
+    /// A session that somebody else has just got, in the place of one that ends sooner.
+    pub(crate) fn succeed(&self, session: Session, now: SystemTime) {
+        let mut state = lock(&self.state);
+        let is_better = state
+            .session
+            .as_ref()
+            .is_none_or(|own| !own.is_valid(now) || own.expires_at() < session.expires_at());
+        if session.is_valid(now) && is_better {
+            state.session = Some(session);
+            state.failure = None;
+            state.failures = 0;
+            state.unwanted = None;
+        }
+    }
+
     /// Forgets the session if it still is the one with this access key id: AWS said that it has ended.
     pub fn reject(&self, access_key_id: &str) {
         let mut state = lock(&self.state);
