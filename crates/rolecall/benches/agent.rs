@@ -23,7 +23,7 @@ use rolecall::session::{KeyBuilder, SessionKey, SessionParts};
 use rolecall::{Host, Session};
 use tokio::task::JoinSet;
 
-use process::{cpu, percentile, resident};
+use process::{cpu, resident};
 
 const SESSIONS: usize = 10_000;
 /// Connections at once: the agent takes 1,024.
@@ -65,6 +65,7 @@ fn about(n: usize) -> About {
         role_arn: Some("arn:aws:iam::666666666666:role/BlahRole".to_owned()),
         session_name: Some("joe.bloggs".to_owned()),
         account_and_region: format!("{n:012}/us-east-1"),
+        sign_in: None,
     }
 }
 
@@ -259,4 +260,12 @@ fn deposit_short(runtime: &tokio::runtime::Runtime, agent: &Agent, generation: &
         "as many of 8 s deposited in {:.1} s",
         begun.elapsed().as_secs_f64()
     );
+}
+
+/// Microseconds, of times that are sorted.
+fn percentile(times: &[Duration], share: f64) -> f64 {
+    let at = (times.len() as f64 * share) as usize;
+    times
+        .get(at.min(times.len().saturating_sub(1)))
+        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }

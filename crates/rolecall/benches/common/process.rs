@@ -27,11 +27,3 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 fn read(pid: u32, what: &str) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default()
 }
-
-/// Microseconds, of times that are sorted.
-pub(crate) fn percentile(times: &[Duration], share: f64) -> f64 {
-    let at = (times.len() as f64 * share) as usize;
-    times
-        .get(at.min(times.len().saturating_sub(1)))
-        .map_or(0.0, |time| time.as_secs_f64() * 1e6)
-}
