@@ -209,10 +209,11 @@ fn nothing_is_started_with_a_secret_among_its_arguments_or_in_its_environment() 
     let Some(by_choice) = started_by(&machine, &["exec", "blah", "--env", "--", "true"], false) else {
         return; // There is no strace here, or it sees nothing of what this user runs.
     };
-    assert!(
-        !machine.sandbox.secrets().leaks_in(&by_choice).is_empty(),
-        "keys in the environment by choice are seen"
-    );
+    let is_seen = !machine.sandbox.secrets().leaks_in(&by_choice).is_empty();
+    if !is_seen && !rustix::process::geteuid().is_root() {
+        return; // What is hardened is closed to a tracer of its own user too: only root's sees what it starts.
+    }
+    assert!(is_seen, "keys in the environment by choice are seen");
     for arguments in [
         &["exec", "blah", "--", "sh", "-c", "true"][..],
         &["exec", "helped", "--token-file", "--", "true"],
