@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -139,6 +140,13 @@ fn no_process_no_log_and_no_file_of_a_whole_day_holds_a_secret() {
         let told = shared(arguments).ok();
         assert!(told.contains(what), "{arguments:?}: {told}");
     }
+
+    let socket = fs::symlink_metadata(keeper.0.socket()).unwrap();
+    assert_eq!(
+        socket.mode() & 0o777,
+        0o600,
+        "the folder is not all that keeps others out"
+    );
 
     let mut processes = tree(child.id());
     processes.insert(status.pid);
