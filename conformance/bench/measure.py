@@ -1,75 +1,111 @@
-"""Times whole processes inside the sandbox, interleaved so that whatever else the machine does hits all alike.
+"""One process: `credential-process` cold and warm beside what one would run instead.
 
-usage: rolecall sandbox -- measure.py ROLECALL MINIMAL RUNS
+usage: rolecall sandbox [--tls DIR] -- measure.py ROLECALL MINIMAL RUNS [RIVALS]
 """
 
-import configparser
+import itertools
 import os
-import statistics
+import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 
+from processes import HEAD, WARM_UP, Env, Subject, interleaved, joes_keys, milliseconds, row, stop_agent, subject
+
 ROLE = "arn:aws:iam::666666666666:role/BlahRole"
-WARM_UP = 10
+COLD = "`credential-process`, cold, STS on loopback"
+# For each account and region the agent lets twenty through in a second: a bench asks for more.
+REGIONS = ("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-west-2", "eu-central-1", "sa-east-1")
 
 
-def milliseconds(command: list[str], env: dict[str, str]) -> float:
-    start = time.perf_counter_ns()
-    # Without these two Python forks itself instead of spawning.
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, close_fds=False, restore_signals=False)
-    code = process.wait()
-    spent = time.perf_counter_ns() - start
-    if code:
-        raise SystemExit(f"exit {code}: {' '.join(command)}")
-    return spent / 1e6
+def each_time_another(rolecall: str, env: Env) -> Subject:
+    """Cold every time: a session that nobody has asked for."""
+    count = itertools.count()
+
+    def take() -> float:
+        n = next(count)
+        target = [ROLE, "--source-profile", "joe", "--session-name", f"bench-{n}", "--region", REGIONS[n % len(REGIONS)]]
+        return milliseconds([rolecall, "credential-process", *target], env)
+
+    return take
 
 
-def interleaved(runs: int, *subjects: tuple[list[str], dict[str, str]]) -> list[list[float]]:
-    for _ in range(WARM_UP):
-        for command, env in subjects:
-            milliseconds(command, env)
-    taken = [[] for _ in subjects]
-    for _ in range(runs):
-        for times, (command, env) in zip(taken, subjects, strict=True):
-            times.append(milliseconds(command, env))
-    return taken
+def each_time_an_agent(rolecall: str, env: Env, folder: Path) -> Subject:
+    """Cold, and no agent runs: the process starts it."""
+    count = itertools.count()
+
+    def take() -> float:
+        runtime = folder / str(next(count))
+        taken = milliseconds([rolecall, "credential-process", "blah"], {**env, "ROLECALL_RUNTIME_DIR": str(runtime)})
+        stop_agent(runtime)
+        return taken
+
+    return take
 
 
-def row(what: str, ours: list[float], beside: str, theirs: list[float], target: str) -> str:
-    cells = [what, *map(in_short, (ours,)), beside, *map(in_short, (theirs,))]
-    ratio = statistics.median(ours) / statistics.median(theirs)
-    return "| " + " | ".join([*cells, f"{ratio:.2f}", target]) + " |"
+def rivals(folder: Path | None, env: Env, scratch: Path) -> dict[str, Subject]:
+    """What is installed of those that do the same, each warm: with the session it keeps in a file of its own."""
+    found: dict[str, Subject] = {}
+    if folder is None:
+        return found
+    aws, export, vault = (folder / path for path in ("venv/bin/aws", "export/bin/aws-export-credentials", "bin/aws-vault"))
+    if aws.exists():
+        # It has no `export-credentials`; this one finds the session in its cache and calls nobody.
+        found["AWS CLI v1, `configure list`"] = subject([str(aws), "configure", "list", "--profile", "blah"], env)
+    if export.exists():
+        kept = ["--cache-file", str(scratch / "exported")]
+        found["`aws-export-credentials`"] = subject([str(export), "--profile", "blah", *kept], env)
+    if vault.exists():
+        backend = {"AWS_VAULT_BACKEND": "file", "AWS_VAULT_FILE_PASSPHRASE": "bench", "AWS_VAULT_FILE_DIR": str(scratch / "vault")}
+        own = {**env, **backend}
+        # Its SDK knows no endpoint but AWS, so that no role can be had of it here: it opens its store and hands out a key.
+        add = [str(vault), "add", "--env", "joe"]
+        subprocess.run(add, env={**own, **joes_keys()}, check=True, capture_output=True)
+        export = [str(vault), "export", "--no-session", "--format=json", "joe"]
+        found["aws-vault 7.2, file backend, a stored key and no role"] = subject(export, own)
+    return found
 
 
-def in_short(times: list[float]) -> str:
-    return f"{statistics.median(times):.2f} ms ({statistics.quantiles(times, n=20)[-1]:.2f})"
+def main(rolecall: str, minimal: str, runs: int, beside: Path | None) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "ROLECALL_LOG"}
+    off, on = {**env, "ROLECALL_AGENT": "off"}, {**env, "ROLECALL_AGENT": "on"}
+    keys = env | joes_keys()
+    cold = subject([rolecall, "credential-process", "blah"], off)
+    if os.environ["AWS_ENDPOINT_URL"].startswith("https:"):
+        # The yardstick knows the authority by rustls' own variable.
+        keys |= {"SSL_CERT_FILE": os.environ["AWS_CA_BUNDLE"]}
+        ours, theirs = interleaved(runs, cold, subject([minimal, ROLE], keys))
+        row(f"{COLD}, TLS", ours, "minimal aws-sdk-rust program", theirs, "≤ 1.3")
+        return
 
-
-def joes_keys() -> dict[str, str]:
-    file = configparser.RawConfigParser()
-    file.read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws/credentials")
-    return {"AWS_ACCESS_KEY_ID": file["joe"]["aws_access_key_id"], "AWS_SECRET_ACCESS_KEY": file["joe"]["aws_secret_access_key"]}
-
-
-def main(rolecall: str, minimal: str, runs: int) -> None:
-    plain = {name: value for name, value in os.environ.items() if name != "ROLECALL_LOG"}
     print(f"Median wall time of a process (95th percentile), {runs} interleaved runs after {WARM_UP}.\n")
-    print("| what | rolecall | beside | it takes | ratio | target |")
-    print("|---|---|---|---|---|---|")
-    keys = plain | joes_keys()
-    ours, theirs, least = interleaved(
-        runs,
-        ([rolecall, "credential-process", "blah"], plain),
-        ([minimal, ROLE], keys),
-        ([minimal, ROLE, "--no-tls"], keys),
-    )
-    what = "`credential-process`, cold, STS on loopback, plain HTTP"
-    print(row(what, ours, "minimal aws-sdk-rust program", theirs, "≤ 1.3"))
-    print(row(what, ours, "the same built without TLS", least, "≤ 1.3"))
-    ours, theirs = interleaved(runs, ([rolecall, "--version"], plain), (["/bin/true"], plain))
-    print(row("`rolecall --version`", ours, "`/bin/true`", theirs, ""), flush=True)
+    print(HEAD)
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        milliseconds([rolecall, "credential-process", "blah"], on)
+        warm, true, python = interleaved(
+            runs,
+            subject([rolecall, "credential-process", "blah"], on),
+            subject(["/bin/true"], env),
+            subject([shutil.which("python3", path=os.defpath) or sys.executable, "-c", "pass"], env),
+        )
+        what = "`credential-process`, session warm in the agent"
+        row(what, warm, "`/bin/true`", true, "≤ 3, p95 ≤ 15 ms")
+        row(what, warm, "`python3 -c pass`", python)
+        for name, take in rivals(beside, env, scratch).items():
+            ours, theirs = interleaved(max(runs // 10, 5), subject([rolecall, "credential-process", "blah"], on), take)
+            row(what, ours, name, theirs)
+        ours, theirs, least = interleaved(runs, cold, subject([minimal, ROLE], keys), subject([minimal, ROLE, "--no-tls"], keys))
+        row(f"{COLD}, plain HTTP, `ROLECALL_AGENT=off`", ours, "minimal aws-sdk-rust program", theirs, "≤ 1.3")
+        row("the same", ours, "the same program built without TLS", least, "≤ 1.3")
+        shared, starting, alone = interleaved(
+            runs, each_time_another(rolecall, on), each_time_an_agent(rolecall, on, scratch), cold
+        )
+        row("the same, with an agent that has no such session", shared, "`ROLECALL_AGENT=off`", alone)
+        row("the same, and it starts the agent", starting, "`ROLECALL_AGENT=off`", alone)
+        ours, theirs = interleaved(runs, subject([rolecall, "--version"], env), subject(["/bin/true"], env))
+        row("`rolecall --version`", ours, "`/bin/true`", theirs)
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, sso
+from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, soak, sso
 from .cases import run_all
 from .config import suite as config
 from .judges import matrix, policies
@@ -22,6 +22,7 @@ def main() -> int:
 
     cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
     cases += [*matrix.cases(options.write), *policies.cases(options.write), *config.cases(options.write, options.keep)]
+    cases += soak.CASES
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")
@@ -35,7 +36,8 @@ def main() -> int:
         prepare.everything()
         return lonely.again(sys.argv[1:])
     lonely.bring_up_loopback()
-    return run_all(cases, options.jobs)
+    alone = [case for case in cases if case in soak.CASES]
+    return run_all([case for case in cases if case not in alone], options.jobs, alone)
 
 
 sys.exit(main())

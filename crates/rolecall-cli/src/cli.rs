@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
     Whoami(TargetArgs),
-    /// Sign in to the IAM Identity Center that a target starts from, as the AWS CLI does and for it too
+    /// Sign in to what a target starts from: IAM Identity Center, as the AWS CLI does and for it too, or an MFA device
     Login(LoginArgs),
     /// Sign out again
     Logout(LogoutArgs),
@@ -57,6 +57,10 @@ pub(crate) enum Command {
     Endpoint(EndpointArgs),
     /// What keeps sessions for all your processes: start it, stop it, ask how it is
     Agent(AgentArgs),
+    /// List the sessions that the agent keeps: what, until when, who asked
+    Sessions(SessionsArgs),
+    /// Wipe a session at once, in the agent and in every process that uses it
+    Forget(ForgetArgs),
     /// Show who got which session when, and whether the log was changed
     Audit(AuditArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
@@ -77,6 +81,8 @@ impl Command {
             Self::Logout(args) => args.target.json,
             Self::Profiles(args) => args.json,
             Self::Audit(args) => args.json,
+            Self::Sessions(args) => args.json,
+            Self::Forget(args) => args.target.json,
             Self::Sandbox(args) => args.json,
             Self::Agent(args) => args.json,
             Self::Use(args) => args.target.json,
@@ -99,6 +105,8 @@ impl Command {
             Self::Hook(_)
             | Self::Endpoint(_)
             | Self::Audit(_)
+            | Self::Forget(_)
+            | Self::Sessions(_)
             | Self::Logout(_)
             | Self::Profiles(_)
             | Self::Sandbox(_)
@@ -277,6 +285,25 @@ pub(crate) struct AgentRunArgs {
     /// End after so many seconds without a client and without a live session
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = |text: &str| number(text, 1..=86_400_u64))]
     pub(crate) idle: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SessionsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Everything that the target stands on too: the roles before it, and the session of the source itself
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) chain: bool,
+    /// Everything there is
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@ mod logout;
 mod plan;
 mod profiles;
 mod sandbox;
+mod sessions;
 mod use_target;
 mod whoami;
 
@@ -45,6 +46,8 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Audit(args) => audit::run(host, &args),
+        Command::Sessions(args) => sessions::run(host, &args),
+        Command::Forget(args) => sessions::forget(host, args),
         Command::Sandbox(args) => sandbox::run(host, &args),
         Command::Use(args) => use_target::run(host, &args),
         Command::Hook(args) => hook::run(&args),

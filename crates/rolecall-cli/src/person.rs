@@ -233,11 +233,12 @@ impl Asker {
         }
     }
 
-    /// Who wants to know: an SDK starts us under the name of the program it is in.
+    /// Who wants to know: the program that started us, where it is more than the shell that a person typed into. An SDK
+    /// starts us under the name of the program it is in, through a shell or without.
     fn asked_by(&self) -> String {
         let limited = lock(&self.0.deadline).is_some();
-        match (limited, program_above(&self.0.host)) {
-            (true, Some(program)) => format!(" (asked for by {program})"),
+        match program_above(&self.0.host) {
+            Some(program) if limited || !is_below_shell(&self.0.host) => format!(" (asked for by {program})"),
             _ => String::new(),
         }
     }
@@ -430,19 +431,33 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// Whether a shell started us.
+fn is_below_shell(host: &Host) -> bool {
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    parent
+        .and_then(|pid| name_and_parent(host, pid))
+        .is_none_or(|(name, _)| SHELLS.contains(&name.as_str()))
+}
+
+const SHELLS: [&str; 7] = ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"];
+
+/// "PID (NAME) STATE PPID …"; a name may hold anything, brackets too.
+fn name_and_parent(host: &Host, pid: i32) -> Option<(String, i32)> {
+    let stat = host.read(format!("/proc/{pid}/stat").as_ref()).ok()??;
+    let (_, rest) = stat.split_once('(')?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    Some((name.to_owned(), rest.split(' ').nth(1)?.parse().ok()?))
+}
+
 /// The program that started us; a shell that only passes a command on is passed over.
 pub(crate) fn program_above(host: &Host) -> Option<String> {
-    const SHELLS: [&str; 5] = ["sh", "dash", "bash", "zsh", "busybox"];
     let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
     for _ in 0..4 {
-        // "PID (NAME) STATE PPID …"; a name may hold anything, brackets too.
-        let stat = host.read(format!("/proc/{pid}/stat").as_ref()).ok()??;
-        let (_, rest) = stat.split_once('(')?;
-        let (name, rest) = rest.rsplit_once(") ")?;
-        if !SHELLS.contains(&name) {
-            return Some(plain(name));
+        let (name, parent) = name_and_parent(host, pid)?;
+        if !SHELLS.contains(&name.as_str()) {
+            return Some(plain(&name));
         }
-        pid = rest.split(' ').nth(1)?.parse().ok()?;
+        pid = parent;
     }
     None
 }

@@ -34,6 +34,20 @@ pub(crate) fn agent(host: &Host, delivery: &str) -> Result<Option<Agent>, Error>
     }))
 }
 
+/// The agent of this user, for what is asked of it alone; it is not started for it.
+///
+/// # Errors
+/// Where its socket cannot be.
+pub(crate) fn existing_agent(host: &Host) -> Result<Agent, Error> {
+    Agent::of(
+        host,
+        Caller {
+            delivery: "command".to_owned(),
+            ..Caller::default()
+        },
+    )
+}
+
 pub(crate) fn own_executable() -> Option<PathBuf> {
     std::env::current_exe().ok().filter(|path| path.is_absolute())
 }

@@ -7,6 +7,9 @@
 )]
 
 mod cli {
+    mod agent;
+    mod agent_life;
+    mod agent_prompt;
     mod audit;
     mod bad_input;
     mod deliver;

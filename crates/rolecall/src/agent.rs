@@ -16,6 +16,7 @@ mod local;
 mod protocol;
 mod server;
 mod store;
+mod wire;
 
 pub use client::{Acquired, Agent, Attachment, Lease, Peeked};
 pub use launch::inherited;

@@ -14,4 +14,4 @@ mod process;
 pub use allocator::WipingAllocator;
 pub use memory::{Held, KEY_BYTES};
 pub(crate) use memory::{KeyPage, on_a_clean_stack};
-pub use process::{harden_keeper, harden_process, is_hardened};
+pub use process::{close_inherited, harden_keeper, harden_process, is_hardened};

@@ -22,7 +22,8 @@ mod web_identity;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -70,6 +71,10 @@ struct Inner {
     agent: Option<Agent>,
     pace: Arc<Pace>,
     audited: Option<Audited>,
+    /// Whom it waits for now: for the session of this slot, and in words.
+    waits: Mutex<Option<(usize, String)>>,
+    /// A person is told once that somebody is waited for.
+    has_told_wait: AtomicBool,
     /// The source's credentials, once the files have others than those that were read at first.
     replaced: Mutex<Option<Credentials>>,
 }
@@ -163,6 +168,8 @@ impl ProviderBuilder {
             pace: Arc::clone(self.cache.pace()),
             audited: self.audited,
             request: is_ours.then_some(self.request),
+            waits: Mutex::default(),
+            has_told_wait: AtomicBool::new(false),
             replaced: Mutex::default(),
         })))
     }
@@ -252,6 +259,41 @@ impl Provider {
             inner.last().offer(peeked.session.clone(), inner.host.now());
         }
         fits.then_some(peeked)
+    }
+
+    /// The session that the agent has, if it can be handed out now. Whoever looks uses nothing and renews nothing.
+    pub fn glance(&self) -> Option<Session> {
+        self.glance_at(self.0.slots.len() - 1)
+    }
+
+    /// The same of the source's own session; `None` of a source that has none.
+    pub fn glance_at_own(&self) -> Option<Session> {
+        self.0.chain.own.and_then(|_| self.glance_at(0))
+    }
+
+    fn glance_at(&self, at: usize) -> Option<Session> {
+        let inner = &self.0;
+        let session = inner
+            .agent
+            .as_ref()?
+            .glance(inner.shared_key(at)?, &inner.about(at))?;
+        let fits = inner.fits(at, &session);
+        if fits {
+            // So that a refresh asks for another one than this.
+            inner.slots[at].offer(session.clone(), inner.host.now());
+        }
+        fits.then_some(session)
+    }
+
+    /// The key under which the agent keeps the session that is handed out; `None` of one that is not shared.
+    pub fn shared_key(&self) -> Option<SessionKey> {
+        self.0.shared_key(self.0.slots.len() - 1)
+    }
+
+    /// Whom it waits for, in words, while another process gets a session that it needs.
+    pub fn waits_for(&self) -> Option<String> {
+        let waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.as_ref().map(|(_, whom)| whom.clone())
     }
 
     /// The keys under which the agent keeps the sessions of this provider's chain, the source's own included; what depends

@@ -30,13 +30,22 @@ pub struct Sealed {
 }
 
 impl Seal {
-    /// A seal under a new key.
+    /// A seal under a new key, held as well as the system allows.
     ///
     /// # Errors
     /// `unavailable` when the system gives neither memory nor randomness.
     pub fn new() -> Result<Self, Error> {
+        Self::held_at_best(Held::Secret)
+    }
+
+    /// The same, with a key that is held no better than this: while [`Held::Secret`] memory is in use a machine does not
+    /// hibernate.
+    ///
+    /// # Errors
+    /// As [`Seal::new`].
+    pub fn held_at_best(best: Held) -> Result<Self, Error> {
         let mut seal = Self {
-            page: KeyPage::new()?,
+            page: KeyPage::new(best)?,
             next: AtomicU64::new(0),
             has_key: false,
         };
@@ -152,6 +161,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_key_is_held_no_better_than_it_may_be() {
+        let seal = Seal::held_at_best(Held::Locked).unwrap();
+        assert!(matches!(seal.held(), Held::Locked | Held::Plain), "{seal:?}");
+        let sealed = seal.seal(b"CANARYSECRET", b"a").unwrap();
+        assert_eq!(*seal.open(&sealed, b"a").unwrap(), b"CANARYSECRET");
+    }
 
     proptest! {
         #[test]

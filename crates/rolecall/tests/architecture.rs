@@ -40,7 +40,10 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         ],
     ),
     ("session", &["arn", "error", "host", "time"]),
-    ("agent", &["error", "hardening", "host", "seal", "session"]),
+    (
+        "agent",
+        &["audit", "error", "hardening", "host", "seal", "session"],
+    ),
     (
         "provider",
         &[
@@ -244,7 +247,7 @@ fn only_the_provider_names_the_sdk() {
 }
 
 /// How often the library has code that the compiler does not prove. Whoever changes it reads all of `hardening` first.
-const UNSAFE: usize = 36;
+const UNSAFE: usize = 38;
 
 fn is_unsafe(line: &str) -> bool {
     ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("]

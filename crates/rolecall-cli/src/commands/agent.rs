@@ -2,33 +2,128 @@
 
 use std::time::Duration;
 
-use rolecall::agent::{self, Agent, Caller, Options};
+use rolecall::agent::{self, Agent, Caller, Options, Status};
+use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, ErrorKind, Host, hardening};
+use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::sessions::time;
 use crate::cli::{AgentAction, AgentArgs, AgentRunArgs};
 use crate::command_error::{CommandError, Ended};
+use crate::output;
+use crate::shared;
 
 pub(crate) fn run(host: &Host, args: &AgentArgs) -> Result<Ended, CommandError> {
     match &args.action {
         AgentAction::Run(args) => be(host, args),
-        AgentAction::Start | AgentAction::Stop | AgentAction::Status => Ok(Ended::WELL),
+        AgentAction::Start => start(host, args.json),
+        AgentAction::Stop => stop(host, args.json),
+        AgentAction::Status => {
+            let agent = shared::existing_agent(host)?;
+            let status = agent.status()?;
+            show(host, &agent, status.as_ref(), args.json)
+        }
     }
+}
+
+fn start(host: &Host, json: bool) -> Result<Ended, CommandError> {
+    let agent = shared::agent(host, "agent")?.ok_or_else(|| {
+        Error::config("there is to be no agent: ROLECALL_AGENT is off, or there is no place for its socket")
+            .with_hint("Unset ROLECALL_AGENT, and look at `rolecall agent status`.")
+    })?;
+    agent.start()?;
+    let status = agent.status()?;
+    show(host, &agent, status.as_ref(), json)
+}
+
+fn stop(host: &Host, json: bool) -> Result<Ended, CommandError> {
+    let stopped = shared::existing_agent(host)?.stop()?.is_some();
+    if json {
+        output::print_json(&json!({ "stopped": stopped }))?;
+    } else {
+        output::print(if stopped {
+            "The agent wiped what it kept, and ends.\n"
+        } else {
+            "No agent runs.\n"
+        })?;
+    }
+    Ok(Ended::WELL)
+}
+
+fn show(host: &Host, agent: &Agent, status: Option<&Status>, json: bool) -> Result<Ended, CommandError> {
+    let socket = agent.socket().display().to_string();
+    if json {
+        output::print_json(&match status {
+            None => json!({"running": false, "socket": socket}),
+            Some(status) => json!({
+                "running": true,
+                "socket": socket,
+                "pid": status.pid,
+                "release": status.release,
+                "started_at": rfc3339(time(status.started_at)),
+                "sessions": status.sessions,
+                "leases": status.leases,
+                "clients": status.clients,
+                "key_memory": status.key_memory,
+            }),
+        })?;
+        return Ok(Ended::WELL);
+    }
+    let Some(status) = status else {
+        output::print("No agent runs. The commands that need one start it.\n")?;
+        return Ok(Ended::WELL);
+    };
+    let since = time(status.started_at);
+    let age = host.now().duration_since(since).unwrap_or(Duration::ZERO);
+    let key = match status.key_memory.as_str() {
+        "secret" => "in secret memory, which not even root reads",
+        "locked" => "in locked memory, which is neither swapped nor dumped",
+        _ => "in ordinary memory: the system gives no locked page (RLIMIT_MEMLOCK)",
+    };
+    let rows = [
+        (
+            "agent",
+            format!("process {}, rolecall {}", status.pid, status.release),
+        ),
+        ("since", format!("{} ({} ago)", rfc3339(since), spoken(age))),
+        ("socket", socket),
+        (
+            "keeps",
+            format!(
+                "{} sessions; {} are being obtained",
+                status.sessions, status.leases
+            ),
+        ),
+        ("clients", status.clients.to_string()),
+        ("its key", key.to_owned()),
+    ];
+    output::print(&output::table(
+        &rows.map(|(name, value)| vec![name.to_owned(), value]),
+    ))?;
+    Ok(Ended::WELL)
 }
 
 /// Is the agent until it is stopped, or nobody needs it any more.
 fn be(host: &Host, args: &AgentRunArgs) -> Result<Ended, CommandError> {
     hardening::harden_keeper()?;
+    // What our first client was given for a command of minutes would stay open for hours.
+    hardening::close_inherited();
     let listener = agent::inherited()?;
     // Nobody's terminal is ours, and nobody's Ctrl-C. It fails where we lead a session already, and then it is done.
     let _ = rustix::process::setsid();
+    // Nor is anybody's folder held by us, should another than our own client have started us.
+    let _ = rustix::process::chdir("/");
+    more_descriptors();
     super::block_on(async {
         let internal = |what: &str, error: &std::io::Error| {
             Error::new(ErrorKind::Internal, format!("the agent cannot {what}: {error}"))
         };
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|error| internal("listen for signals", &error))?;
+        let listen = |kind| signal(kind).map_err(|error| internal("listen for signals", &error));
+        let mut terminate = listen(SignalKind::terminate())?;
+        // Listened to, and so of no effect: who is started where a terminal cannot be left stays all the same.
+        let _deaf = [listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?];
         let listener = UnixListener::from_std(listener).map_err(|error| internal("listen", &error))?;
         let options = Options {
             socket: Agent::of(host, Caller::default())
@@ -42,4 +137,22 @@ fn be(host: &Host, args: &AgentRunArgs) -> Result<Ended, CommandError> {
         .await?;
         Ok(Ended::WELL)
     })
+}
+
+/// As many descriptors as it has connections at most: the usual soft limit is just below that.
+fn more_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    const WANTED: u64 = 2048;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= WANTED) {
+        return;
+    }
+    let raised = Rlimit {
+        current: Some(limit.maximum.map_or(WANTED, |most| most.min(WANTED))),
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the agent takes fewer connections");
+    }
 }

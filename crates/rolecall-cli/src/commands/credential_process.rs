@@ -49,7 +49,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
     let session = super::block_on(async {
         match tokio::time::timeout(DEADLINE, provider.session()).await {
             Ok(session) => Ok(session?),
-            Err(_) => Err(too_late().into()),
+            Err(_) => Err(too_late(provider.waits_for()).into()),
         }
     })?;
     print(&session)?;
@@ -68,10 +68,12 @@ fn print(session: &Session) -> Result<(), CommandError> {
 fn renew(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
     // Nobody's terminal is ours. It fails where we lead a session already, and then it is done.
     let _ = rustix::process::setsid();
+    // Whoever reads what our caller wrote waits for them, and not for us.
+    rolecall::hardening::close_inherited();
     let provider = super::provider(&host.with_person(Nobody), target, "renewal")?;
     if provider
-        .peek()
-        .is_some_and(|peeked| peeked.session.is_fresh(host.now()))
+        .glance()
+        .is_some_and(|session| session.is_fresh(host.now()))
     {
         return Ok(Ended::WELL);
     }
@@ -81,10 +83,16 @@ fn renew(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
     })
 }
 
-fn too_late() -> Error {
-    Error::new(ErrorKind::Unavailable, "there was no session within 18 seconds").with_hint(
-        "Look for what holds it up with -v: a slow network, a command that waits, or a file that never ends.",
-    )
+fn too_late(waits_for: Option<String>) -> Error {
+    let error = Error::new(ErrorKind::Unavailable, "there was no session within 18 seconds");
+    match waits_for {
+        Some(whom) => error.with_hint(format!(
+            "It is {whom} that gets this session, and has not got it yet: answer what it asks, or end it."
+        )),
+        None => error.with_hint(
+            "Look for what holds it up with -v: a slow network, a command that waits, or a file that never ends.",
+        ),
+    }
 }
 
 /// A pipe that was put in place of a file, as `<(…)` does.
@@ -102,7 +110,7 @@ fn may_never_end(path: &Path) -> bool {
 fn end_at_last(json: bool) {
     std::thread::spawn(move || {
         std::thread::sleep(AT_LAST);
-        let _ = CommandError::from(too_late()).report(json);
+        let _ = CommandError::from(too_late(None)).report(json);
         std::process::exit(1);
     });
 }

@@ -119,7 +119,7 @@ impl Demo {
         self.line("Profile `blah` names the role, and profile `joe` as the source to assume it with.")?;
         self.step("The plan: how `blah` is reached (rolecall plan blah). Nothing is called for it")?;
         let blah = self.target("blah")?;
-        let plan: String = plan::as_text(blah.host(), blah.chain(), None)
+        let plan: String = plan::as_text(blah.host(), blah.chain(), None, None)
             .lines()
             .map(|line| format!("   {line}\n"))
             .collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall::chain::{Endpoints, Source, SourceKind, SsoSession};
+use rolecall::chain::{Endpoints, Mfa, MfaStrategy, Source, SourceKind, SsoSession};
 use rolecall::provider::sso::{self, Way};
 use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, Host, ProfileSet, Provider};
@@ -16,7 +16,11 @@ use crate::person::Asker;
 pub(crate) fn run(host: &Host, person: &Asker, args: LoginArgs) -> Result<Ended, CommandError> {
     person.wants_page(!args.no_browser);
     let as_json = args.target.json;
-    let (session, provider) = session(host, args.target, args.sso_session.as_deref())?;
+    let named = args.sso_session.as_deref();
+    let (session, provider) = match place(host, args.target, named)? {
+        Place::Sso(session, provider) => (*session, provider),
+        Place::Device(provider) => return prove(host, &provider, as_json),
+    };
     let way = args.device_code.then_some(Way::DeviceCode);
     let (done, identity) = super::block_on(async {
         let done = sso::sign_in(host, &session, way).await?;
@@ -61,26 +65,100 @@ pub(crate) fn run(host: &Host, person: &Asker, args: LoginArgs) -> Result<Ended,
     Ok(Ended::WELL)
 }
 
-/// What is signed in to: what the target's chain starts from, or a section of this name.
+/// What is signed in to.
+enum Place {
+    Sso(Box<SsoSession>, Option<Provider>),
+    /// A key whose MFA device is proved.
+    Device(Provider),
+}
+
+/// Proves the device now, for whoever needs the session later.
+fn prove(host: &Host, provider: &Provider, as_json: bool) -> Result<Ended, CommandError> {
+    if provider.agent().is_none() {
+        return Err(Error::config(
+            "nothing would remember it: a session that an MFA code was given for is kept by the agent, and there is to be none",
+        )
+        .with_hint("Unset ROLECALL_AGENT; without an agent each command asks for itself, and keeps what it gets to itself.")
+        .into());
+    }
+    let session = super::block_on(async { Ok(provider.own_session().await?) })?;
+    let end = session.as_ref().map(rolecall::Session::expires_at);
+    // What the agent really has, and not what it should have.
+    let is_kept = provider.glance_at_own().is_some();
+    if !is_kept {
+        tracing::warn!(
+            "the agent does not have it, so that nothing remembers it: see `rolecall agent status`"
+        );
+    }
+    let serial = provider
+        .chain()
+        .mfa
+        .as_ref()
+        .and_then(|mfa| Some(mfa.serial.as_ref()?.value.as_str().to_owned()));
+    if as_json {
+        output::print_json(&json!({
+            "mfa_serial": serial,
+            "source": provider.chain().source.to_string(),
+            "expires_at": end.map(rfc3339),
+            "kept": is_kept,
+        }))?;
+        return Ok(Ended::WELL);
+    }
+    let mut rows = vec![vec![
+        "proved".to_owned(),
+        serial.unwrap_or_else(|| "an MFA device".to_owned()),
+    ]];
+    rows.push(vec!["for".to_owned(), provider.chain().source.to_string()]);
+    if let Some(end) = end {
+        let left = end.duration_since(host.now()).unwrap_or(Duration::ZERO);
+        rows.push(vec![
+            "until".to_owned(),
+            format!("{} (in {})", rfc3339(end), spoken(left)),
+        ]);
+    }
+    output::print(&output::table(&rows))?;
+    Ok(Ended::WELL)
+}
+
+/// The sign-in that a target's chain starts from, or a section of this name.
 pub(super) fn session(
     host: &Host,
     target: TargetArgs,
     name: Option<&str>,
 ) -> Result<(SsoSession, Option<Provider>), Error> {
+    match place(host, target, name)? {
+        Place::Sso(session, provider) => Ok((*session, provider)),
+        Place::Device(provider) => Err(
+            nothing_to_sign_in_to(&provider.chain().source, provider.profiles())
+                .with_hint("`rolecall forget --chain TARGET` wipes what its MFA code was given for."),
+        ),
+    }
+}
+
+/// What is signed in to: what the target's chain starts from, or a section of this name.
+fn place(host: &Host, target: TargetArgs, name: Option<&str>) -> Result<Place, Error> {
     if let Some(name) = name {
         let endpoints = Endpoints {
             profiles: &ProfileSet::load(host)?,
             host,
             insecure: target.request(host)?.insecure_endpoint,
         };
-        return Ok((SsoSession::named(&endpoints, name)?, None));
+        return Ok(Place::Sso(Box::new(SsoSession::named(&endpoints, name)?), None));
     }
     let provider = super::provider(host, target, "login")?;
     let source = &provider.chain().source;
     match &source.kind {
-        SourceKind::Sso(sso) => Ok((sso.session.clone(), Some(provider))),
+        SourceKind::Sso(sso) => Ok(Place::Sso(Box::new(sso.session.clone()), Some(provider))),
+        _ if proves_mfa(&provider) => Ok(Place::Device(provider)),
         _ => Err(nothing_to_sign_in_to(source, provider.profiles())),
     }
+}
+
+/// Whether the source has a session of its own that an MFA code is given for.
+fn proves_mfa(provider: &Provider) -> bool {
+    let chain = provider.chain();
+    let is_session = |mfa: &Mfa| mfa.strategy == MfaStrategy::Session;
+    chain.own.is_some() && chain.mfa.as_ref().is_some_and(is_session)
 }
 
 fn nothing_to_sign_in_to(source: &Source, profiles: &ProfileSet) -> Error {

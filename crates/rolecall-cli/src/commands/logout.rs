@@ -1,5 +1,6 @@
 //! `rolecall logout`: ends sign-ins, at the portal and here.
 
+use rolecall::agent::Agent;
 use rolecall::chain::{Endpoints, SsoSession};
 use rolecall::provider::sso::{self, SignedOut};
 use rolecall::{Host, ProfileSet};
@@ -8,6 +9,7 @@ use serde_json::json;
 use crate::cli::LogoutArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::shared;
 
 pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> {
     let as_json = args.target.json;
@@ -33,6 +35,10 @@ pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> 
         }
         Ok(outcomes)
     })?;
+    forget(
+        host,
+        outcomes.iter().map(|(session, _)| session.start_url.as_str()),
+    )?;
     let word = |outcome: &SignedOut| match outcome {
         SignedOut::Nobody => "nobody",
         SignedOut::Everywhere => "everywhere",
@@ -61,4 +67,29 @@ pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> 
         .collect();
     output::print(&output::table(&rows))?;
     Ok(Ended::WELL)
+}
+
+/// Wipes what the agent keeps that stands on these sign-ins: it is good until it ends by itself, and nobody uses it here any
+/// more.
+fn forget<'a>(host: &Host, start_urls: impl Iterator<Item = &'a str>) -> Result<(), CommandError> {
+    if !Agent::is_wanted(host)? {
+        return Ok(());
+    }
+    let agent = shared::existing_agent(host)?;
+    let urls: Vec<_> = start_urls.collect();
+    let live = agent.sessions()?.unwrap_or_default();
+    let keys: Vec<_> = live
+        .iter()
+        .filter(|live| {
+            live.about
+                .sign_in
+                .as_deref()
+                .is_some_and(|url| urls.contains(&url))
+        })
+        .map(|live| live.session_key)
+        .collect();
+    if !keys.is_empty() {
+        agent.forget(Some(&keys))?;
+    }
+    Ok(())
 }

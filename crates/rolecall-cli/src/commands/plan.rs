@@ -1,30 +1,36 @@
 //! `rolecall plan`: the resolved chain, with the origin of every value. Calls nothing.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use rolecall::chain::{Chain, Configured, Mfa, MfaStrategy, OwnSession, Role, SourceKind, TokenSource};
 use rolecall::parameters::SessionDuration;
-use rolecall::profile::ProfileSet;
 use rolecall::provider::sso::Status;
 use rolecall::provider::{Tries, remembered_duration};
 use rolecall::time::{rfc3339, spoken};
-use rolecall::{Error, Host, PolicyArn};
+use rolecall::{Error, Host, PolicyArn, Provider};
 use serde_json::{Map, Value, json};
 
 use crate::cli::TargetArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
+use crate::shared;
 
 pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
     let json = target.json;
     let request = target.request(host)?;
-    let profiles = ProfileSet::load(host)?;
-    let chain = Chain::resolve(&profiles, host, &request)?;
-    let sign_in = sign_in(host, &chain)?;
+    let provider = Provider::builder(host.clone())
+        .request(request)
+        .agent(shared::agent(host, "plan")?)
+        .build()?;
+    let chain = provider.chain();
+    let sign_in = sign_in(host, chain)?;
+    // The agent is asked, and nobody else; it is not started for it.
+    let cached_until = provider.glance().map(|session| session.expires_at());
     if json {
-        output::print_json(&as_json(host, &chain, sign_in.as_ref()))?;
+        output::print_json(&as_json(host, chain, sign_in.as_ref(), cached_until))?;
     } else {
-        output::print(&as_text(host, &chain, sign_in.as_ref()))?;
+        output::print(&as_text(host, chain, sign_in.as_ref(), cached_until))?;
     }
     Ok(Ended::WELL)
 }
@@ -49,7 +55,12 @@ fn sign_in(host: &Host, chain: &Chain) -> Result<Option<Status>, Error> {
     }
 }
 
-pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> String {
+pub(crate) fn as_text(
+    host: &Host,
+    chain: &Chain,
+    sign_in: Option<&Status>,
+    cached_until: Option<SystemTime>,
+) -> String {
     let mut out = String::new();
     let mut rows = vec![
         line("target", &chain.target.to_string(), ""),
@@ -103,14 +114,17 @@ pub(crate) fn as_text(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> S
         asks.join(", ")
     };
     let key = chain.session_key().to_string();
+    let cached = match cached_until {
+        Some(end) => {
+            let left = end.duration_since(host.now()).unwrap_or_default();
+            format!("cached until {} (in {})", rfc3339(end), spoken(left))
+        }
+        None => "not cached: the next use calls STS".to_owned(),
+    };
     out.push('\n');
     out.push_str(&output::table(&[
         line("asks you", &asks, ""),
-        line(
-            "session key",
-            &format!("{}…", &key[..16]),
-            "not cached: the next use calls STS",
-        ),
+        line("session key", &format!("{}…", &key[..16]), &cached),
     ]));
     for warning in &chain.warnings {
         let _ = writeln!(out, "warning: {warning}");
@@ -239,7 +253,7 @@ fn configured<T>(name: &str, value: &Configured<T>, show: impl Fn(&T) -> String)
     line(name, &show(&value.value), &value.origin.to_string())
 }
 
-fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
+fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>, cached_until: Option<SystemTime>) -> Value {
     json!({
         "target": chain.target.to_string(),
         "profile": match &chain.target {
@@ -261,8 +275,8 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>) -> Value {
         })),
         "roles": chain.roles.iter().enumerate().map(|(hop, role)| role_json(role, remembered(host, chain, hop))).collect::<Vec<_>>(),
         "session_key": chain.session_key().to_string(),
-        "cached": false,
-        "expires_at": null,
+        "cached": cached_until.is_some(),
+        "expires_at": cached_until.map(rfc3339),
         "asks": asks(chain, sign_in),
         "warnings": chain.warnings,
     })

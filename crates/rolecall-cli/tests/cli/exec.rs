@@ -28,14 +28,14 @@ fn ask(uri: &str, token: &str) -> (u16, String) {
 }
 
 /// A child that prints its endpoint and stays until it is told to go.
-struct Staying {
-    child: Child,
+pub(crate) struct Staying {
+    pub(crate) child: Child,
     uri: String,
     token: String,
 }
 
 impl Staying {
-    fn start(machine: &Machine, flags: &[&str]) -> Self {
+    pub(crate) fn start(machine: &Machine, flags: &[&str]) -> Self {
         let script = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
                       echo \"${AWS_CONTAINER_AUTHORIZATION_TOKEN:-$(cat \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\")}\"; read line; exit 3";
         let mut arguments = vec!["exec", "blah"];
@@ -54,7 +54,7 @@ impl Staying {
         Self { child, uri, token }
     }
 
-    fn ask(&self) -> Value {
+    pub(crate) fn ask(&self) -> Value {
         let (status, body) = ask(&self.uri, &self.token);
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap()
@@ -65,7 +65,7 @@ impl Staying {
         authority.to_owned()
     }
 
-    fn end(mut self) -> i32 {
+    pub(crate) fn end(mut self) -> i32 {
         self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
         self.child.wait().unwrap().code().unwrap()
     }

@@ -201,7 +201,7 @@ fn two_processes_ask_one_after_the_other() {
     let second = two.start(&machine, &["whoami", "Two"], &[]);
     two.shows(
         &format!(
-            "another rolecall (pid {}, for One) is asking for a code",
+            "another rolecall (pid {}, for One, arn:aws:iam::222222222222:role/One) is asking for a code",
             first.id()
         ),
         1,

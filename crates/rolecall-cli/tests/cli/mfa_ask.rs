@@ -83,7 +83,15 @@ fn a_program_is_asked_in_the_persons_stead() {
         .env("AWS_SECRET_ACCESS_KEY", "CANARYSECRET");
     assert!(machine.finish(&mut command).ok().contains("assumed-role/One"));
     let question = fs::read_to_string(&asked).unwrap();
-    assert_eq!(question, "MFA code of phone for One: none\n");
+    let (asked, of_whom) = question.split_once(" (asked for by ").unwrap();
+    assert_eq!(
+        asked,
+        "MFA code of phone for One, arn:aws:iam::222222222222:role/One"
+    );
+    assert!(
+        of_whom.starts_with("cli-") && of_whom.ends_with("): none\n"),
+        "{of_whom}"
+    );
     // ssh's own variable, by ssh's own rules.
     for (more, works) in [
         (vec![], false),
@@ -169,7 +177,7 @@ fn a_pinentry_is_spoken_to_in_its_protocol() {
     let said = fs::read_to_string(&log).unwrap();
     for line in [
         "OPTION display=:7\n",
-        "SETDESC MFA code of phone for One\n",
+        "SETDESC MFA code of phone for One, arn:aws:iam::222222222222:role/One (asked for by cli-",
         "GETPIN \n",
     ] {
         assert!(said.contains(line), "{line} in {said}");

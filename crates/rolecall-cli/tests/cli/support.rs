@@ -16,6 +16,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rolecall");
 pub(crate) struct Machine {
     pub(crate) sandbox: Sandbox,
     pub(crate) home: TempDir,
+    /// Whether its commands share sessions through an agent.
+    pub(crate) has_agent: bool,
 }
 
 /// What a command did. Its outputs have been searched for secrets already.
@@ -67,7 +69,11 @@ impl Machine {
             fs::create_dir(home.path().join(folder)).unwrap();
             fs::set_permissions(home.path().join(folder), fs::Permissions::from_mode(0o700)).unwrap();
         }
-        let machine = Self { sandbox, home };
+        let machine = Self {
+            sandbox,
+            home,
+            has_agent: false,
+        };
         machine.write(".aws/config", &machine.sandbox.config_file());
         machine.write(".aws/credentials", &machine.sandbox.credentials_file());
         machine
@@ -107,8 +113,7 @@ impl Machine {
             .env("HOME", self.home.path())
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("ROLECALL_RUNTIME_DIR", self.path("run"))
-            // The tests of the agent turn it on.
-            .env("ROLECALL_AGENT", "off")
+            .env("ROLECALL_AGENT", if self.has_agent { "on" } else { "off" })
             .env("ROLECALL_LOG", "trace")
             .stdin(Stdio::null());
     }

@@ -1,24 +1,19 @@
 //! A client's side: finds the agent, starts it where it may, and asks it. Whatever goes wrong, the client goes on alone.
 
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::net::sockopt::Timeout;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::launch::Launch;
-use super::line::Lines;
 use super::protocol::{
-    About, Ask, Attach, Caller, Failure, Garbled, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell,
-    Want, read, written,
+    About, Ask, Attach, Caller, Failure, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell, Want,
 };
+use super::wire::{Away, Stream, Talk, connected, unexpected};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::session::{Record, Session, SessionKey};
@@ -34,7 +29,15 @@ struct Inner {
     caller: Caller,
     /// That it is of no use is said once.
     has_told: AtomicBool,
+    /// It did not answer: it is not asked again before this.
+    mute_until: Mutex<Option<Instant>>,
 }
+
+/// How long an agent that did not answer is left alone: what can be done without it is not held up by it each time.
+const MUTE: Duration = Duration::from_secs(30);
+/// More sessions than an agent keeps.
+const LONGEST_LIST: usize = 100_000;
+const MUTE_WHY: &str = "it does not answer";
 
 /// A session that the agent had.
 #[derive(Debug)]
@@ -70,23 +73,6 @@ pub struct Attachment {
     stream: Stream,
 }
 
-/// Why there is no agent to speak of.
-#[derive(Debug)]
-pub(super) enum Away {
-    /// Nobody listens.
-    Absent,
-    /// Something is wrong with it, in words.
-    Useless(String),
-    /// It was there, and is gone or does not answer.
-    Lost(String),
-}
-
-impl From<io::Error> for Away {
-    fn from(error: io::Error) -> Self {
-        Self::Lost(error.to_string())
-    }
-}
-
 impl Agent {
     /// Whether there is to be an agent: `ROLECALL_AGENT=off` says no.
     ///
@@ -112,6 +98,7 @@ impl Agent {
             launch: None,
             caller,
             has_told: AtomicBool::new(false),
+            mute_until: Mutex::default(),
         })))
     }
 
@@ -127,6 +114,7 @@ impl Agent {
             socket: it.socket.clone(),
             caller: it.caller.clone(),
             has_told: AtomicBool::new(false),
+            mute_until: Mutex::default(),
         }))
     }
 
@@ -138,7 +126,21 @@ impl Agent {
     /// The session, if the agent has one that can be handed out now. Blocks for two seconds at most, needs no runtime, and
     /// starts no agent: where there is none there is no session either.
     pub fn peek(&self, key: SessionKey, about: &About) -> Option<Peeked> {
-        let tell = self.ask_blocking(&Ask::Peek(self.want(key, None, false, about)));
+        self.look(Ask::Peek(self.want(key, None, false, about)))
+    }
+
+    /// Whether there is one that [`Agent::peek`] would give, and which; whoever looks does not use it, and is not told to
+    /// renew it.
+    pub fn glance(&self, key: SessionKey, about: &About) -> Option<Session> {
+        let want = Want {
+            is_glance: true,
+            ..self.want(key, None, false, about)
+        };
+        self.look(Ask::Peek(want)).map(|peeked| peeked.session)
+    }
+
+    fn look(&self, ask: Ask) -> Option<Peeked> {
+        let tell = self.talk(&ask).and_then(|mut talk| talk.hear());
         match tell {
             Ok(Tell::Session(given)) => peeked(&given.record, given.is_yours_to_renew),
             Ok(_) => None,
@@ -164,7 +166,7 @@ impl Agent {
         for _ in 0..2 {
             match self.acquire_once(&ask, &on_wait).await {
                 Ok(acquired) => return acquired,
-                Err(away @ Away::Lost(_)) => tracing::debug!(?away, "the agent was lost"),
+                Err(away @ Away::Lost(_)) => self.told(&away),
                 Err(away) => {
                     self.told(&away);
                     return Acquired::Alone;
@@ -175,7 +177,11 @@ impl Agent {
     }
 
     async fn acquire_once(&self, ask: &Ask, on_wait: &impl Fn(&Holder)) -> Result<Acquired, Away> {
-        let mut stream = self.connect()?;
+        let agent = self.clone();
+        // A full queue, and the lock of who starts it, may take their time: that is no time of the runtime's.
+        let connected = tokio::task::spawn_blocking(move || agent.connect()).await;
+        let connected = connected.map_err(|error| Away::Lost(error.to_string()))??;
+        let mut stream = Stream::of(connected)?;
         stream.say(ask).await?;
         let mut patience = PATIENCE;
         loop {
@@ -193,6 +199,7 @@ impl Agent {
                     on_wait(&holder);
                     patience = 3 * HEARTBEAT;
                 }
+                Tell::Paced => patience = 3 * HEARTBEAT,
                 Tell::Refused(failure) => return Ok(Acquired::Refused(failure.into_error())),
                 other => return Err(unexpected(other)),
             }
@@ -223,19 +230,34 @@ impl Agent {
     /// # Errors
     /// [`ErrorKind::Unavailable`] when it does not answer, or is of another version.
     pub fn sessions(&self) -> Result<Option<Vec<Live>>, Error> {
-        self.command(&Ask::Sessions, |tell| match tell {
-            Tell::Sessions(live) => Some(live),
-            _ => None,
-        })
+        self.list(&Ask::Sessions)
     }
 
-    /// Wipes these sessions at once, or all, wherever the agent reaches: in itself, and in who is attached. `None` where no
-    /// agent runs.
+    /// Wipes these sessions at once, or all, wherever the agent reaches: in itself, and in who is attached. Says which it
+    /// had; `None` where no agent runs.
     ///
     /// # Errors
     /// As [`Agent::sessions`].
-    pub fn forget(&self, keys: Option<&[SessionKey]>) -> Result<Option<()>, Error> {
-        self.command(&Ask::Forget(keys.map(<[SessionKey]>::to_vec)), done)
+    pub fn forget(&self, keys: Option<&[SessionKey]>) -> Result<Option<Vec<Live>>, Error> {
+        self.list(&Ask::Forget(keys.map(<[SessionKey]>::to_vec)))
+    }
+
+    fn list(&self, ask: &Ask) -> Result<Option<Vec<Live>>, Error> {
+        let listed = self.talk(ask).and_then(|mut talk| {
+            let mut list = Vec::new();
+            loop {
+                match talk.hear()? {
+                    Tell::Live(live) if list.len() < LONGEST_LIST => list.push(*live),
+                    Tell::Done => return Ok(list),
+                    other => return Err(unexpected(other)),
+                }
+            }
+        });
+        match listed {
+            Ok(list) => Ok(Some(list)),
+            Err(Away::Absent) => Ok(None),
+            Err(away) => Err(self.error(&away)),
+        }
     }
 
     /// How the agent is; `None` where none runs.
@@ -270,7 +292,7 @@ impl Agent {
     }
 
     fn command<T>(&self, ask: &Ask, take: impl FnOnce(Tell) -> Option<T>) -> Result<Option<T>, Error> {
-        let away = match self.ask_blocking(ask) {
+        let away = match self.talk(ask).and_then(|mut talk| talk.hear()) {
             Ok(tell @ Tell::Misunderstood { .. }) => unexpected(tell),
             Ok(tell) => match take(tell) {
                 Some(taken) => return Ok(Some(taken)),
@@ -287,46 +309,36 @@ impl Agent {
             key,
             not: not.map(str::to_owned),
             is_rejected,
+            is_glance: false,
             about: about.clone(),
             who: self.0.caller.clone(),
         }
     }
 
-    fn ask_blocking(&self, ask: &Ask) -> Result<Tell, Away> {
-        let mut stream = self.open()?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(&written(ask))?;
-        let mut lines = Lines::new();
-        loop {
-            if let Some(line) = lines.next() {
-                return understood(&line);
-            }
-            let space = lines
-                .space()
-                .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
-            match stream.read(space)? {
-                0 => return Err(Away::Lost("it closed the connection".to_owned())),
-                length => lines.read(length),
-            }
-        }
+    /// Says something over a connection of its own, without a runtime.
+    fn talk(&self, ask: &Ask) -> Result<Talk, Away> {
+        Talk::begin(self.open()?, ask)
     }
 
-    /// A connection for a runtime; the agent is started where it may be.
-    fn connect(&self) -> Result<Stream, Away> {
-        let stream = match (self.open(), &self.0.launch) {
+    /// A connection; the agent is started where it may be. Blocks for some seconds at most.
+    fn connect(&self) -> Result<BlockingStream, Away> {
+        match (self.open(), &self.0.launch) {
             (Err(Away::Absent), Some(launch)) => {
                 launch
                     .start(&self.0.socket, &self.0.host, || self.open().is_ok())
                     .map_err(|error| Away::Useless(error.to_string()))?;
-                self.open()?
+                self.open()
             }
-            (outcome, _) => outcome?,
-        };
-        Stream::of(stream)
+            (outcome, _) => outcome,
+        }
     }
 
     fn open(&self) -> Result<BlockingStream, Away> {
-        open(&self.0.socket)
+        let mute_until = *lock(&self.0.mute_until);
+        if mute_until.is_some_and(|until| Instant::now() < until) {
+            return Err(Away::Mute);
+        }
+        connected(&self.0.socket)
     }
 
     /// Says once why there is no agent, where that is not as it should be.
@@ -334,17 +346,24 @@ impl Agent {
         match away {
             Away::Absent => tracing::debug!("no agent runs"),
             Away::Lost(why) => tracing::debug!(why, "the agent was lost"),
-            Away::Useless(why) => {
-                if !self.0.has_told.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("going on without the agent: {why}");
-                }
+            Away::Mute => {
+                *lock(&self.0.mute_until) = Some(Instant::now() + MUTE);
+                self.tell_once(MUTE_WHY);
             }
+            Away::Useless(why) => self.tell_once(why),
+        }
+    }
+
+    fn tell_once(&self, why: &str) {
+        if !self.0.has_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("going on without the agent: {why}");
         }
     }
 
     fn error(&self, away: &Away) -> Error {
         let why = match away {
             Away::Absent => "it does not run",
+            Away::Mute => MUTE_WHY,
             Away::Useless(why) | Away::Lost(why) => why,
         };
         Error::new(
@@ -390,84 +409,6 @@ impl Attachment {
     }
 }
 
-/// A connection to somebody of our own user. Blocks for a second at most, where more want one than the agent can take.
-pub(super) fn open(path: &Path) -> Result<BlockingStream, Away> {
-    use rustix::net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-    };
-
-    let address = SocketAddrUnix::new(path).map_err(|_| {
-        Away::Useless(format!(
-            "the path of its socket, {}, is longer than a socket's may be; ROLECALL_RUNTIME_DIR names a shorter one",
-            path.display()
-        ))
-    })?;
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .map_err(io::Error::from)?;
-    sockopt::set_socket_timeout(&socket, Timeout::Send, Some(Duration::from_secs(1)))
-        .map_err(io::Error::from)?;
-    match connect(&socket, &address) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOTSOCK) => {
-            return Err(Away::Absent);
-        }
-        Err(error) => return Err(io::Error::from(error).into()),
-    }
-    let stream = BlockingStream::from(socket);
-    is_ours(&stream)?;
-    Ok(stream)
-}
-
-#[derive(Debug)]
-struct Stream {
-    stream: UnixStream,
-    lines: Lines,
-}
-
-impl Stream {
-    fn of(stream: BlockingStream) -> Result<Self, Away> {
-        stream.set_nonblocking(true)?;
-        Ok(Self {
-            stream: UnixStream::from_std(stream)?,
-            lines: Lines::new(),
-        })
-    }
-
-    async fn say(&mut self, ask: &Ask) -> Result<(), Away> {
-        let line = written(ask);
-        match timeout(PATIENCE, self.stream.write_all(&line)).await {
-            Ok(written) => Ok(written?),
-            Err(_) => Err(Away::Lost("it does not read".to_owned())),
-        }
-    }
-
-    async fn hear(&mut self, patience: Duration) -> Result<Tell, Away> {
-        let hear = async {
-            loop {
-                if let Some(line) = self.lines.next() {
-                    return understood(&line);
-                }
-                let space = self
-                    .lines
-                    .space()
-                    .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
-                match self.stream.read(space).await? {
-                    0 => return Err(Away::Lost("it closed the connection".to_owned())),
-                    length => self.lines.read(length),
-                }
-            }
-        };
-        timeout(patience, hear)
-            .await
-            .unwrap_or_else(|_| Err(Away::Lost("it does not answer".to_owned())))
-    }
-}
-
 fn peeked(record: &Record, is_yours_to_renew: bool) -> Option<Peeked> {
     Some(Peeked {
         session: Session::from_record(record)?,
@@ -475,48 +416,11 @@ fn peeked(record: &Record, is_yours_to_renew: bool) -> Option<Peeked> {
     })
 }
 
+/// A panic elsewhere leaves nothing half-written there, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn done(tell: Tell) -> Option<()> {
     matches!(tell, Tell::Done).then_some(())
-}
-
-fn understood(line: &[u8]) -> Result<Tell, Away> {
-    match read(line) {
-        Ok(Tell::OtherVersion { speaks, release }) => Err(Away::Useless(format!(
-            "it is rolecall {release} and speaks version {speaks} of their language, this is {}; \
-             `rolecall agent stop` of that release ends it",
-            env!("CARGO_PKG_VERSION")
-        ))),
-        Ok(tell) => Ok(tell),
-        Err(Garbled::Version(version)) => Err(Away::Useless(format!(
-            "it speaks version {version} of their language, this is {}; `rolecall agent stop` of that release ends it",
-            super::protocol::VERSION
-        ))),
-        Err(Garbled::Nonsense(why)) => Err(Away::Useless(format!("it answered with {why}"))),
-    }
-}
-
-fn unexpected(tell: Tell) -> Away {
-    match tell {
-        Tell::Misunderstood { why } => Away::Useless(format!("it did not understand: {why}")),
-        _ => Away::Useless("it answered something else than what was asked".to_owned()),
-    }
-}
-
-/// Nothing is said to another user's process, whatever it is that listens there.
-#[cfg(target_os = "linux")]
-fn is_ours(stream: &BlockingStream) -> Result<(), Away> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).map_err(io::Error::from)?;
-    if peer.uid == rustix::process::geteuid() {
-        return Ok(());
-    }
-    Err(Away::Useless(format!(
-        "its socket belongs to user {}",
-        peer.uid.as_raw()
-    )))
-}
-
-/// Here only the directory says whose the socket is. Untested.
-#[cfg(not(target_os = "linux"))]
-fn is_ours(_stream: &BlockingStream) -> Result<(), Away> {
-    Ok(())
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -26,12 +27,12 @@ pub(super) struct Launch {
     pub(super) env: Vec<(String, String)>,
 }
 
-/// What an agent may know of its first client's environment: where it keeps things, and how it speaks.
-const ENV: [&str; 9] = [
+/// What an agent may know of its first client's environment: where it keeps things, and how it speaks. It runs no command,
+/// so that it needs no `PATH`.
+const ENV: [&str; 8] = [
     "HOME",
-    "LANG",
-    "PATH",
     "ROLECALL_AUDIT",
+    "ROLECALL_KEY_MEMORY",
     "ROLECALL_LOG",
     "ROLECALL_RUNTIME_DIR",
     "TMPDIR",
@@ -63,12 +64,24 @@ impl Launch {
             )
             .with_hint(self.hint)
         };
-        let Some(_lock) = host.lock_within(&socket.with_extension("lock"), LOCK_WAIT)? else {
-            return Err(fail(&"another process is starting it, and does not get on"));
+        let (path, mut waited) = (socket.with_extension("lock"), Duration::ZERO);
+        let _lock = loop {
+            let lock = host.try_lock(&path)?;
+            // Of two hundred who start at once one is first. The others look for what it does, and not for its lock.
+            if is_there() {
+                return Ok(());
+            }
+            match lock {
+                Some(lock) => break lock,
+                None if waited >= LOCK_WAIT => {
+                    return Err(fail(&"another process is starting it, and does not get on"));
+                }
+                None => {
+                    std::thread::sleep(LOOK);
+                    waited += LOOK;
+                }
+            }
         };
-        if is_there() {
-            return Ok(());
-        }
         let listener = listen(socket).map_err(|error| fail(&error))?;
         let mut command = Command::new(&self.program);
         command
@@ -87,7 +100,10 @@ impl Launch {
 }
 
 /// Whoever starts the agent holds the lock for some milliseconds.
-const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// How many may wait for the agent to take their connection.
+const QUEUE: i32 = 1024;
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A listener on that path, whatever was there before: in our own closed directory nobody else has put it there.
 fn listen(socket: &Path) -> io::Result<UnixListener> {
@@ -97,6 +113,8 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&new)?;
+    // Two hundred may come before it has taken its first connection; the usual queue is shorter.
+    rustix::net::listen(&listener, QUEUE)?;
     std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
     // In one step: nobody finds half of it, and a link in its place is replaced and not followed.
     std::fs::rename(&new, socket)?;

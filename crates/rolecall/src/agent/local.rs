@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::client::{Away, open};
 use super::launch::Launch;
 use super::line::Lines;
 use super::protocol::{Garbled, PATIENCE, Tell, VERSION, read, written};
+use super::wire::{Away, connected};
 use crate::error::{Error, ErrorKind};
 use crate::host::{Host, Process};
 
@@ -86,12 +86,12 @@ impl Local {
     }
 
     fn ask_once<T: DeserializeOwned>(&self, ask: &impl Serialize, patience: Duration) -> Result<T, Away> {
-        let mut stream = match (open(&self.socket), &self.launch) {
+        let mut stream = match (connected(&self.socket), &self.launch) {
             (Err(Away::Absent), Some(launch)) => {
                 launch
-                    .start(&self.socket, &self.host, || open(&self.socket).is_ok())
+                    .start(&self.socket, &self.host, || connected(&self.socket).is_ok())
                     .map_err(|error| Away::Useless(error.to_string()))?;
-                open(&self.socket)?
+                connected(&self.socket)?
             }
             (outcome, _) => outcome?,
         };
@@ -118,7 +118,7 @@ impl Local {
 
     fn garbled(&self, garbled: Garbled) -> Away {
         Away::Useless(match garbled {
-            Garbled::Version(version) => format!(
+            Garbled::Version(version, _) => format!(
                 "it is of another release and speaks version {version} of their language, this one version {VERSION}"
             ),
             Garbled::Nonsense(why) => format!("it answered with {why}"),
@@ -128,6 +128,7 @@ impl Local {
     fn error(&self, away: &Away) -> Error {
         let why = match away {
             Away::Absent => "it does not run",
+            Away::Mute => "it does not answer",
             Away::Useless(why) | Away::Lost(why) => why,
         };
         let message = format!("{} at {} is of no use: {why}", self.what, self.socket.display());
@@ -193,7 +194,7 @@ impl LocalConnection {
         let line = line.await.ok()??;
         match read(&line) {
             Ok(ask) => Some(ask),
-            Err(Garbled::Version(_)) => {
+            Err(Garbled::Version(..)) => {
                 let release = env!("CARGO_PKG_VERSION").to_owned();
                 let speaks = VERSION;
                 self.tell(&Tell::OtherVersion { speaks, release }).await;

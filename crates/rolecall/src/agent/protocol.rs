@@ -22,8 +22,14 @@ pub(super) const LONGEST_LINE: usize = 64 * 1024;
 /// How long one side may take for the rest of a line it has begun, and for an answer that needs nobody else.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often who waits hears that there still is something to wait for.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often who waits hears that there still is something to wait for; the first time sooner, for then a person is told.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
+pub(super) const FIRST_HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// The longest text that is kept of what a client says of itself and of its session, in characters. They are for people.
+const LONGEST_TEXT: usize = 512;
+/// The longest sentence of a failure, of which there are five at most. An AWS error can quote a policy.
+const LONGEST_SENTENCE: usize = 2048;
 
 /// A line of either side.
 #[derive(Deserialize, Serialize)]
@@ -44,9 +50,9 @@ pub(super) enum Ask {
     Settle(Settled),
     /// To be told when sessions are wiped; the connection stays.
     Attach(Attach),
-    /// What is live.
+    /// What is live: each is told of, and then [`Tell::Done`].
     Sessions,
-    /// Wipe these; without any, all.
+    /// Wipe these; without any, all. Each that was there is told of, and then [`Tell::Done`].
     Forget(Option<Vec<SessionKey>>),
     /// How the agent is.
     Status,
@@ -62,6 +68,9 @@ pub(super) struct Want {
     pub(super) not: Option<String>,
     /// That session is refused by AWS: nobody is to be given it any more.
     pub(super) is_rejected: bool,
+    /// Only to know: whoever looks uses nothing, and is told to renew nothing.
+    #[serde(default)]
+    pub(super) is_glance: bool,
     pub(super) about: About,
     pub(super) who: Caller,
 }
@@ -77,6 +86,9 @@ pub struct About {
     pub session_name: Option<String>,
     /// Whose rate of calls a new one counts for: the calling account and the region.
     pub account_and_region: String,
+    /// The start URL of the sign-in that it stands on: to sign out ends it too.
+    #[serde(default)]
+    pub sign_in: Option<String>,
 }
 
 /// Who asks, as far as only it can tell: the kernel tells its number and its user.
@@ -121,7 +133,7 @@ pub(super) struct Attach {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Tell {
-    /// It speaks another version.
+    /// It speaks another version. Every version says this in the same way.
     OtherVersion {
         speaks: u32,
         release: String,
@@ -136,13 +148,16 @@ pub(super) enum Tell {
     },
     /// Somebody else is getting it; said again and again while that is so.
     Wait(Holder),
+    /// The lease comes as soon as AWS's limit allows one more call; said again and again while that is so.
+    Paced,
     /// Somebody else was refused it.
     Refused(Failure),
     /// It has been taken in.
     Done,
     /// To who is attached: these are no more; without any, all.
     Wiped(Option<Vec<SessionKey>>),
-    Sessions(Vec<Live>),
+    /// One of the sessions that were asked about, or wiped.
+    Live(Box<Live>),
     Status(Status),
     /// What was said was not understood.
     Misunderstood {
@@ -206,12 +221,64 @@ pub struct Status {
     pub key_memory: String,
 }
 
+impl About {
+    /// The same, no larger than what is kept of one.
+    pub(super) fn bounded(mut self) -> Self {
+        cut(&mut self.target, LONGEST_TEXT);
+        cut(&mut self.account_and_region, LONGEST_TEXT);
+        for text in [&mut self.role_arn, &mut self.session_name, &mut self.sign_in] {
+            text.iter_mut().for_each(|text| cut(text, LONGEST_TEXT));
+        }
+        self
+    }
+}
+
+impl Want {
+    /// The same, no larger than what is kept of one.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            about: self.about.bounded(),
+            who: self.who.bounded(),
+            ..self
+        }
+    }
+}
+
+impl Attach {
+    /// The same, no larger than what is kept of one.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            about: self.about.bounded(),
+            who: self.who.bounded(),
+            ..self
+        }
+    }
+}
+
+impl Caller {
+    /// The same, no larger than what is kept of one.
+    pub(super) fn bounded(mut self) -> Self {
+        cut(&mut self.delivery, LONGEST_TEXT);
+        for text in [&mut self.program, &mut self.executable] {
+            text.iter_mut().for_each(|text| cut(text, LONGEST_TEXT));
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String, longest: usize) {
+    if let Some((at, _)) = text.char_indices().nth(longest) {
+        text.truncate(at);
+        text.shrink_to_fit();
+    }
+}
+
 impl Failure {
     pub(super) fn of(error: &Error) -> Self {
         Self {
             kind: error.kind().name().to_owned(),
             message: error.to_string(),
-            hints: error.hints().to_vec(),
+            hints: error.hints().iter().take(4).cloned().collect(),
             hop: error.hop().map(str::to_owned),
             aws_code: error.aws_code().map(str::to_owned),
             request_id: error.request_id().map(str::to_owned),
@@ -231,6 +298,18 @@ impl Failure {
             ErrorKind::NeedsUser => self.was_asked,
             _ => false,
         }
+    }
+
+    /// The same, no larger than what is kept of one.
+    pub(super) fn bounded(mut self) -> Self {
+        self.hints.truncate(4);
+        cut(&mut self.message, LONGEST_SENTENCE);
+        self.hints.iter_mut().for_each(|hint| cut(hint, LONGEST_SENTENCE));
+        for text in [&mut self.hop, &mut self.aws_code, &mut self.request_id] {
+            text.iter_mut().for_each(|text| cut(text, LONGEST_TEXT));
+        }
+        cut(&mut self.kind, LONGEST_TEXT);
+        self
     }
 
     /// Whether AWS wants fewer calls.
@@ -256,8 +335,8 @@ impl Failure {
 /// Why a line was not understood.
 #[derive(Debug)]
 pub(super) enum Garbled {
-    /// The other side speaks another version.
-    Version(u32),
+    /// The other side speaks another version, and may have said which release it is.
+    Version(u32, Option<String>),
     Nonsense(String),
 }
 
@@ -277,11 +356,29 @@ pub(super) fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, Garbled> {
     struct Version {
         v: u32,
     }
+    #[derive(Deserialize)]
+    struct Other {
+        say: Say,
+    }
+    #[derive(Deserialize)]
+    struct Say {
+        other_version: Release,
+    }
+    #[derive(Deserialize)]
+    struct Release {
+        release: String,
+    }
     // serde's own words could quote the line.
     let nonsense = |why: &str| Garbled::Nonsense(why.to_owned());
     let version: Version = serde_json::from_slice(line).map_err(|_| nonsense("not a message"))?;
     if version.v != VERSION {
-        return Err(Garbled::Version(version.v));
+        let other: Option<Other> = serde_json::from_slice(line).ok();
+        let release = other.map(|other| {
+            let mut release = other.say.other_version.release;
+            cut(&mut release, 32);
+            release
+        });
+        return Err(Garbled::Version(version.v, release));
     }
     let line: Line<T> = serde_json::from_slice(line).map_err(|_| nonsense("a message of no known kind"))?;
     Ok(line.say)

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -16,11 +19,13 @@ use zeroize::Zeroizing;
 
 use super::line::Lines;
 use super::protocol::{
-    Ask, Attach, Caller, Garbled, HEARTBEAT, Holder, PATIENCE, Settled, Status, Tell, VERSION, Want, read,
-    written,
+    Ask, Attach, Caller, FIRST_HEARTBEAT, Garbled, Given, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status,
+    Tell, VERSION, Want, read, written,
 };
 use super::store::{Answer, Lease, Store, Turn, micros};
-use crate::error::Error;
+use crate::audit::{Delivery, Log, Record as Audit, Who};
+use crate::error::{Error, ErrorKind};
+use crate::hardening::Held;
 use crate::host::{Host, Process, Stat};
 use crate::session::{Pace, Record};
 
@@ -30,6 +35,8 @@ const MOST_CONNECTIONS: usize = 1024;
 const RATE: f64 = 20.0;
 /// Between looks at the clock: a machine that slept has not counted on.
 const LOOK: Duration = Duration::from_secs(10);
+/// Between records of refused connections.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(10);
 /// A client that has been told a session has nothing more to say for long.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -45,7 +52,8 @@ pub struct Options {
 /// Keeps sessions and grants leases until it is stopped, or has been idle for long enough, or `shutdown`.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Internal`] when the system gives no randomness for the key that seals sessions.
+/// [`crate::ErrorKind::Unavailable`] when the system gives no randomness for the key that seals sessions,
+/// [`crate::ErrorKind::Config`] when `ROLECALL_KEY_MEMORY` says something else than `secret` or `locked`.
 pub async fn serve(
     host: &Host,
     listener: UnixListener,
@@ -54,11 +62,13 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let server = Arc::new(Server {
         host: host.clone(),
-        store: Store::new()?,
+        store: Store::new(key_memory(host)?)?,
         pace: Pace::of(RATE),
         clients: AtomicUsize::new(0),
-        last_seen: Mutex::new(host.now()),
+        last_seen: Mutex::new(Instant::now()),
         stop: Notify::new(),
+        log: Log::of(host),
+        refused_at: Mutex::default(),
         started_at: host.now(),
     });
     let mut tasks = JoinSet::new();
@@ -85,7 +95,7 @@ pub async fn serve(
     }
     // Nobody finds it from here on; who has found it already is told that it is gone.
     drop(listener);
-    server.store.forget(None);
+    server.store.forget(None, host.now());
     tasks.shutdown().await;
     Ok(())
 }
@@ -95,9 +105,13 @@ struct Server {
     store: Arc<Store>,
     pace: Pace,
     clients: AtomicUsize,
-    /// When the last client left.
-    last_seen: Mutex<SystemTime>,
+    /// When there last was a client or a live session. On the clock that nobody sets: one that was set back would keep
+    /// the agent for as long, and one that was set forward end it at once.
+    last_seen: Mutex<Instant>,
     stop: Notify,
+    log: Log,
+    /// When a connection of another user's was last recorded as refused.
+    refused_at: Mutex<Option<Instant>>,
     started_at: SystemTime,
 }
 
@@ -106,43 +120,39 @@ impl Server {
     /// more, so that nobody could find it.
     async fn look_around(&self, options: &Options) {
         let own = options.socket.as_deref().and_then(identity);
-        let mut last_end: Option<SystemTime> = None;
-        let started = Instant::now();
         loop {
             sleep(LOOK.min(options.idle / 2)).await;
-            let now = self.host.now();
-            let live = self.store.sweep(now);
-            last_end = last_end.max(live);
+            let has_live = self.store.sweep(self.host.now());
             if let Some(path) = options.socket.as_deref()
                 && identity(path) != own
             {
                 tracing::info!("the agent's socket is gone, and so is the agent");
                 return;
             }
+            if has_live || self.clients.load(Ordering::SeqCst) > 0 {
+                self.is_seen();
+                continue;
+            }
             let last_seen = *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let since = last_end.map_or(last_seen, |end| end.min(now).max(last_seen));
-            let idle = now.duration_since(since).unwrap_or_default();
-            let is_alone = self.clients.load(Ordering::SeqCst) == 0 && live.is_none();
-            // On both clocks: one that was set forward is no reason to go.
-            if is_alone && idle >= options.idle && started.elapsed() >= options.idle {
+            if last_seen.elapsed() >= options.idle {
+                tracing::info!("nobody needs the agent any more");
                 return;
             }
         }
+    }
+
+    fn is_seen(&self) {
+        *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     async fn admit(self: Arc<Self>, stream: UnixStream) {
         let Ok(peer) = stream.peer_cred() else { return };
         let own = own_uid();
         if own != Some(peer.uid()) {
-            tracing::warn!(uid = peer.uid(), "refused a connection of another user");
-            return;
+            return self.refuse(process(&stream, &peer)).await;
         }
-        let pid = peer
-            .pid()
-            .and_then(|pid| u32::try_from(pid).ok())
-            .unwrap_or_default();
-        self.clients.fetch_add(1, Ordering::SeqCst);
-        let process = Process::of(pid, peer.uid());
+        let _client = Client::of(Arc::clone(&self));
+        let process = process(&stream, &peer);
         Connection {
             stream,
             lines: Lines::new(),
@@ -151,8 +161,32 @@ impl Server {
         }
         .run()
         .await;
-        self.clients.fetch_sub(1, Ordering::SeqCst);
-        *self.last_seen.lock().unwrap_or_else(PoisonError::into_inner) = self.host.now();
+    }
+
+    /// Another user's connection is closed without a word, and recorded. A flood of them fills no disk.
+    async fn refuse(&self, process: Process) {
+        tracing::warn!(uid = process.uid, "refused a connection of another user");
+        let is_first = {
+            let mut refused_at = self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_first = refused_at.is_none_or(|at| at.elapsed() >= BETWEEN_REFUSALS);
+            if is_first {
+                *refused_at = Some(Instant::now());
+            }
+            is_first
+        };
+        if is_first {
+            let error = Error::new(ErrorKind::Denied, "another user's process");
+            self.note(Audit::refuse(&error, &Who::from(process), Delivery::Agent))
+                .await;
+        }
+    }
+
+    /// Writes a record off the thread that all connections share, for it waits for the disk.
+    async fn note(&self, record: Audit) {
+        if self.log.is_on() {
+            let log = self.log.clone();
+            let _ = tokio::task::spawn_blocking(move || log.note(&record)).await;
+        }
     }
 
     fn status(&self) -> Status {
@@ -166,6 +200,23 @@ impl Server {
             started_at: micros(self.started_at),
             key_memory: self.store.held().name().to_owned(),
         }
+    }
+}
+
+/// A client that is counted for as long as it is there.
+struct Client(Arc<Server>);
+
+impl Client {
+    fn of(server: Arc<Server>) -> Self {
+        server.clients.fetch_add(1, Ordering::SeqCst);
+        Self(server)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::SeqCst);
+        self.0.is_seen();
     }
 }
 
@@ -200,7 +251,7 @@ impl Connection {
     async fn answer(&mut self, line: &[u8]) -> Result<(), End> {
         let ask = match read::<Ask>(line) {
             Ok(ask) => ask,
-            Err(Garbled::Version(_)) => {
+            Err(Garbled::Version(..)) => {
                 self.tell(&Tell::OtherVersion {
                     speaks: VERSION,
                     release: env!("CARGO_PKG_VERSION").to_owned(),
@@ -216,27 +267,28 @@ impl Connection {
         let server = Arc::clone(&self.server);
         match ask {
             Ask::Peek(want) => {
+                let want = want.bounded();
                 let holder = self.holder(&want.who);
                 let answer = server.store.peek(&want, &holder, server.host.now());
                 self.tell_answer(answer).await
             }
-            Ask::Acquire(want) => self.acquire(want).await,
+            Ask::Acquire(want) => self.acquire(want.bounded()).await,
             Ask::Attach(attach) => self.attach(attach).await,
-            Ask::Sessions => {
-                self.tell(&Tell::Sessions(server.store.live(server.host.now())))
-                    .await
-            }
+            Ask::Sessions => self.tell_live(server.store.live(server.host.now())).await,
             Ask::Forget(keys) => {
-                server.store.forget(keys.as_deref());
+                let wiped = server.store.forget(keys.as_deref(), server.host.now());
                 server.store.tell_wiped(keys.as_deref());
-                self.tell(&Tell::Done).await
+                self.note_wiped(wiped.len()).await;
+                self.tell_live(wiped).await
             }
             Ask::Status => self.tell(&Tell::Status(server.status())).await,
             Ask::Stop => {
-                server.store.forget(None);
-                self.tell(&Tell::Done).await?;
+                let wiped = server.store.forget(None, server.host.now());
+                self.note_wiped(wiped.len()).await;
+                // Whether or not the other side waits for the answer.
+                let told = self.tell(&Tell::Done).await;
                 server.stop.notify_one();
-                Err(End::Gone)
+                told.and(Err(End::Gone))
             }
             Ask::Settle(_) => {
                 self.tell(&Tell::Misunderstood {
@@ -248,6 +300,12 @@ impl Connection {
         }
     }
 
+    async fn note_wiped(&self, count: usize) {
+        let who = Who::from(self.process.clone());
+        let record = Audit::wipe(count as u64, &who, Delivery::Agent);
+        self.server.note(record).await;
+    }
+
     fn holder(&self, caller: &Caller) -> Holder {
         let mut process = self.process.clone();
         // The kernel hides the executable of a hardened process; its own word is as good, for nothing depends on it.
@@ -256,6 +314,14 @@ impl Connection {
             process,
             caller: caller.clone(),
         }
+    }
+
+    /// One line each: all of them in one could be longer than a line may be.
+    async fn tell_live(&mut self, live: Vec<Live>) -> Result<(), End> {
+        for live in live {
+            self.tell(&Tell::Live(Box::new(live))).await?;
+        }
+        self.tell(&Tell::Done).await
     }
 
     async fn tell_answer(&mut self, answer: Answer) -> Result<(), End> {
@@ -277,7 +343,23 @@ impl Connection {
                 }
                 Answer::Wait(whom, turn) => match self.wait(&want, whom, turn).await? {
                     Turn::Look => {}
-                    Turn::Refused(failure) => return self.tell(&Tell::Refused(failure)).await,
+                    Turn::Refused(failure) => {
+                        // Whatever it failed with: what was issued is valid still.
+                        let valid = server
+                            .store
+                            .valid(want.key, want.not.as_deref(), server.host.now());
+                        return match valid {
+                            Some(record) => {
+                                let is_yours_to_renew = false;
+                                self.tell(&Tell::Session(Given {
+                                    record,
+                                    is_yours_to_renew,
+                                }))
+                                .await
+                            }
+                            None => self.tell(&Tell::Refused(failure)).await,
+                        };
+                    }
                     Turn::Yours(lease) => {
                         let now = server.host.now();
                         server.store.is_held_by(&lease, &holder, now);
@@ -297,6 +379,7 @@ impl Connection {
         whom: Holder,
         mut turn: tokio::sync::oneshot::Receiver<Turn>,
     ) -> Result<Turn, End> {
+        let mut heartbeat = FIRST_HEARTBEAT;
         loop {
             self.tell(&Tell::Wait(whom.clone())).await?;
             tokio::select! {
@@ -304,7 +387,7 @@ impl Connection {
                 taken = &mut turn => return taken.map_err(|_| End::Gone),
                 // It has nothing to say while it waits: whatever comes is its end.
                 _ = self.next_line(Duration::MAX) => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => {
+                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => {
                     let is_stopped = |holder: &Holder| Stat::of(holder.process.pid).is_some_and(|stat| stat.is_stopped);
                     self.server.store.revoke_if_stuck(want.key, self.server.host.now(), is_stopped);
                 }
@@ -318,12 +401,13 @@ impl Connection {
         let bucket = &want.about.account_and_region;
         // So many in a second, whoever they are for: the next one is told what everybody who waits is told.
         let mut turn = std::pin::pin!(server.pace.turn(bucket));
+        let mut heartbeat = FIRST_HEARTBEAT;
         loop {
             tokio::select! {
                 biased;
                 () = &mut turn => break,
                 _ = self.next_line(Duration::MAX) => return Err(End::Gone),
-                () = sleep(HEARTBEAT) => self.tell(&Tell::Wait(self.holder(&want.who))).await?,
+                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => self.tell(&Tell::Paced).await?,
             }
         }
         self.tell(&Tell::Lease { valid }).await?;
@@ -346,7 +430,7 @@ impl Connection {
                 if failure.is_throttling() {
                     server.pace.slow_down(bucket);
                 }
-                server.store.fail(lease, &failure, server.host.now());
+                server.store.fail(lease, &failure.bounded(), server.host.now());
                 self.tell(&Tell::Done).await
             }
             _ => Err(End::Gone),
@@ -355,6 +439,7 @@ impl Connection {
 
     /// Stays, and is told of wiped sessions.
     async fn attach(&mut self, attach: Attach) -> Result<(), End> {
+        let attach = attach.bounded();
         let server = Arc::clone(&self.server);
         let holder = self.holder(&attach.who);
         let (id, mut wiped) = server.store.attach(attach, holder);
@@ -418,6 +503,45 @@ struct Detach<'a> {
 impl Drop for Detach<'_> {
     fn drop(&mut self) {
         self.store.detach(self.id);
+    }
+}
+
+/// Who is connected. Whoever is connected still was running when their start and their executable were looked up. Of one
+/// that has gone the number may be another's by now, and nothing is said of that one.
+fn process(stream: &UnixStream, peer: &UCred) -> Process {
+    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
+    let process = Process::of(pid.unwrap_or_default(), peer.uid());
+    if has_gone(stream) {
+        return Process {
+            started: None,
+            executable: None,
+            ..process
+        };
+    }
+    process
+}
+
+/// Whether the other side has closed its end.
+fn has_gone(stream: &UnixStream) -> bool {
+    let mut ends = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // What cannot be looked at is as good as gone.
+    poll(&mut ends, Some(&now)).is_err()
+        || ends[0]
+            .revents()
+            .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// `ROLECALL_KEY_MEMORY`: `secret`, as it is anyway, or `locked`, on a machine that has to hibernate.
+fn key_memory(host: &Host) -> Result<Held, Error> {
+    match host.env("ROLECALL_KEY_MEMORY") {
+        None | Some("secret") => Ok(Held::Secret),
+        Some("locked") => Ok(Held::Locked),
+        Some(other) => Err(Error::config(format!("ROLECALL_KEY_MEMORY is `{other}`"))
+            .with_hint("It takes `secret`, which it is anyway, or `locked`, for a machine that hibernates.")),
     }
 }
 

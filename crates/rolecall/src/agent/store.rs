@@ -2,6 +2,8 @@
 //!
 //! One mutex holds it all. Nothing waits while it is held, and a decision takes microseconds.
 
+mod entry;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -10,18 +12,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
+use self::entry::{Entry, about_seal};
 use super::protocol::{About, Attach, Failure, Given, Holder, Live, Want};
 use crate::error::{Error, ErrorKind};
 use crate::hardening::Held;
-use crate::seal::{Seal, Sealed};
-use crate::session::{Record, SessionKey, Timing, random};
+use crate::seal::Seal;
+use crate::session::{Record, SessionKey, random};
 
-/// How long somebody who was told to renew a session has, before somebody else is told.
-const RENEWAL: Duration = Duration::from_secs(30);
 /// How long a lease may be held: a person at a browser's sign-in has ten minutes.
 const LONGEST_LEASE: Duration = Duration::from_secs(15 * 60);
-/// Users remembered for each session.
-const MOST_USERS: usize = 32;
+/// Sessions kept at once. Past it the one that ends first is let go: it is obtained anew should anybody want it.
+const MOST_SESSIONS: usize = 50_000;
+/// Refusals remembered at once, each for seconds. Past it a new one is told to those who wait, and not remembered.
+const MOST_REFUSALS: usize = 1_000;
+/// From so many on, those who wait are counted anew before one more is added: some have gone.
+const MANY_WAITERS: usize = 256;
 
 pub(super) struct Store {
     state: Mutex<State>,
@@ -36,19 +41,6 @@ struct State {
     leases: HashMap<SessionKey, LeaseState>,
     refusals: HashMap<SessionKey, Refusal>,
     attached: HashMap<u64, Attached>,
-}
-
-struct Entry {
-    about: About,
-    access_key_id: String,
-    timing: Timing,
-    issued_at: SystemTime,
-    expires_at: SystemTime,
-    sealed: Sealed,
-    renewals: u64,
-    /// Until when nobody else is told to renew it.
-    renewal_told_until: Option<SystemTime>,
-    users: VecDeque<Holder>,
 }
 
 struct LeaseState {
@@ -104,10 +96,11 @@ impl Drop for Lease {
 }
 
 impl Store {
-    pub(super) fn new() -> Result<Arc<Self>, Error> {
+    /// `best` is how well the key may be held that seals the sessions.
+    pub(super) fn new(best: Held) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             state: Mutex::default(),
-            seal: RwLock::new(Seal::new()?),
+            seal: RwLock::new(Seal::held_at_best(best)?),
             next_id: AtomicU64::new(1),
         }))
     }
@@ -134,8 +127,13 @@ impl Store {
         if entry.is_no_help(want) || !entry.timing.is_valid(now) || entry.timing.is_worth_waiting(now) {
             return Answer::Nothing;
         }
-        entry.used_by(holder);
-        match entry.given(&self.seal(), want.key, now) {
+        let given = if want.is_glance {
+            entry.shown(&self.seal(), want.key)
+        } else {
+            entry.used_by(holder);
+            entry.given(&self.seal(), want.key, now)
+        };
+        match given {
             Ok(given) => Answer::Session(given),
             Err(_) => Answer::Nothing,
         }
@@ -163,7 +161,8 @@ impl Store {
             };
             if is_new
                 && is_enough
-                && let Ok(given) = entry.given(&self.seal(), want.key, now)
+                // Whoever can wait renews it by itself: the word to do so is for those who are gone in a moment.
+                && let Ok(given) = entry.shown(&self.seal(), want.key)
             {
                 return Answer::Session(given);
             }
@@ -183,6 +182,9 @@ impl Store {
         }
         if let Some(lease) = state.leases.get_mut(&want.key) {
             let (sender, receiver) = oneshot::channel();
+            if lease.waiters.len() >= MANY_WAITERS {
+                lease.waiters.retain(|waiter| !waiter.is_closed());
+            }
             lease.waiters.push_back(sender);
             return Answer::Wait(lease.holder.clone(), receiver);
         }
@@ -275,11 +277,19 @@ impl Store {
                 users: old.map(|old| old.users).unwrap_or_default(),
             };
             entry.used_by(&holder);
+            state.make_room(now);
             state.entries.insert(key, entry);
         }
         drop(state);
+        // Who wants a better one than the longer one that stays would ask for as short a one again, each of them.
+        let is_in_vain = is_shorter && !is_forgotten;
         for waiter in waiters {
-            let _ = waiter.send(Turn::Look);
+            let turn = if is_in_vain {
+                Turn::Refused(shorter())
+            } else {
+                Turn::Look
+            };
+            let _ = waiter.send(turn);
         }
         Ok(is_kept)
     }
@@ -296,7 +306,7 @@ impl Store {
         };
         let waiters = std::mem::take(&mut held.waiters);
         state.leases.remove(&lease.key);
-        if failure.kind() == ErrorKind::Denied {
+        if failure.kind() == ErrorKind::Denied && state.refusals.len() < MOST_REFUSALS {
             let until = now + Duration::from_secs_f64(1.0 + 4.0 * random());
             let refusal = Refusal {
                 failure: failure.clone(),
@@ -356,9 +366,10 @@ impl Store {
         }
     }
 
-    /// Wipes these, or all. What is being obtained now is not kept either.
-    pub(super) fn forget(&self, keys: Option<&[SessionKey]>) {
+    /// Wipes these, or all, and says which there were. What is being obtained now is not kept either.
+    pub(super) fn forget(&self, keys: Option<&[SessionKey]>, now: SystemTime) -> Vec<Live> {
         let mut state = self.lock();
+        let wiped = state.live(now, |key| keys.is_none_or(|keys| keys.contains(key)));
         match keys {
             None => {
                 state.entries = HashMap::new();
@@ -382,6 +393,7 @@ impl Store {
                 }
             }
         }
+        wiped
     }
 
     /// Tells who is attached to sessions that were wiped.
@@ -392,12 +404,12 @@ impl Store {
         });
     }
 
-    /// Lets go what has ended. Returns when the last of what is left ends.
-    pub(super) fn sweep(&self, now: SystemTime) -> Option<SystemTime> {
+    /// Lets go what has ended. Returns whether anything is left.
+    pub(super) fn sweep(&self, now: SystemTime) -> bool {
         let mut state = self.lock();
         state.entries.retain(|_, entry| entry.timing.is_valid(now));
         state.refusals.retain(|_, refusal| refusal.holds(now));
-        state.entries.values().map(|entry| entry.expires_at).max()
+        !state.entries.is_empty()
     }
 
     pub(super) fn attach(
@@ -428,19 +440,29 @@ impl Store {
 
     /// What is live, those that end first at the end.
     pub(super) fn live(&self, now: SystemTime) -> Vec<Live> {
-        let state = self.lock();
-        let mut live: Vec<_> = state
+        self.lock().live(now, |_| true)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves nothing half-written here, so a poisoned lock is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn live(&self, now: SystemTime, which: impl Fn(&SessionKey) -> bool) -> Vec<Live> {
+        let mut live: Vec<_> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.timing.is_valid(now))
+            .filter(|(key, entry)| which(key) && entry.timing.is_valid(now))
             .map(|(key, entry)| {
                 let mut users: Vec<_> = entry.users.iter().cloned().collect();
-                for attached in state.attached.values() {
+                for attached in self.attached.values() {
                     if attached.attach.keys.contains(key) && !users.contains(&attached.holder) {
                         users.push(attached.holder.clone());
                     }
                 }
-                let label = match (state.leases.contains_key(key), entry.timing.is_fresh(now)) {
+                let label = match (self.leases.contains_key(key), entry.timing.is_fresh(now)) {
                     (true, _) => "renewing",
                     (false, true) => "fresh",
                     (false, false) => "due",
@@ -465,13 +487,21 @@ impl Store {
         live
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere leaves nothing half-written here, so a poisoned lock is as good as any.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets go what has ended, and then what ends first, where there are as many sessions as are kept.
+    fn make_room(&mut self, now: SystemTime) {
+        if self.entries.len() < MOST_SESSIONS {
+            return;
+        }
+        self.entries.retain(|_, entry| entry.timing.is_valid(now));
+        while self.entries.len() >= MOST_SESSIONS {
+            let first = self.entries.iter().min_by_key(|(_, entry)| entry.expires_at);
+            let Some(key) = first.map(|(key, _)| *key) else {
+                return;
+            };
+            self.entries.remove(&key);
+        }
     }
-}
 
-impl State {
     fn lease(&mut self, key: SessionKey, id: u64) -> Option<&mut LeaseState> {
         self.leases.get_mut(&key).filter(|lease| lease.id == id)
     }
@@ -489,46 +519,15 @@ impl Refusal {
     }
 }
 
-impl Entry {
-    fn is_no_help(&self, want: &Want) -> bool {
-        want.not.as_ref() == Some(&self.access_key_id)
-    }
-
-    fn open(&self, seal: &Seal, key: SessionKey) -> Result<Record, Error> {
-        let text = seal.open(&self.sealed, &about_seal(key, self.expires_at))?;
-        serde_json::from_slice(&text)
-            .map_err(|_| Error::new(ErrorKind::Internal, "a kept session cannot be read"))
-    }
-
-    /// The session, with the word to renew it where its time has come and nobody else was given that word.
-    fn given(&mut self, seal: &Seal, key: SessionKey, now: SystemTime) -> Result<Given, Error> {
-        let record = self.open(seal, key)?;
-        let is_told = self.renewal_told_until.is_some_and(|until| now < until);
-        let is_yours_to_renew = !self.timing.is_fresh(now) && !is_told;
-        if is_yours_to_renew {
-            self.renewal_told_until = Some(now + RENEWAL);
-        }
-        Ok(Given {
-            record,
-            is_yours_to_renew,
-        })
-    }
-
-    fn used_by(&mut self, holder: &Holder) {
-        if holder.process.pid == 0 {
-            return;
-        }
-        self.users.retain(|user| user.process.pid != holder.process.pid);
-        if self.users.len() >= MOST_USERS {
-            self.users.pop_front();
-        }
-        self.users.push_back(holder.clone());
-    }
-}
-
-/// What a sealed session is bound to: another key's, or one with another end, does not open in its place.
-fn about_seal(key: SessionKey, expires_at: SystemTime) -> Vec<u8> {
-    format!("session v1 {key} {}", micros(expires_at)).into_bytes()
+/// As [`crate::session::Slot`] has it.
+fn shorter() -> Failure {
+    Failure::of(
+        &Error::new(
+            ErrorKind::Unavailable,
+            "STS gave a session that ends before the present one",
+        )
+        .with_hint("The present one goes on while it is valid."),
+    )
 }
 
 pub(super) fn micros(time: SystemTime) -> u64 {

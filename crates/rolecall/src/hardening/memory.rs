@@ -53,12 +53,15 @@ unsafe impl Send for KeyPage {}
 unsafe impl Sync for KeyPage {}
 
 impl KeyPage {
-    /// A page of zeros, held as well as the system allows.
+    /// A page of zeros, held as well as the system allows, and no better than `best`: a machine with secret memory in use
+    /// does not hibernate (`memfd_secret(2)`).
     ///
     /// # Errors
     /// `unavailable` when there is no memory at all.
-    pub(crate) fn new() -> Result<Self, Error> {
-        if let Some(at) = system::secret(PAGE) {
+    pub(crate) fn new(best: Held) -> Result<Self, Error> {
+        if best == Held::Secret
+            && let Some(at) = system::secret(PAGE)
+        {
             let held = Held::Secret;
             return Ok(Self { at, held });
         }
@@ -311,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_page_is_locked_and_in_no_dump_and_no_child_has_it() {
-        let page = KeyPage::new().unwrap();
+        let page = KeyPage::new(Held::Secret).unwrap();
         let flags = flags(page.at.as_ptr());
         let has = |flag: &str| flags.split(' ').any(|word| word == flag);
         assert!(has("dd") && has("dc"), "{:?}: {flags}", page.held());
@@ -325,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_key_is_what_was_written() {
-        let mut page = KeyPage::new().unwrap();
+        let mut page = KeyPage::new(Held::Secret).unwrap();
         assert_eq!(page.key(), &[0; KEY_BYTES]);
         page.key_mut().fill(7);
         assert_eq!(page.key(), &[7; KEY_BYTES]);

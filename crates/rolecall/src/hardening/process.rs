@@ -66,3 +66,38 @@ fn refused(what: &str, error: rustix::io::Errno) -> Error {
     )
     .with_source(std::io::Error::from(error))
 }
+
+/// Closes every descriptor that whoever started this process left open for it by mistake: a pipe that a process of hours
+/// holds open is one whose reader waits for hours. For the beginning of a process that stays and was meant to inherit
+/// nothing but its standard streams.
+///
+/// What this process opened itself has close-on-exec set, as Rust's own files and sockets do, and is left alone.
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "a descriptor that is known by its number alone has no safe interface"
+)]
+pub fn close_inherited() {
+    use std::os::fd::BorrowedFd;
+
+    use rustix::io::{FdFlags, close, fcntl_getfd};
+
+    // The folder that is read is a descriptor of our own, closed behind the loop.
+    let numbers: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for number in numbers.into_iter().filter(|number| *number > 2) {
+        // SAFETY: it is borrowed for one question, and where it is closed by now the answer is an error.
+        let flags = fcntl_getfd(unsafe { BorrowedFd::borrow_raw(number) });
+        if flags.is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC)) {
+            // SAFETY: nothing here owns it: what this process opens has close-on-exec set, so that this was inherited.
+            unsafe { close(number) };
+        }
+    }
+}
+
+/// Untested: there is no list of descriptors to go by.
+#[cfg(not(target_os = "linux"))]
+pub fn close_inherited() {}

@@ -3,7 +3,6 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -144,24 +143,6 @@ impl Host {
             Ok(()) => Ok(Some(FileLock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(fail(&error)),
-        }
-    }
-
-    /// The same, waited for; `None` when another process still holds it after so long. Blocks.
-    ///
-    /// # Errors
-    /// As [`Host::try_lock`].
-    pub(crate) fn lock_within(&self, path: &Path, time: Duration) -> Result<Option<FileLock>, Error> {
-        const LOOK: Duration = Duration::from_millis(2);
-        let mut waited = Duration::ZERO;
-        loop {
-            match self.try_lock(path)? {
-                None if waited < time => {
-                    std::thread::sleep(LOOK);
-                    waited += LOOK;
-                }
-                outcome => return Ok(outcome),
-            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions that all processes of a user share, through the agent.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,10 +30,11 @@ impl Inner {
         let not = unwanted.as_ref().map(|unwanted| unwanted.access_key_id.as_str());
         let is_rejected = unwanted.as_ref().is_some_and(|unwanted| unwanted.is_rejected);
         let about = self.about(at);
-        let waiting = Waiting::default();
+        let waiting = Waiting { inner: &self, at };
         let acquired = agent
             .acquire(key, not, is_rejected, &about, |holder| waiting.for_(holder))
             .await;
+        drop(waiting);
         match acquired {
             Acquired::Session(peeked) if self.fits(at, &peeked.session) => Ok(peeked.session),
             // What is under this key is not what it says: nothing of it is believed.
@@ -113,6 +114,10 @@ impl Inner {
             role_arn: role.map(|role| role.arn.to_string()),
             session_name: role.map(|role| role.session_name.value.as_str().to_owned()),
             account_and_region: self.account_and_region(at),
+            sign_in: match &self.chain.source.kind {
+                SourceKind::Sso(sso) => Some(sso.session.start_url.clone()),
+                _ => None,
+            },
         }
     }
 
@@ -155,23 +160,44 @@ fn identity_of_token(host: &Host, path: &std::path::Path) -> Option<(String, Str
     Some((claims.iss, claims.sub))
 }
 
-/// Tells a person what is waited for, once it takes long.
-#[derive(Default)]
-struct Waiting {
-    heard: AtomicBool,
-    told: AtomicBool,
+/// A wait for somebody else who gets a session. The person is told, once it takes long.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    at: usize,
 }
 
-impl Waiting {
+impl Waiting<'_> {
     /// Called when it begins, and again every few seconds.
     fn for_(&self, holder: &Holder) {
-        if !self.heard.swap(true, Ordering::Relaxed) || self.told.swap(true, Ordering::Relaxed) {
-            return;
+        let mut waits = self.inner.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.at, whom(holder));
+        // The first word comes at once, and most sessions come right behind it.
+        let is_long = waits.as_ref() == Some(&now);
+        if is_long && !self.inner.has_told_wait.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "waiting for {}: it is getting this session, and may be asking somebody",
+                now.1
+            );
         }
-        let program = holder.caller.program.as_deref().unwrap_or("another rolecall");
-        tracing::warn!(
-            "waiting for {program} (process {}), which is getting this session: it may be asking somebody for it",
-            holder.process.pid
-        );
+        *waits = Some(now);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        *self.inner.waits.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// A process as a person finds it: what it is, what it is for, and its number.
+fn whom(holder: &Holder) -> String {
+    let delivery = match holder.caller.delivery.as_str() {
+        "" => "another rolecall".to_owned(),
+        delivery => format!("`rolecall {delivery}`"),
+    };
+    let pid = holder.process.pid;
+    match &holder.caller.program {
+        Some(program) => format!("{delivery} (process {pid}, started by {program})"),
+        None => format!("{delivery} (process {pid})"),
     }
 }

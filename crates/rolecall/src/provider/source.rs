@@ -157,7 +157,13 @@ impl Inner {
         match mfa.filter(|mfa| mfa.strategy == MfaStrategy::Session) {
             None => role::session_token(host, &chain.source_sts, seconds, by, None).await,
             Some(mfa) => {
-                let purpose = chain.target.to_string();
+                // The role is what a person knows the risk of, and the target what they typed.
+                let purpose = match chain.roles.last() {
+                    Some(role) if role.arn.to_string() != chain.target.to_string() => {
+                        format!("{}, {}", chain.target, role.arn)
+                    }
+                    _ => chain.target.to_string(),
+                };
                 let call = |proof| role::session_token(host, &chain.source_sts, seconds, by, Some(proof));
                 mfa::proved(host, chain, mfa, &credentials, &purpose, call).await
             }
