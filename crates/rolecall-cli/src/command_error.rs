@@ -191,3 +191,42 @@ fn as_json(error: &Error) -> serde_json::Value {
         "request_id": error.request_id(),
     }})
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const CANARY: &str = "CANARYSECRETofapanic0000000000000000";
+
+    /// Is run by the next test, as a process of its own: the hook ends it.
+    #[test]
+    #[ignore = "ends the process"]
+    #[expect(clippy::panic, reason = "that is the point")]
+    fn panics() {
+        own_up_to_bugs();
+        panic!("while holding {CANARY}");
+    }
+
+    #[test]
+    fn a_panic_says_where_and_never_what_it_held() {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "command_error::tests::panics",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("RUST_BACKTRACE", "full")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(70));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            said.contains("a bug in rolecall stopped it, at ") && said.contains("command_error.rs"),
+            "{said}"
+        );
+        assert!(!said.contains(CANARY), "{said}");
+    }
+}

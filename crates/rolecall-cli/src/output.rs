@@ -19,6 +19,11 @@ pub(crate) fn hint(text: &str) {
     let _ = writeln!(io::stderr(), "hint: {text}");
 }
 
+/// Writes text to stderr as it is. A closed one leaves nobody to tell.
+pub(crate) fn tell(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Writes a value as JSON, indented for eyes and fine for machines.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| {

@@ -24,6 +24,9 @@ mod cli {
     mod rehearse;
     mod sandbox;
     mod sandbox_tls;
+    mod security_files;
+    mod security_secrets;
+    mod security_surroundings;
     mod show;
     mod sources;
     mod support;

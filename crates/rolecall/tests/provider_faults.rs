@@ -12,6 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use aws::Aws;
+use rolecall::time::rfc3339;
 use rolecall::{Error, ErrorKind, Host, Provider};
 use rolecall_sandbox::Fault;
 
@@ -148,6 +149,21 @@ async fn answers_of_nobodys_sts() {
         assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
         assert!(error.to_string().contains(said), "{error}");
         assert!(!error.to_string().contains(['\u{202e}', '\n']), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_session_is_none() {
+    let good = "arn:aws:sts::666666666666:assumed-role/BlahRole/joe.bloggs";
+    let end = rfc3339(Aws::article().sandbox.now() + Duration::from_secs(1800));
+    let whole = assumed(good, TOKEN, &end);
+    for part in ["ASIAEXAMPLE", "CANARYSECRET", "CANARYTOKEN"] {
+        let error = told("blah", "200 OK", &whole.replace(part, "")).await;
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{part}: {error}");
+        assert!(
+            error.to_string().contains("half a set of credentials"),
+            "{part}: {error}"
+        );
     }
 }
 

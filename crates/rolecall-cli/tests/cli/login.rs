@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::{Command, Stdio};
 
 use rolecall_sandbox::{Sandbox, World};
 use serde_json::Value;
@@ -195,4 +195,55 @@ fn what_has_no_sign_in_says_so() {
     machine
         .run_quietly(&["login", "blah", "--sso-session", "corp"])
         .failed(2);
+}
+
+/// Root may read what is another's, so this is asked as somebody else, by a copy of the command that they can reach.
+#[test]
+fn a_sign_in_that_belongs_to_another_user_is_not_used() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a file to another user.
+    }
+    let machine = machine();
+    log_in(&machine, &["login", "sso-admin"]);
+    let binary = machine.path("rolecall");
+    fs::copy(super::support::BINARY, &binary).unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    let give = |path: &std::path::Path, user| chown(path, Some(user), Some(65534)).unwrap();
+    let cache = machine.path(".aws/sso/cache");
+    let files: Vec<_> = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    for name in [
+        "",
+        "run",
+        ".aws",
+        ".aws/config",
+        ".aws/credentials",
+        ".aws/sso",
+        ".aws/sso/cache",
+    ] {
+        give(&machine.path(name), 65534);
+    }
+    let _ = fs::remove_dir_all(machine.path(".local"));
+    let ask = || {
+        let mut command = Command::new("setpriv");
+        machine.furnish(
+            command
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+                .arg(&binary)
+                .args(["whoami", "sso-admin"]),
+        );
+        machine.finish(command.env_remove("ROLECALL_LOG"))
+    };
+    for file in &files {
+        give(file, 4242);
+        fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let said = ask().failed(1);
+    assert!(said.contains("it belongs to user 4242"), "{said}");
+    for file in &files {
+        give(file, 65534);
+    }
+    assert!(ask().ok().contains("omar"), "their own is used");
 }

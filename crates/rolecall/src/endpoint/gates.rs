@@ -244,3 +244,17 @@ impl Refusal {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where neither netlink nor `/proc` says whose a connection is, as in some sandboxes, it is nobody's.
+    #[test]
+    fn a_peer_that_nobody_vouches_for_gets_nothing() {
+        assert!(admitted(Admission::Own).is_ok());
+        for admission in [Admission::Unproven, Admission::Stranger, Admission::Crowded] {
+            assert!(admitted(admission).is_err());
+        }
+    }
+}

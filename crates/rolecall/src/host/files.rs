@@ -280,5 +280,6 @@ mod tests {
         again.say("a longer text");
         again.say("me");
         assert_eq!(host.read(&path).unwrap().as_deref(), Some("me"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
