@@ -117,7 +117,10 @@ impl World {
         let listener = bound(&socket);
         listener.set_nonblocking(true).unwrap();
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                 let options = Options {
@@ -125,7 +128,9 @@ impl World {
                     idle: Duration::from_secs(86_400),
                 };
                 let host = Host::builder().build();
-                serve(&host, listener, options, std::future::pending()).await.unwrap();
+                serve(&host, listener, options, std::future::pending())
+                    .await
+                    .unwrap();
             });
         });
         let mut stream = UnixStream::connect(&socket).unwrap();

@@ -59,16 +59,21 @@ async fn sessions_are_handed_to_a_process_of_the_same_chain_and_to_no_other() {
         provider.take_over(&serde_json::from_value(sent.clone()).unwrap());
         provider.valid_session().map(|session| id(&session))
     };
-    let here = aws.provider("chained");
+    // A process of its own has a cache of its own.
+    let process = |target: &str| {
+        let builder = aws.builder().cache(&Arc::default());
+        builder.target(target).build().unwrap()
+    };
+    let here = process("chained");
     let first = id(&here.session().await.unwrap());
     let sent = handed(&here);
-    let there = aws.provider("chained");
+    let there = process("chained");
     assert_eq!(take(&there, &sent), Some(first.clone()));
     assert_eq!(id(&there.session().await.unwrap()), first);
     assert_eq!(aws.assumed(), 2, "nothing was obtained anew");
-    assert_eq!(take(&aws.provider("partner"), &sent), None, "another role's");
+    assert_eq!(take(&process("partner"), &sent), None, "another role's");
     assert!(
-        take(&aws.provider("blah"), &sent).is_some(),
+        take(&process("blah"), &sent).is_some(),
         "what the chains have in common"
     );
     // One under the key of another is not believed.
@@ -77,7 +82,7 @@ async fn sessions_are_handed_to_a_process_of_the_same_chain_and_to_no_other() {
     let last = records.len() - 1;
     let (one, other) = (records[last - 1][1].take(), records[last][1].take());
     (records[last - 1][1], records[last][1]) = (other, one);
-    assert_eq!(take(&aws.provider("chained"), &forged), None);
+    assert_eq!(take(&process("chained"), &forged), None);
     // The one that ends last stays.
     aws.advance(60);
     let second = id(&here.refresh().await.unwrap());

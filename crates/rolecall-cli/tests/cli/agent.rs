@@ -289,3 +289,17 @@ fn a_session_that_is_due_is_renewed_behind_a_quick_answer() {
     assert_ne!(machine.access_key_id("blah"), first);
     assert_eq!(machine.sandbox.count("AssumeRole"), 2);
 }
+
+#[test]
+fn to_sign_out_forgets_what_stood_on_the_sign_in() {
+    use super::login::{log_in, machine};
+    let machine = Shared::on(machine());
+    log_in(&machine, &["login", "sso-admin"]);
+    let id = machine.access_key_id("sso-admin");
+    assert_eq!(machine.access_key_id("sso-admin"), id);
+    assert_eq!(machine.sessions()[0]["access_key_id"], id.as_str());
+    machine.run(&["logout", "sso-admin"]).ok();
+    assert!(machine.sessions().is_empty());
+    let said = machine.run(&["credential-process", "sso-admin"]).failed(1);
+    assert!(said.contains("nobody is signed in"), "{said}");
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::support::{Machine, wait_for};
 
-fn machine() -> Machine {
+pub(crate) fn machine() -> Machine {
     let world = World::ready("organization").unwrap();
     let machine = Machine::with(Sandbox::builder().world(world).start().unwrap());
     // A browser in which omar says yes to everything.
@@ -22,7 +22,7 @@ fn machine() -> Machine {
     machine
 }
 
-fn log_in(machine: &Machine, arguments: &[&str]) -> String {
+pub(crate) fn log_in(machine: &Machine, arguments: &[&str]) -> String {
     let mut command = machine.command(arguments);
     machine
         .finish(command.env("BROWSER", machine.path("browser")))

@@ -197,8 +197,12 @@ impl Wire {
     pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         match self.0.read_line(&mut line) {
-            Ok(0) | Err(_) if line.is_empty() => Value::Null,
-            _ => {
+            Ok(0) => Value::Null,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("it neither answers nor closes: {line}")
+            }
+            Err(_) => Value::Null,
+            Ok(_) => {
                 let line: Value = serde_json::from_str(&line).unwrap();
                 assert_eq!(line["v"], 1);
                 line["say"].clone()
@@ -213,12 +217,14 @@ impl Wire {
 
     /// The next message that is none of waiting.
     pub(crate) fn hear_in_the_end(&mut self) -> Value {
-        loop {
+        // As many heartbeats are a minute.
+        for _ in 0..20 {
             let heard = self.hear();
             if heard.get("wait").is_none() && heard != "paced" {
                 return heard;
             }
         }
+        panic!("it waits and waits");
     }
 
     /// Everything until the end of a list.

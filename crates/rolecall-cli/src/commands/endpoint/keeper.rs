@@ -124,3 +124,26 @@ fn at(port: u16) -> io::Result<TcpListener> {
     listen(&socket, 1024)?;
     Ok(TcpListener::from(socket))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_that_is_closed_to_all_keeps_its_port() {
+        let listener = listener().unwrap();
+        let address = listener.local_addr().unwrap();
+        TcpStream::from(OwnedFd::from(listener.try_clone().unwrap()))
+            .shutdown(Shutdown::Read)
+            .unwrap();
+        let refused = TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        // With `SO_REUSEADDR`, as the library has it.
+        let taken = TcpListener::bind(address).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        assert!(TcpListener::bind(address).is_ok());
+    }
+}

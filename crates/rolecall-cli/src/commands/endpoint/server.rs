@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rolecall::agent::LocalConnection;
 use rolecall::audit::Who;
-use rolecall::chain::Target;
+use rolecall::chain::{SourceKind, Target};
 use rolecall::endpoint::{Access, Endpoint, Grant};
 use rolecall::host::Process;
 use rolecall::time::rfc3339;
@@ -349,10 +349,14 @@ impl ForShell {
         if error.kind() != ErrorKind::NeedsUser {
             return error;
         }
-        Error::new(ErrorKind::NeedsUser, error.to_string()).with_hint(format!(
-            "Run `rolecall use {0}` again, or `rolecall login {0}` in any terminal.",
-            self.target
-        ))
+        let target = &self.target;
+        let hint = match self.used.provider.chain().source.kind {
+            SourceKind::Sso(_) => {
+                format!("Run `rolecall use {target}` again, or `rolecall login {target}` in any terminal.")
+            }
+            _ => format!("Run `rolecall use {target}` again."),
+        };
+        Error::new(ErrorKind::NeedsUser, error.to_string()).with_hint(hint)
     }
 }
 
