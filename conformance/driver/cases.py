@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from . import lonely, scan
-from .places import VENV, WORK
+from .places import VENV, WORK, rolecall
 
 # In the home of every case: a tool that reads the user's own files instead of the sandbox's shows up as this one.
 _HOSTILE = "[default]\naws_access_key_id = AKIACANARYHOSTILE0000\naws_secret_access_key = CANARYSECRETHOSTILE\n"
@@ -93,6 +93,18 @@ class Room:
             start_new_session=True,
         )
 
+    def stop_agents(self) -> str:
+        """Ends the agents that the case's commands started: they would wait for the next one for a quarter of an hour."""
+        why = ""
+        for socket in sorted(self.folder.rglob("agent.sock")):
+            env = self.environment(ROLECALL_RUNTIME_DIR=str(socket.parent))
+            stopped = subprocess.run(
+                [rolecall(), "agent", "stop"], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10
+            )
+            if stopped.returncode:
+                why += f"\nan agent was not stopped: {_tail(stopped.stderr)}"
+        return why
+
     def leaks(self) -> list[str]:
         """The secrets in what was said and in what was left on disk."""
         found = scan.find("\n".join(self.said), self.secrets)
@@ -158,6 +170,7 @@ def _one(case: Case, folder: Path) -> tuple[str, float, str]:
         # A fault of the driver's own fails its case and no other.
         why = f"{type(failure).__name__}: {failure}"
     seconds = time.monotonic() - start
+    why += room.stop_agents()
     leaks = room.leaks()
     if leaks:
         why += f"\nleaked: {', '.join(leaks)}"
