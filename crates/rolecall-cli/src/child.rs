@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rolecall::host::Stat;
 use rolecall::{Error, ErrorKind, Host};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process};
 use signal_hook::consts::signal::{
@@ -112,21 +113,13 @@ fn stop_with(pid: Pid) {
     while rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).is_ok() {
         // Ctrl-Z stops us as well, by itself; by the time we are back from that the child is too.
         thread::sleep(Duration::from_millis(30));
-        if is_stopped(pid) {
+        let number = pid.as_raw_nonzero().get().unsigned_abs();
+        if Stat::of(number).is_some_and(|stat| stat.is_stopped) {
             // To this very thread: one to the process may stop it only after this thread has gone on to the next line.
             let _ = signal_hook::low_level::raise(SIGSTOP);
             let _ = kill_process(pid, Signal::CONT);
         }
     }
-}
-
-/// Whether a process is stopped (`proc_pid_stat(5)`).
-fn is_stopped(pid: Pid) -> bool {
-    let stat = std::fs::OpenOptions::new()
-        .read(true)
-        .open(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    let text = stat.and_then(std::io::read_to_string).unwrap_or_default();
-    text.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
 }
 
 /// The mask of ignored signals, bit n-1 for signal n.

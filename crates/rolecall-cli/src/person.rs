@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rolecall::error::is_hidden;
-use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn};
+use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn, Stat};
 use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
 
@@ -237,7 +237,7 @@ impl Asker {
     /// starts us under the name of the program it is in, through a shell or without.
     fn asked_by(&self) -> String {
         let limited = lock(&self.0.deadline).is_some();
-        match program_above(&self.0.host) {
+        match program_above() {
             Some(program) if limited || !is_below_shell(&self.0.host) => format!(" (asked for by {program})"),
             _ => String::new(),
         }
@@ -450,14 +450,15 @@ fn name_and_parent(host: &Host, pid: i32) -> Option<(String, i32)> {
 }
 
 /// The program that started us; a shell that only passes a command on is passed over.
-pub(crate) fn program_above(host: &Host) -> Option<String> {
+pub(crate) fn program_above() -> Option<String> {
+    const SHELLS: [&str; 5] = ["sh", "dash", "bash", "zsh", "busybox"];
     let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
     for _ in 0..4 {
-        let (name, parent) = name_and_parent(host, pid)?;
-        if !SHELLS.contains(&name.as_str()) {
-            return Some(plain(&name));
+        let stat = Stat::of(u32::try_from(pid).ok()?)?;
+        if !SHELLS.contains(&stat.name.as_str()) {
+            return Some(plain(&stat.name));
         }
-        pid = parent;
+        pid = stat.parent;
     }
     None
 }

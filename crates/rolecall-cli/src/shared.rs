@@ -17,7 +17,7 @@ pub(crate) fn agent(host: &Host, delivery: &str) -> Result<Option<Agent>, Error>
     }
     let executable = own_executable();
     let caller = Caller {
-        program: person::program_above(host),
+        program: person::program_above(),
         delivery: delivery.to_owned(),
         executable: executable.as_ref().map(|path| path.display().to_string()),
     };

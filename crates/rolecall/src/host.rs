@@ -33,8 +33,7 @@ pub use self::http::{CaBundle, Transport};
 pub(crate) use self::journal::{Journal, Part};
 use self::person::{Asking, Questions};
 pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
-pub use self::process::Process;
-pub(crate) use self::process::Stat;
+pub use self::process::{Process, Stat};
 pub(crate) use self::skew::Skew;
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
 

@@ -3,11 +3,10 @@
 mod code;
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 
 use rolecall::chain::{Chain, SourceKind, TokenSource};
 use rolecall::export::shell::Shell;
-use rolecall::host::Process;
+use rolecall::host::{Process, Stat};
 use rolecall::provider::Handover;
 use rolecall::{Error, ErrorKind, Host};
 use serde_json::json;
@@ -31,8 +30,7 @@ pub(crate) fn run(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
         return tell(host, args);
     }
     if args.within.is_none() && std::io::stdout().is_terminal() {
-        let shell =
-            shell_of(host, args).map_or_else(|_| "bash".to_owned(), |within| name(within.shell).to_owned());
+        let shell = shell_of(args).map_or_else(|_| "bash".to_owned(), |within| name(within.shell).to_owned());
         return Err(Error::config("this prints code for your shell, and stdout is a terminal")
             .with_hint(format!(
                 "Put {} into your shell's startup file, and `rolecall use` works from then on; {} does it once.",
@@ -41,7 +39,7 @@ pub(crate) fn run(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
             ))
             .into());
     }
-    let within = shell_of(host, args)?;
+    let within = shell_of(args)?;
     let words = args.target.words(host)?;
     let provider = super::provider(host, TargetArgs::of_words(&words)?, "use")?;
     let sessions = if args.again {
@@ -82,7 +80,7 @@ pub(crate) fn run(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
 
 /// `--off`: the code gives back what the shell kept, whether or not the endpoint is there to hear of it.
 fn off(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
-    let within = shell_of(host, args)?;
+    let within = shell_of(args)?;
     if let Err(error) = endpoint::asked(host, &Ask::Withdraw(process(within.pid))) {
         tracing::warn!("{error}");
     }
@@ -92,7 +90,7 @@ fn off(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
 
 /// `--check`, at a prompt: one word for the hook, and a line for the person where they are soon needed.
 fn check(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
-    let within = shell_of(host, args)?;
+    let within = shell_of(args)?;
     let Some(Tell::Held(Some(held))) = endpoint::asked(host, &Ask::Look(process(within.pid)))? else {
         output::print("gone\n")?;
         return Ok(Ended::WELL);
@@ -109,7 +107,7 @@ fn check(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
 
 /// Without a target: what is in use.
 fn tell(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
-    let within = shell_of(host, args)?;
+    let within = shell_of(args)?;
     let held = match endpoint::asked(host, &Ask::Look(process(within.pid)))? {
         Some(Tell::Held(held)) => held,
         _ => None,
@@ -147,15 +145,15 @@ fn in_words(host: &Host, held: Option<Held>) -> String {
 }
 
 /// The shell that the code is for: the hook says which, else it is the one that runs this.
-fn shell_of(host: &Host, args: &UseArgs) -> Result<InShell, Error> {
+fn shell_of(args: &UseArgs) -> Result<InShell, Error> {
     if let Some(within) = args.within {
         return known(within);
     }
-    let pid = shell_above(host).ok_or_else(hook::unknown)?;
+    let pid = shell_above().ok_or_else(hook::unknown)?;
     let shell = match args.shell {
         Some(shell) => shell,
-        None => program(host, pid)
-            .and_then(|name| name.trim_start_matches('-').parse().ok())
+        None => Stat::of(pid)
+            .and_then(|stat| stat.name.trim_start_matches('-').parse().ok())
             .ok_or_else(hook::unknown)?,
     };
     known(InShell { shell, pid })
@@ -169,30 +167,17 @@ fn known(within: InShell) -> Result<InShell, Error> {
 }
 
 /// The process above us that is a shell and no copy of one: for `$(…)` a shell copies itself, and that copy is gone in a
-/// moment. A copy has the stack of the one it was made from (`proc_pid_stat(5)`, field 28), and what was started anew has its
-/// own.
-fn shell_above(host: &Host) -> Option<u32> {
+/// moment. A copy has the stack of the one it was made from, and what was started anew has its own.
+fn shell_above() -> Option<u32> {
     let mut pid = u32::try_from(rustix::process::getppid()?.as_raw_nonzero().get()).ok()?;
-    while let Some((parent, stack)) = stat(host, pid) {
-        match stat(host, parent) {
-            Some((_, above)) if stack != "0" && above == stack => pid = parent,
+    while let Some(stat) = Stat::of(pid) {
+        let parent = u32::try_from(stat.parent).ok()?;
+        match Stat::of(parent) {
+            Some(above) if stat.stack != 0 && above.stack == stat.stack => pid = parent,
             _ => break,
         }
     }
     Some(pid)
-}
-
-/// The parent of a process, and where its stack begins.
-fn stat(host: &Host, pid: u32) -> Option<(u32, String)> {
-    let text = host.read(Path::new(&format!("/proc/{pid}/stat"))).ok()??;
-    let fields: Vec<_> = text.rsplit_once(") ")?.1.split(' ').collect();
-    Some((fields.get(1)?.parse().ok()?, (*fields.get(25)?).to_owned()))
-}
-
-/// The name of a process's program.
-fn program(host: &Host, pid: u32) -> Option<String> {
-    let name = host.read(Path::new(&format!("/proc/{pid}/comm"))).ok()??;
-    Some(name.trim_end().to_owned())
 }
 
 fn process(pid: u32) -> Process {

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 
+#[cfg(target_os = "linux")]
+use rolecall::host::Stat;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -22,10 +24,7 @@ pub(super) enum Answer {
 /// takes it for granted that there is one.
 #[cfg(target_os = "linux")]
 fn own_group() -> Option<i32> {
-    let stat = io::read_to_string(File::options().read(true).open("/proc/self/stat").ok()?).ok()?;
-    // `proc_pid_stat(5)`: state, parent, group. The name before may hold anything, brackets too.
-    let group = stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()?;
-    (group > 0).then_some(group)
+    Stat::own().map(|stat| stat.group).filter(|group| *group > 0)
 }
 
 #[cfg(not(target_os = "linux"))]

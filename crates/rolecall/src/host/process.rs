@@ -1,6 +1,7 @@
 //! Processes as they are told of: to whoever asks who uses a session, and to the audit log.
 
 use std::fs::OpenOptions;
+use std::io::Read as _;
 
 /// A process, as far as it can be known. For people and records: nothing is decided by it, for any process can be started
 /// under any name.
@@ -28,9 +29,12 @@ impl Process {
 
     /// The process that started this one, where it can still be known.
     pub(crate) fn parent() -> Option<Self> {
-        let pid = u32::try_from(Stat::of(std::process::id())?.parent).ok()?;
-        // Its number is 0 where it is outside of this PID namespace.
-        (pid > 0).then(|| Self::of(pid, 0))
+        // There is none where it is outside of this PID namespace.
+        #[cfg(unix)]
+        let pid = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        #[cfg(not(unix))]
+        let pid: Option<u32> = None;
+        pid.map(|pid| Self::of(pid, 0))
     }
 
     /// The process of that number, which runs as that user.
@@ -50,27 +54,60 @@ impl Process {
     }
 }
 
-/// What `proc_pid_stat(5)` says of a process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stat {
-    pub(crate) parent: i32,
-    pub(crate) session: i32,
-    pub(crate) started: u64,
-    pub(crate) has_ended: bool,
-    pub(crate) is_stopped: bool,
+/// What `proc_pid_stat(5)` says of a process. A number is 0 where it names something outside of our PID namespace.
+#[derive(Clone, Debug)]
+pub struct Stat {
+    /// The name of its program, of 15 bytes at most.
+    pub name: String,
+    /// The process that started it.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// When it was started, in clock ticks since the machine was.
+    pub started: u64,
+    /// Where its stack begins: a copy of a process has the stack of the one it was made from. 0 where it is hidden.
+    pub stack: u64,
+    /// It runs no more, and waits for whoever started it.
+    pub has_ended: bool,
+    /// It is stopped, by a signal or a debugger.
+    pub is_stopped: bool,
 }
 
 impl Stat {
     /// None where there is no such process, or no `/proc`.
-    pub(crate) fn of(pid: u32) -> Option<Self> {
-        let file = OpenOptions::new().read(true).open(format!("/proc/{pid}/stat"));
-        let text = std::io::read_to_string(file.ok()?).ok()?;
-        // The name before may hold anything, brackets too.
-        let fields: Vec<_> = text.rsplit_once(") ")?.1.split(' ').collect();
+    pub fn of(pid: u32) -> Option<Self> {
+        Self::at(&format!("/proc/{pid}/stat"))
+    }
+
+    /// This process's own.
+    pub fn own() -> Option<Self> {
+        Self::at("/proc/self/stat")
+    }
+
+    fn at(path: &str) -> Option<Self> {
+        /// Fifty numbers and a name.
+        const LONGEST: usize = 2048;
+        let mut file = OpenOptions::new().read(true).open(path).ok()?;
+        // In one call: a second one would tell of another moment.
+        let mut bytes = [0; LONGEST];
+        let length = file.read(&mut bytes).ok()?;
+        Self::read(&String::from_utf8_lossy(bytes.get(..length)?))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        // "PID (NAME) STATE PPID …"; a name may hold anything, brackets too.
+        let (name, fields) = text.split_once(" (")?.1.rsplit_once(") ")?;
+        let fields: Vec<_> = fields.split(' ').collect();
+        let number = |at: usize| fields.get(at)?.parse().ok();
         Some(Self {
-            parent: fields.get(1)?.parse().ok()?,
-            session: fields.get(3)?.parse().ok()?,
+            name: name.to_owned(),
+            parent: number(1)?,
+            group: number(2)?,
+            session: number(3)?,
             started: fields.get(19)?.parse().ok()?,
+            stack: fields.get(25)?.parse().ok()?,
             has_ended: matches!(*fields.first()?, "Z" | "X"),
             is_stopped: matches!(*fields.first()?, "T" | "t"),
         })
@@ -97,5 +134,26 @@ mod tests {
             ..own
         };
         assert!(!later.is_running(), "the number of another");
+    }
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let numbers = "S 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0 0 0 0 140 0 0";
+        let stat = Stat::read(&format!("12 (a) (b c) {numbers}\n")).unwrap();
+        assert_eq!(
+            (stat.name.as_str(), stat.parent, stat.group, stat.session),
+            ("a) (b c", 7, 8, 9)
+        );
+        assert_eq!(
+            (stat.started, stat.stack, stat.has_ended, stat.is_stopped),
+            (4242, 140, false, false)
+        );
+        assert!(Stat::read("12 (a) S 7").is_none());
+        let own = Stat::own().unwrap();
+        assert_eq!(own.started, Stat::of(std::process::id()).unwrap().started);
+        assert_eq!(
+            own.parent,
+            rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get())
+        );
     }
 }
