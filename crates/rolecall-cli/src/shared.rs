@@ -78,7 +78,7 @@ pub(crate) async fn stay_attached(provider: &Provider, mut on_wiped: impl FnMut(
     const PAUSE: Duration = Duration::from_secs(5);
     let Some(agent) = provider.agent() else { return };
     loop {
-        if let Some(mut attachment) = agent.attach(&provider.shared_keys(), &provider.about()).await {
+        if let Some(mut attachment) = agent.attach(&provider.shared_keys()).await {
             while let Some(keys) = attachment.wiped().await {
                 provider.forget_shared(keys.as_deref());
                 on_wiped();

@@ -10,6 +10,7 @@
 //! they say anything.
 
 mod client;
+mod connection;
 mod launch;
 mod line;
 mod local;
@@ -19,8 +20,9 @@ mod store;
 mod wire;
 
 pub use client::{Acquired, Agent, Attachment, Lease, Peeked};
+pub use connection::{Connection, Gone, SocketFile};
 pub use launch::inherited;
-pub use local::{Local, LocalConnection};
+pub use local::{LONGEST_LOCAL_LINE, Local};
 pub use protocol::{About, Caller, Holder, Live, Status};
 pub use server::{Options, serve};
 

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 
 use crate::arn::{AccountId, AssumedRoleArn};
+pub(crate) use cache::shorter;
 pub use cache::{SessionCache, Slot};
 pub use key::{KeyBuilder, SessionKey};
 pub(crate) use pace::Pace;

@@ -19,6 +19,19 @@ pub fn parsed(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_millis(since))
 }
 
+/// A time in microseconds since 1970, as processes tell each other; before that it is 0.
+pub fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The time of so many microseconds since 1970. Beyond what a clock can hold it is 1970: what ends then has ended.
+pub fn from_micros(micros: u64) -> SystemTime {
+    UNIX_EPOCH
+        .checked_add(Duration::from_micros(micros))
+        .unwrap_or(UNIX_EPOCH)
+}
+
 /// A time in whole seconds, rounded down.
 pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -47,6 +60,13 @@ mod tests {
         let time = UNIX_EPOCH + Duration::from_millis(1_767_225_600_999);
         assert_eq!(rfc3339(time), "2026-01-01T00:00:00Z");
         assert_eq!(rfc3339(whole_seconds(time)), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn microseconds_come_back() {
+        let time = UNIX_EPOCH + Duration::from_micros(1_767_225_600_123_456);
+        assert_eq!(from_micros(micros(time)), time);
+        assert_eq!(micros(UNIX_EPOCH - Duration::from_secs(1)), 0);
     }
 
     #[test]

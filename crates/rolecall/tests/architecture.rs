@@ -42,7 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("session", &["arn", "error", "host", "time"]),
     (
         "agent",
-        &["audit", "error", "hardening", "host", "seal", "session"],
+        &["audit", "error", "hardening", "host", "seal", "session", "time"],
     ),
     (
         "provider",

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use rolecall::agent::{self, Agent, Caller, Options, Status};
-use rolecall::time::{rfc3339, spoken};
+use rolecall::time::{from_micros, rfc3339, spoken};
 use rolecall::{Error, ErrorKind, Host, hardening};
 use serde_json::json;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::sessions::time;
 use crate::cli::{AgentAction, AgentArgs, AgentRunArgs};
 use crate::command_error::{CommandError, Ended};
 use crate::output;
@@ -62,7 +61,7 @@ fn show(host: &Host, agent: &Agent, status: Option<&Status>, json: bool) -> Resu
                 "socket": socket,
                 "pid": status.pid,
                 "release": status.release,
-                "started_at": rfc3339(time(status.started_at)),
+                "started_at": rfc3339(from_micros(status.started_at)),
                 "sessions": status.sessions,
                 "leases": status.leases,
                 "clients": status.clients,
@@ -75,7 +74,7 @@ fn show(host: &Host, agent: &Agent, status: Option<&Status>, json: bool) -> Resu
         output::print("No agent runs. The commands that need one start it.\n")?;
         return Ok(Ended::WELL);
     };
-    let since = time(status.started_at);
+    let since = from_micros(status.started_at);
     let age = host.now().duration_since(since).unwrap_or(Duration::ZERO);
     let key = match status.key_memory.as_str() {
         "secret" => "in secret memory, which not even root reads",

@@ -1,9 +1,9 @@
 //! `rolecall sessions`: what the agent keeps, until when, and who asked.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use rolecall::agent::{Holder, Live};
-use rolecall::time::{rfc3339, spoken};
+use rolecall::time::{from_micros, rfc3339, spoken};
 use rolecall::{Error, Host};
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub(crate) fn run(host: &Host, args: &SessionsArgs) -> Result<Ended, CommandErro
 pub(super) const NONE_RUNS: &str = "No agent runs: no session is kept.\n";
 
 fn row(live: &Live, now: SystemTime) -> Vec<String> {
-    let end = time(live.expires_at);
+    let end = from_micros(live.expires_at);
     let left = end.duration_since(now).unwrap_or(Duration::ZERO);
     let users = match live.users.as_slice() {
         [] => "nobody".to_owned(),
@@ -91,19 +91,12 @@ fn as_json(live: &Live) -> Value {
         "session_name": live.about.session_name,
         "session_key": live.session_key,
         "access_key_id": live.access_key_id,
-        "issued_at": rfc3339(time(live.issued_at)),
-        "expires_at": rfc3339(time(live.expires_at)),
+        "issued_at": rfc3339(from_micros(live.issued_at)),
+        "expires_at": rfc3339(from_micros(live.expires_at)),
         "state": live.state,
         "renewals": live.renewals,
         "users": users,
     })
-}
-
-/// A time as the agent tells it.
-pub(super) fn time(micros: u64) -> SystemTime {
-    UNIX_EPOCH
-        .checked_add(Duration::from_micros(micros))
-        .unwrap_or(UNIX_EPOCH)
 }
 
 /// Wipes sessions, and says which there were.

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use super::launch::Launch;
 use super::protocol::{
-    About, Ask, Attach, Caller, Failure, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status, Tell, Want,
+    About, Ask, Attach, Caller, Failure, HEARTBEAT, Holder, LONGEST_LINE, Live, PATIENCE, Settled, Status,
+    Tell, Want,
 };
-use super::wire::{Away, Stream, Talk, connected, unexpected};
+use super::wire::{Away, Stream, Talk, connected, reached, unexpected};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::session::{Record, Session, SessionKey};
@@ -37,7 +38,7 @@ struct Inner {
 const MUTE: Duration = Duration::from_secs(30);
 /// More sessions than an agent keeps.
 const LONGEST_LIST: usize = 100_000;
-const MUTE_WHY: &str = "it does not answer";
+const HINT: &str = "Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.";
 
 /// A session that the agent had.
 #[derive(Debug)]
@@ -107,9 +108,8 @@ impl Agent {
     #[must_use]
     pub fn started_by(self, program: PathBuf, arguments: &[&str]) -> Self {
         let it = self.0;
-        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         Self(Arc::new(Inner {
-            launch: Some(Launch::of(&it.host, program, arguments)),
+            launch: Some(Launch::of(&it.host, "the agent", HINT, program, arguments)),
             host: it.host.clone(),
             socket: it.socket.clone(),
             caller: it.caller.clone(),
@@ -140,7 +140,7 @@ impl Agent {
     }
 
     fn look(&self, ask: Ask) -> Option<Peeked> {
-        let tell = self.talk(&ask).and_then(|mut talk| talk.hear());
+        let tell = self.talk(&ask).and_then(|mut talk| talk.hear(PATIENCE));
         match tell {
             Ok(Tell::Session(given)) => peeked(&given.record, given.is_yours_to_renew),
             Ok(_) => None,
@@ -208,10 +208,9 @@ impl Agent {
 
     /// Stays connected, so that the agent lives as long as this process, shows it to people, and tells it what was wiped.
     /// `None` where there is no agent to speak of; none is started for it.
-    pub async fn attach(&self, keys: &[SessionKey], about: &About) -> Option<Attachment> {
+    pub async fn attach(&self, keys: &[SessionKey]) -> Option<Attachment> {
         let attach = Attach {
             keys: keys.to_vec(),
-            about: about.clone(),
             who: self.0.caller.clone(),
         };
         let attached = async {
@@ -246,7 +245,7 @@ impl Agent {
         let listed = self.talk(ask).and_then(|mut talk| {
             let mut list = Vec::new();
             loop {
-                match talk.hear()? {
+                match talk.hear(PATIENCE)? {
                     Tell::Live(live) if list.len() < LONGEST_LIST => list.push(*live),
                     Tell::Done => return Ok(list),
                     other => return Err(unexpected(other)),
@@ -286,13 +285,13 @@ impl Agent {
     pub fn start(&self) -> Result<(), Error> {
         match (self.open(), &self.0.launch) {
             (Ok(_), _) => Ok(()),
-            (Err(_), Some(launch)) => launch.start(&self.0.socket, &self.0.host, || self.open().is_ok()),
+            (Err(_), Some(launch)) => launch.start(&self.0.socket, &self.0.host),
             (Err(away), None) => Err(self.error(&away)),
         }
     }
 
     fn command<T>(&self, ask: &Ask, take: impl FnOnce(Tell) -> Option<T>) -> Result<Option<T>, Error> {
-        let away = match self.talk(ask).and_then(|mut talk| talk.hear()) {
+        let away = match self.talk(ask).and_then(|mut talk| talk.hear(PATIENCE)) {
             Ok(tell @ Tell::Misunderstood { .. }) => unexpected(tell),
             Ok(tell) => match take(tell) {
                 Some(taken) => return Ok(Some(taken)),
@@ -317,28 +316,27 @@ impl Agent {
 
     /// Says something over a connection of its own, without a runtime.
     fn talk(&self, ask: &Ask) -> Result<Talk, Away> {
-        Talk::begin(self.open()?, ask)
+        Talk::begin(self.open()?, ask, LONGEST_LINE)
     }
 
     /// A connection; the agent is started where it may be. Blocks for some seconds at most.
     fn connect(&self) -> Result<BlockingStream, Away> {
-        match (self.open(), &self.0.launch) {
-            (Err(Away::Absent), Some(launch)) => {
-                launch
-                    .start(&self.0.socket, &self.0.host, || self.open().is_ok())
-                    .map_err(|error| Away::Useless(error.to_string()))?;
-                self.open()
-            }
-            (outcome, _) => outcome,
-        }
+        self.is_heard()?;
+        reached(&self.0.socket, self.0.launch.as_ref(), &self.0.host)
     }
 
     fn open(&self) -> Result<BlockingStream, Away> {
-        let mute_until = *lock(&self.0.mute_until);
-        if mute_until.is_some_and(|until| Instant::now() < until) {
-            return Err(Away::Mute);
-        }
+        self.is_heard()?;
         connected(&self.0.socket)
+    }
+
+    /// One that has just not answered is not asked again for a while.
+    fn is_heard(&self) -> Result<(), Away> {
+        let mute_until = *lock(&self.0.mute_until);
+        match mute_until {
+            Some(until) if Instant::now() < until => Err(Away::Mute),
+            _ => Ok(()),
+        }
     }
 
     /// Says once why there is no agent, where that is not as it should be.
@@ -348,7 +346,10 @@ impl Agent {
             Away::Lost(why) => tracing::debug!(why, "the agent was lost"),
             Away::Mute => {
                 *lock(&self.0.mute_until) = Some(Instant::now() + MUTE);
-                self.tell_once(MUTE_WHY);
+                self.tell_once(away.why());
+            }
+            Away::Foreign(why) => {
+                self.tell_once(&format!("{why}; `rolecall agent stop` of that release ends it"));
             }
             Away::Useless(why) => self.tell_once(why),
         }
@@ -361,16 +362,15 @@ impl Agent {
     }
 
     fn error(&self, away: &Away) -> Error {
-        let why = match away {
-            Away::Absent => "it does not run",
-            Away::Mute => MUTE_WHY,
-            Away::Useless(why) | Away::Lost(why) => why,
-        };
-        Error::new(
+        let (socket, why) = (self.0.socket.display(), away.why());
+        let error = Error::new(
             ErrorKind::Unavailable,
-            format!("the agent at {} is of no use: {why}", self.0.socket.display()),
-        )
-        .with_hint("Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.")
+            format!("the agent at {socket} is of no use: {why}"),
+        );
+        match away {
+            Away::Foreign(_) => error.with_hint("`rolecall agent stop` of that release ends it."),
+            _ => error.with_hint(HINT),
+        }
     }
 }
 

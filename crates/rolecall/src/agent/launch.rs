@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::wire::connected;
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 
@@ -41,22 +42,28 @@ const ENV: [&str; 8] = [
 ];
 
 impl Launch {
-    pub(super) fn of(host: &Host, program: PathBuf, arguments: Vec<String>) -> Self {
+    pub(super) fn of(
+        host: &Host,
+        what: &'static str,
+        hint: &'static str,
+        program: PathBuf,
+        arguments: &[&str],
+    ) -> Self {
         let env = ENV
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), host.env(name)?.to_owned())))
             .collect();
         Self {
-            what: "the agent",
-            hint: "Commands work without it, only less shared; ROLECALL_AGENT=off turns it off.",
+            what,
+            hint,
             program,
-            arguments,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             env,
         }
     }
 
     /// Starts it, unless somebody else has by now. Under a lock, so that there is one.
-    pub(super) fn start(&self, socket: &Path, host: &Host, is_there: impl Fn() -> bool) -> Result<(), Error> {
+    pub(super) fn start(&self, socket: &Path, host: &Host) -> Result<(), Error> {
         let fail = |error: &dyn std::fmt::Display| {
             Error::new(
                 ErrorKind::Unavailable,
@@ -68,7 +75,7 @@ impl Launch {
         let _lock = loop {
             let lock = host.try_lock(&path)?;
             // Of two hundred who start at once one is first. The others look for what it does, and not for its lock.
-            if is_there() {
+            if connected(socket).is_ok() {
                 return Ok(());
             }
             match lock {

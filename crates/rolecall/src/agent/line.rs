@@ -4,8 +4,6 @@ use std::fmt;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::protocol::LONGEST_LINE;
-
 /// Bytes until there is a line's end. Wiped as they are consumed.
 pub(super) struct Lines {
     buffer: Zeroizing<Vec<u8>>,
@@ -28,11 +26,7 @@ impl fmt::Debug for Lines {
 }
 
 impl Lines {
-    pub(super) fn new() -> Self {
-        Self::up_to(LONGEST_LINE)
-    }
-
-    /// The same, for lines of another length.
+    /// For lines that are no longer than this, their end included.
     pub(super) fn up_to(longest: usize) -> Self {
         Self {
             buffer: Zeroizing::new(vec![0; 2048]),
@@ -40,6 +34,10 @@ impl Lines {
             seen: 0,
             longest,
         }
+    }
+
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Whether a line has been begun.
@@ -88,6 +86,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::protocol::LONGEST_LINE;
 
     fn feed(lines: &mut Lines, mut bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut found = Vec::new();
@@ -106,7 +105,7 @@ mod tests {
 
     #[test]
     fn lines_come_whole_however_they_are_cut() {
-        let mut lines = Lines::new();
+        let mut lines = Lines::up_to(LONGEST_LINE);
         assert_eq!(feed(&mut lines, b"one\ntw").unwrap(), ["one"]);
         assert!(lines.is_begun());
         assert_eq!(feed(&mut lines, b"o\n\nthree\n").unwrap(), ["two", "", "three"]);

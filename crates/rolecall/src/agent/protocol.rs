@@ -125,7 +125,6 @@ pub(super) struct Failure {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Attach {
     pub(super) keys: Vec<SessionKey>,
-    pub(super) about: About,
     pub(super) who: Caller,
 }
 
@@ -170,6 +169,16 @@ pub(super) struct Given {
     pub(super) record: Record,
     /// It is time for a successor, and nobody else was told so.
     pub(super) is_yours_to_renew: bool,
+}
+
+impl Given {
+    /// A session whose successor is not the asker's to get.
+    pub(super) fn as_it_is(record: Record) -> Self {
+        Self {
+            record,
+            is_yours_to_renew: false,
+        }
+    }
 }
 
 /// Who holds a lease.
@@ -248,7 +257,6 @@ impl Attach {
     /// The same, no larger than what is kept of one.
     pub(super) fn bounded(self) -> Self {
         Self {
-            about: self.about.bounded(),
             who: self.who.bounded(),
             ..self
         }

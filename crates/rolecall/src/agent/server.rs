@@ -1,33 +1,27 @@
 //! The agent's own side: connections, one task each.
 
 use std::future::Future;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::unix::UCred;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
-use zeroize::Zeroizing;
+use tokio::time::{Instant, sleep};
 
-use super::line::Lines;
+use super::connection::{Connection, Gone, SocketFile};
 use super::protocol::{
-    Ask, Attach, Caller, FIRST_HEARTBEAT, Garbled, Given, HEARTBEAT, Holder, Live, PATIENCE, Settled, Status,
-    Tell, VERSION, Want, read, written,
+    Ask, Attach, Caller, FIRST_HEARTBEAT, HEARTBEAT, Holder, LONGEST_LINE, Live, Settled, Status, Tell, Want,
 };
-use super::store::{Answer, Lease, Store, Turn, micros};
+use super::store::{Answer, Lease, Store, Turn};
 use crate::audit::{Delivery, Log, Record as Audit, Who};
 use crate::error::{Error, ErrorKind};
 use crate::hardening::Held;
 use crate::host::{Host, Process, Stat};
 use crate::session::{Pace, Record};
+use crate::time::micros;
 
 /// Connections at once. Each client has one for each session it waits for.
 const MOST_CONNECTIONS: usize = 1024;
@@ -119,13 +113,11 @@ impl Server {
     /// Lets go what has ended. Returns when the agent is to end: idle for long enough, or its socket is not its own any
     /// more, so that nobody could find it.
     async fn look_around(&self, options: &Options) {
-        let own = options.socket.as_deref().and_then(identity);
+        let socket = options.socket.as_deref().map(SocketFile::at);
         loop {
             sleep(LOOK.min(options.idle / 2)).await;
             let has_live = self.store.sweep(self.host.now());
-            if let Some(path) = options.socket.as_deref()
-                && identity(path) != own
-            {
+            if socket.as_ref().is_some_and(|socket| !socket.is_still_there()) {
                 tracing::info!("the agent's socket is gone, and so is the agent");
                 return;
             }
@@ -146,26 +138,17 @@ impl Server {
     }
 
     async fn admit(self: Arc<Self>, stream: UnixStream) {
-        let Ok(peer) = stream.peer_cred() else { return };
-        let own = own_uid();
-        if own != Some(peer.uid()) {
-            return self.refuse(process(&stream, &peer)).await;
-        }
+        let end = match Connection::admit(stream, LONGEST_LINE) {
+            Ok(end) => end,
+            Err(Some(stranger)) => return self.refuse(stranger).await,
+            Err(None) => return,
+        };
         let _client = Client::of(Arc::clone(&self));
-        let process = process(&stream, &peer);
-        Connection {
-            stream,
-            lines: Lines::new(),
-            process,
-            server: Arc::clone(&self),
-        }
-        .run()
-        .await;
+        Conversation { end, server: self }.run().await;
     }
 
     /// Another user's connection is closed without a word, and recorded. A flood of them fills no disk.
     async fn refuse(&self, process: Process) {
-        tracing::warn!(uid = process.uid, "refused a connection of another user");
         let is_first = {
             let mut refused_at = self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
             let is_first = refused_at.is_none_or(|at| at.elapsed() >= BETWEEN_REFUSALS);
@@ -220,50 +203,22 @@ impl Drop for Client {
     }
 }
 
-/// Why a connection ends.
-enum End {
-    /// The other side has gone, or said too much, too little, or too slowly.
-    Gone,
-}
-
-impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        Self::Gone
-    }
-}
-
-struct Connection {
-    stream: UnixStream,
-    lines: Lines,
-    process: Process,
+/// What is said on one connection.
+struct Conversation {
+    end: Connection,
     server: Arc<Server>,
 }
 
-impl Connection {
+impl Conversation {
     async fn run(mut self) {
-        while let Ok(line) = self.next_line(IDLE).await {
-            if self.answer(&line).await.is_err() {
+        while let Ok(ask) = self.end.hear(IDLE).await {
+            if self.answer(ask).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn answer(&mut self, line: &[u8]) -> Result<(), End> {
-        let ask = match read::<Ask>(line) {
-            Ok(ask) => ask,
-            Err(Garbled::Version(..)) => {
-                self.tell(&Tell::OtherVersion {
-                    speaks: VERSION,
-                    release: env!("CARGO_PKG_VERSION").to_owned(),
-                })
-                .await?;
-                return Err(End::Gone);
-            }
-            Err(Garbled::Nonsense(why)) => {
-                self.tell(&Tell::Misunderstood { why }).await?;
-                return Err(End::Gone);
-            }
-        };
+    async fn answer(&mut self, ask: Ask) -> Result<(), Gone> {
         let server = Arc::clone(&self.server);
         match ask {
             Ask::Peek(want) => {
@@ -281,33 +236,34 @@ impl Connection {
                 self.note_wiped(wiped.len()).await;
                 self.tell_live(wiped).await
             }
-            Ask::Status => self.tell(&Tell::Status(server.status())).await,
+            Ask::Status => self.end.tell(&Tell::Status(server.status())).await,
             Ask::Stop => {
                 let wiped = server.store.forget(None, server.host.now());
                 self.note_wiped(wiped.len()).await;
                 // Whether or not the other side waits for the answer.
-                let told = self.tell(&Tell::Done).await;
+                let told = self.end.tell(&Tell::Done).await;
                 server.stop.notify_one();
-                told.and(Err(End::Gone))
+                told.and(Err(Gone))
             }
             Ask::Settle(_) => {
-                self.tell(&Tell::Misunderstood {
-                    why: "there is no lease on this connection".to_owned(),
-                })
-                .await?;
-                Err(End::Gone)
+                self.end
+                    .tell(&Tell::Misunderstood {
+                        why: "there is no lease on this connection".to_owned(),
+                    })
+                    .await?;
+                Err(Gone)
             }
         }
     }
 
     async fn note_wiped(&self, count: usize) {
-        let who = Who::from(self.process.clone());
+        let who = Who::from(self.end.process().clone());
         let record = Audit::wipe(count as u64, &who, Delivery::Agent);
         self.server.note(record).await;
     }
 
     fn holder(&self, caller: &Caller) -> Holder {
-        let mut process = self.process.clone();
+        let mut process = self.end.process().clone();
         // The kernel hides the executable of a hardened process; its own word is as good, for nothing depends on it.
         process.executable = process.executable.or_else(|| caller.executable.clone());
         Holder {
@@ -317,23 +273,23 @@ impl Connection {
     }
 
     /// One line each: all of them in one could be longer than a line may be.
-    async fn tell_live(&mut self, live: Vec<Live>) -> Result<(), End> {
+    async fn tell_live(&mut self, live: Vec<Live>) -> Result<(), Gone> {
         for live in live {
-            self.tell(&Tell::Live(Box::new(live))).await?;
+            self.end.tell(&Tell::Live(Box::new(live))).await?;
         }
-        self.tell(&Tell::Done).await
+        self.end.tell(&Tell::Done).await
     }
 
-    async fn tell_answer(&mut self, answer: Answer) -> Result<(), End> {
+    async fn tell_answer(&mut self, answer: Answer) -> Result<(), Gone> {
         let tell = match answer {
             Answer::Session(given) => Tell::Session(given),
             Answer::Refused(failure) => Tell::Refused(failure),
             Answer::Nothing | Answer::Lease(..) | Answer::Wait(..) => Tell::Nothing,
         };
-        self.tell(&tell).await
+        self.end.tell(&tell).await
     }
 
-    async fn acquire(&mut self, want: Want) -> Result<(), End> {
+    async fn acquire(&mut self, want: Want) -> Result<(), Gone> {
         let server = Arc::clone(&self.server);
         let holder = self.holder(&want.who);
         loop {
@@ -344,21 +300,8 @@ impl Connection {
                 Answer::Wait(whom, turn) => match self.wait(&want, whom, turn).await? {
                     Turn::Look => {}
                     Turn::Refused(failure) => {
-                        // Whatever it failed with: what was issued is valid still.
-                        let valid = server
-                            .store
-                            .valid(want.key, want.not.as_deref(), server.host.now());
-                        return match valid {
-                            Some(record) => {
-                                let is_yours_to_renew = false;
-                                self.tell(&Tell::Session(Given {
-                                    record,
-                                    is_yours_to_renew,
-                                }))
-                                .await
-                            }
-                            None => self.tell(&Tell::Refused(failure)).await,
-                        };
+                        let answer = server.store.refused(&want, failure, server.host.now());
+                        return self.tell_answer(answer).await;
                     }
                     Turn::Yours(lease) => {
                         let now = server.host.now();
@@ -378,15 +321,14 @@ impl Connection {
         want: &Want,
         whom: Holder,
         mut turn: tokio::sync::oneshot::Receiver<Turn>,
-    ) -> Result<Turn, End> {
+    ) -> Result<Turn, Gone> {
         let mut heartbeat = FIRST_HEARTBEAT;
         loop {
-            self.tell(&Tell::Wait(whom.clone())).await?;
+            self.end.tell(&Tell::Wait(whom.clone())).await?;
             tokio::select! {
                 biased;
-                taken = &mut turn => return taken.map_err(|_| End::Gone),
-                // It has nothing to say while it waits: whatever comes is its end.
-                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
+                taken = &mut turn => return taken.map_err(|_| Gone),
+                gone = self.end.end() => return Err(gone),
                 () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => {
                     let is_stopped = |holder: &Holder| Stat::of(holder.process.pid).is_some_and(|stat| stat.is_stopped);
                     self.server.store.revoke_if_stuck(want.key, self.server.host.now(), is_stopped);
@@ -396,7 +338,7 @@ impl Connection {
     }
 
     /// Grants the lease, and takes in what it brings.
-    async fn hold(&mut self, want: &Want, lease: Lease, valid: Option<Record>) -> Result<(), End> {
+    async fn hold(&mut self, want: &Want, lease: Lease, valid: Option<Record>) -> Result<(), Gone> {
         let server = Arc::clone(&self.server);
         let bucket = &want.about.account_and_region;
         // So many in a second, whoever they are for: the next one is told what everybody who waits is told.
@@ -406,39 +348,38 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = &mut turn => break,
-                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
-                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => self.tell(&Tell::Paced).await?,
+                gone = self.end.end() => return Err(gone),
+                () = sleep(std::mem::replace(&mut heartbeat, HEARTBEAT)) => self.end.tell(&Tell::Paced).await?,
             }
         }
-        self.tell(&Tell::Lease { valid }).await?;
-        let line = self.next_line(Duration::MAX).await?;
-        match read::<Ask>(&line) {
-            Ok(Ask::Settle(Settled::Minted(record))) => {
+        self.end.tell(&Tell::Lease { valid }).await?;
+        match self.end.hear(Duration::MAX).await? {
+            Ask::Settle(Settled::Minted(record)) => {
                 let kept = server
                     .store
                     .deposit(lease, &want.about, &record, server.host.now());
                 match kept {
-                    Ok(_) => self.tell(&Tell::Done).await,
+                    Ok(()) => self.end.tell(&Tell::Done).await,
                     Err(error) => {
                         let why = error.to_string();
-                        self.tell(&Tell::Misunderstood { why }).await?;
-                        Err(End::Gone)
+                        self.end.tell(&Tell::Misunderstood { why }).await?;
+                        Err(Gone)
                     }
                 }
             }
-            Ok(Ask::Settle(Settled::Failed(failure))) => {
+            Ask::Settle(Settled::Failed(failure)) => {
                 if failure.is_throttling() {
                     server.pace.slow_down(bucket);
                 }
                 server.store.fail(lease, &failure.bounded(), server.host.now());
-                self.tell(&Tell::Done).await
+                self.end.tell(&Tell::Done).await
             }
-            _ => Err(End::Gone),
+            _ => Err(Gone),
         }
     }
 
     /// Stays, and is told of wiped sessions.
-    async fn attach(&mut self, attach: Attach) -> Result<(), End> {
+    async fn attach(&mut self, attach: Attach) -> Result<(), Gone> {
         let attach = attach.bounded();
         let server = Arc::clone(&self.server);
         let holder = self.holder(&attach.who);
@@ -447,48 +388,14 @@ impl Connection {
             store: &server.store,
             id,
         };
-        self.tell(&Tell::Done).await?;
+        self.end.tell(&Tell::Done).await?;
         loop {
             tokio::select! {
-                _ = self.next_line(Duration::MAX) => return Err(End::Gone),
+                gone = self.end.end() => return Err(gone),
                 keys = wiped.recv() => match keys {
-                    Some(keys) => self.tell(&Tell::Wiped(keys)).await?,
-                    None => return Err(End::Gone),
+                    Some(keys) => self.end.tell(&Tell::Wiped(keys)).await?,
+                    None => return Err(Gone),
                 },
-            }
-        }
-    }
-
-    async fn tell(&mut self, tell: &Tell) -> Result<(), End> {
-        let line = written(tell);
-        match timeout(PATIENCE, self.stream.write_all(&line)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
-        }
-    }
-
-    /// The next line, begun within `idle`; one that has been begun ends soon.
-    async fn next_line(&mut self, idle: Duration) -> Result<Zeroizing<Vec<u8>>, End> {
-        let mut begun = None;
-        loop {
-            if let Some(line) = self.lines.next() {
-                return Ok(line);
-            }
-            let patience = if self.lines.is_begun() {
-                PATIENCE.saturating_sub(begun.get_or_insert_with(Instant::now).elapsed())
-            } else {
-                idle
-            };
-            let Ok(space) = self.lines.space() else {
-                self.tell(&Tell::Misunderstood {
-                    why: "a line is longer than 64 KiB".to_owned(),
-                })
-                .await?;
-                return Err(End::Gone);
-            };
-            match timeout(patience, self.stream.read(space)).await {
-                Ok(Ok(length @ 1..)) => self.lines.read(length),
-                Ok(Ok(0) | Err(_)) | Err(_) => return Err(End::Gone),
             }
         }
     }
@@ -506,35 +413,6 @@ impl Drop for Detach<'_> {
     }
 }
 
-/// Who is connected. Whoever is connected still was running when their start and their executable were looked up. Of one
-/// that has gone the number may be another's by now, and nothing is said of that one.
-fn process(stream: &UnixStream, peer: &UCred) -> Process {
-    let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok());
-    let process = Process::of(pid.unwrap_or_default(), peer.uid());
-    if has_gone(stream) {
-        return Process {
-            started: None,
-            executable: None,
-            ..process
-        };
-    }
-    process
-}
-
-/// Whether the other side has closed its end.
-fn has_gone(stream: &UnixStream) -> bool {
-    let mut ends = [PollFd::new(stream, PollFlags::RDHUP)];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // What cannot be looked at is as good as gone.
-    poll(&mut ends, Some(&now)).is_err()
-        || ends[0]
-            .revents()
-            .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
-}
-
 /// `ROLECALL_KEY_MEMORY`: `secret`, as it is anyway, or `locked`, on a machine that has to hibernate.
 fn key_memory(host: &Host) -> Result<Held, Error> {
     match host.env("ROLECALL_KEY_MEMORY") {
@@ -543,15 +421,4 @@ fn key_memory(host: &Host) -> Result<Held, Error> {
         Some(other) => Err(Error::config(format!("ROLECALL_KEY_MEMORY is `{other}`"))
             .with_hint("It takes `secret`, which it is anyway, or `locked`, for a machine that hibernates.")),
     }
-}
-
-fn own_uid() -> Option<u32> {
-    Some(rustix::process::geteuid().as_raw())
-}
-
-/// Which file a path is, to tell it from one that has taken its place.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let meta = std::fs::symlink_metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
 }

@@ -7,7 +7,7 @@ mod entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
@@ -17,7 +17,8 @@ use super::protocol::{About, Attach, Failure, Given, Holder, Live, Want};
 use crate::error::{Error, ErrorKind};
 use crate::hardening::Held;
 use crate::seal::Seal;
-use crate::session::{Record, SessionKey, random};
+use crate::session::{Record, SessionKey, random, shorter};
+use crate::time::micros;
 
 /// How long a lease may be held: a person at a browser's sign-in has ten minutes.
 const LONGEST_LEASE: Duration = Duration::from_secs(15 * 60);
@@ -171,14 +172,7 @@ impl Store {
             }
         }
         if let Some(failure) = state.refusal(want.key, now) {
-            return match valid {
-                // Refused just now, and still valid: it is served, as everywhere.
-                Some(record) => Answer::Session(Given {
-                    record,
-                    is_yours_to_renew: false,
-                }),
-                None => Answer::Refused(failure),
-            };
+            return turned_down(failure, valid);
         }
         if let Some(lease) = state.leases.get_mut(&want.key) {
             let (sender, receiver) = oneshot::channel();
@@ -190,6 +184,11 @@ impl Store {
         }
         let lease = self.grant(&mut state, want.key, holder, now, VecDeque::new());
         Answer::Lease(lease, valid)
+    }
+
+    /// What somebody gets who waited for a session that was refused.
+    pub(super) fn refused(&self, want: &Want, failure: Failure, now: SystemTime) -> Answer {
+        turned_down(failure, self.valid(want.key, want.not.as_deref(), now))
     }
 
     /// What is still valid while a successor is got.
@@ -234,14 +233,14 @@ impl Store {
         }
     }
 
-    /// Takes in what a lease brought, and tells those who wait to look. Returns whether it is kept.
+    /// Takes in what a lease brought, and tells those who wait to look.
     pub(super) fn deposit(
         &self,
         lease: Lease,
         about: &About,
         record: &Record,
         now: SystemTime,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         if !record.is_whole() {
             return Err(Error::new(ErrorKind::Untrusted, "half a session was deposited"));
         }
@@ -254,7 +253,7 @@ impl Store {
         let mut state = self.lock();
         let Some(held) = state.lease(key, lease.id) else {
             // It has been given to somebody else, who is getting it too.
-            return Ok(false);
+            return Ok(());
         };
         let (is_forgotten, holder) = (held.is_forgotten, held.holder.clone());
         let waiters = std::mem::take(&mut held.waiters);
@@ -285,13 +284,13 @@ impl Store {
         let is_in_vain = is_shorter && !is_forgotten;
         for waiter in waiters {
             let turn = if is_in_vain {
-                Turn::Refused(shorter())
+                Turn::Refused(Failure::of(&shorter()))
             } else {
                 Turn::Look
             };
             let _ = waiter.send(turn);
         }
-        Ok(is_kept)
+        Ok(())
     }
 
     /// Takes in that a lease brought nothing.
@@ -519,18 +518,10 @@ impl Refusal {
     }
 }
 
-/// As [`crate::session::Slot`] has it.
-fn shorter() -> Failure {
-    Failure::of(
-        &Error::new(
-            ErrorKind::Unavailable,
-            "STS gave a session that ends before the present one",
-        )
-        .with_hint("The present one goes on while it is valid."),
-    )
-}
-
-pub(super) fn micros(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+/// What is still valid is served whatever its renewal failed with.
+fn turned_down(failure: Failure, valid: Option<Record>) -> Answer {
+    match valid {
+        Some(record) => Answer::Session(Given::as_it_is(record)),
+        None => Answer::Refused(failure),
+    }
 }

@@ -8,18 +8,24 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
-use crate::agent::line::Lines;
-use crate::agent::protocol::{Ask, Garbled, PATIENCE, Tell, VERSION, read, written};
+use super::launch::Launch;
+use super::line::Lines;
+use super::protocol::{Ask, Garbled, LONGEST_LINE, PATIENCE, Tell, VERSION, read, written};
+use crate::host::Host;
 
 /// Why there is no agent to speak of.
 #[derive(Debug)]
 pub(super) enum Away {
     /// Nobody listens.
     Absent,
+    /// It is of another release, in words.
+    Foreign(String),
     /// Something is wrong with it, in words.
     Useless(String),
     /// It was there, and is gone.
@@ -35,6 +41,33 @@ impl From<io::Error> for Away {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Mute,
             _ => Self::Lost(error.to_string()),
         }
+    }
+}
+
+impl Away {
+    /// In words.
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Absent => "it does not run",
+            Self::Mute => "it does not answer",
+            Self::Foreign(why) | Self::Useless(why) | Self::Lost(why) => why,
+        }
+    }
+}
+
+/// A connection to whoever is behind a socket, started where it may be. Blocks for some seconds at most.
+pub(super) fn reached(
+    socket_path: &Path,
+    launch: Option<&Launch>,
+    host: &Host,
+) -> Result<BlockingStream, Away> {
+    match (connected(socket_path), launch) {
+        (Err(Away::Absent), Some(launch)) => {
+            let started = launch.start(socket_path, host);
+            started.map_err(|error| Away::Useless(error.to_string()))?;
+            connected(socket_path)
+        }
+        (outcome, _) => outcome,
     }
 }
 
@@ -85,7 +118,7 @@ impl Stream {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream: UnixStream::from_std(stream)?,
-            lines: Lines::new(),
+            lines: Lines::up_to(LONGEST_LINE),
         })
     }
 
@@ -103,12 +136,9 @@ impl Stream {
                 if let Some(line) = self.lines.next() {
                     return understood(&line);
                 }
-                let space = self
-                    .lines
-                    .space()
-                    .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
+                let space = self.lines.space().map_err(|_| endless())?;
                 match self.stream.read(space).await? {
-                    0 => return Err(Away::Lost("it closed the connection".to_owned())),
+                    0 => return Err(closed()),
                     length => self.lines.read(length),
                 }
             }
@@ -124,19 +154,20 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn begin(stream: BlockingStream, ask: &Ask) -> Result<Self, Away> {
+    /// Begins one with somebody whose lines are no longer than this.
+    pub(super) fn begin(stream: BlockingStream, ask: &impl Serialize, longest: usize) -> Result<Self, Away> {
         let mut talk = Self {
             stream,
-            lines: Lines::new(),
+            lines: Lines::up_to(longest),
         };
         talk.stream.set_write_timeout(Some(PATIENCE))?;
         talk.stream.write_all(&written(ask))?;
         Ok(talk)
     }
 
-    /// The next line, however it comes: for two seconds at most.
-    pub(super) fn hear(&mut self) -> Result<Tell, Away> {
-        let until = Instant::now() + PATIENCE;
+    /// The next line, however it comes: for so long at most.
+    pub(super) fn hear<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<T, Away> {
+        let until = Instant::now() + patience;
         loop {
             if let Some(line) = self.lines.next() {
                 return understood(&line);
@@ -146,19 +177,24 @@ impl Talk {
                 return Err(Away::Mute);
             }
             self.stream.set_read_timeout(Some(left))?;
-            let space = self
-                .lines
-                .space()
-                .map_err(|_| Away::Useless("its answer has no end".to_owned()))?;
+            let space = self.lines.space().map_err(|_| endless())?;
             match self.stream.read(space)? {
-                0 => return Err(Away::Lost("it closed the connection".to_owned())),
+                0 => return Err(closed()),
                 length => self.lines.read(length),
             }
         }
     }
 }
 
-fn understood(line: &[u8]) -> Result<Tell, Away> {
+fn endless() -> Away {
+    Away::Useless("its answer has no end".to_owned())
+}
+
+fn closed() -> Away {
+    Away::Lost("it closed the connection".to_owned())
+}
+
+fn understood<T: DeserializeOwned>(line: &[u8]) -> Result<T, Away> {
     match read(line) {
         Ok(tell) => Ok(tell),
         Err(Garbled::Version(version, release)) => {
@@ -166,9 +202,8 @@ fn understood(line: &[u8]) -> Result<Tell, Away> {
                 || "another release".to_owned(),
                 |release| format!("rolecall {release}"),
             );
-            Err(Away::Useless(format!(
-                "it is {release} and speaks version {version} of their language, this is {} and speaks version {VERSION}; \
-                 `rolecall agent stop` of that release ends it",
+            Err(Away::Foreign(format!(
+                "it is {release} and speaks version {version} of their language, this is {} and speaks version {VERSION}",
                 env!("CARGO_PKG_VERSION")
             )))
         }

@@ -450,7 +450,8 @@ fn too_late() -> Error {
     .with_hint("Ask again: the clock was moved, or the machine slept, while the session was on its way.")
 }
 
-fn shorter() -> Error {
+/// Why a renewal is as good as failed that brought less than there is.
+pub(crate) fn shorter() -> Error {
     Error::new(
         ErrorKind::Unavailable,
         "STS gave a session that ends before the present one",

@@ -1,13 +1,14 @@
 //! A session on its way from one process to another.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Session, SessionParts, Timing};
 use crate::arn::{AccountId, AssumedRoleArn};
+use crate::time::{from_micros, micros};
 
 /// A session as it is sent between processes of one user, over a socket that both sides have looked at. It is the second
 /// exit of a secret beside [`crate::export`], and like there every copy is wiped.
@@ -32,11 +33,11 @@ impl Record {
     }
 
     pub(crate) fn issued_at(&self) -> SystemTime {
-        time(self.issued_at)
+        from_micros(self.issued_at)
     }
 
     pub(crate) fn expires_at(&self) -> SystemTime {
-        time(self.expires_at)
+        from_micros(self.expires_at)
     }
 
     /// Whether it says what a session says: nothing is blank, and it ends after it began.
@@ -97,18 +98,6 @@ impl Session {
     }
 }
 
-fn micros(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn time(micros: u64) -> SystemTime {
-    // Beyond what a clock can hold a session would never end: it has ended.
-    UNIX_EPOCH
-        .checked_add(Duration::from_micros(micros))
-        .unwrap_or(UNIX_EPOCH)
-}
-
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
@@ -119,6 +108,8 @@ impl fmt::Debug for Record {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     fn session() -> Session {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rolecall::agent::LocalConnection;
+use rolecall::agent::{Connection, LONGEST_LOCAL_LINE, SocketFile};
 use rolecall::audit::Who;
 use rolecall::chain::{SourceKind, Target};
 use rolecall::endpoint::{Access, Endpoint, Grant};
@@ -29,6 +29,8 @@ use crate::shared;
 
 /// More commands than this at once are nobody's shells.
 const MOST_CONNECTIONS: usize = 64;
+/// Who connects says at once what they want.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Shells that may have something in use at once.
 const MOST_SHELLS: usize = 1024;
 /// Between looks at what only a look tells: whether a shell lives, and whether the socket is still ours.
@@ -129,10 +131,10 @@ impl Drop for InUse {
 
 impl Server {
     async fn look_around(&self, socket: &Path, idle: Duration) {
-        let own = identity(socket);
+        let file = SocketFile::at(socket);
         loop {
             sleep(LOOK.min(idle / 2)).await;
-            if identity(socket) != own {
+            if !file.is_still_there() {
                 tracing::info!("the endpoint's socket is gone, and so is the endpoint");
                 return;
             }
@@ -144,10 +146,10 @@ impl Server {
     }
 
     async fn answer(self: Arc<Self>, stream: UnixStream) {
-        let Some(mut connection) = LocalConnection::admit(stream) else {
+        let Ok(mut connection) = Connection::admit(stream, LONGEST_LOCAL_LINE) else {
             return;
         };
-        let Some(ask) = connection.hear::<Ask>().await else {
+        let Ok(ask) = connection.hear::<Ask>(PATIENCE).await else {
             return;
         };
         let is_last = matches!(ask, Ask::Stop);
@@ -172,7 +174,7 @@ impl Server {
                 Tell::Done
             }
         };
-        connection.tell(&tell).await;
+        let _ = connection.tell(&tell).await;
         if is_last {
             self.stop.notify_one();
         }
@@ -373,13 +375,6 @@ pub(super) fn is_alive(shell: &Process) -> bool {
 
 fn key(shell: &Process) -> Shell {
     (shell.pid, shell.started)
-}
-
-/// Which file a path is, to tell it from one that has taken its place.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let meta = std::fs::symlink_metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

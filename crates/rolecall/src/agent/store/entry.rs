@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use super::micros;
 use crate::agent::protocol::{About, Given, Holder, Want};
 use crate::error::{Error, ErrorKind};
 use crate::seal::{Seal, Sealed};
 use crate::session::{Record, SessionKey, Timing};
+use crate::time::micros;
 
 /// How long somebody who was told to renew a session has, before somebody else is told.
 const RENEWAL: Duration = Duration::from_secs(30);
@@ -40,10 +40,7 @@ impl Entry {
 
     /// The session, for one who is not told to renew it.
     pub(super) fn shown(&self, seal: &Seal, key: SessionKey) -> Result<Given, Error> {
-        Ok(Given {
-            record: self.open(seal, key)?,
-            is_yours_to_renew: false,
-        })
+        Ok(Given::as_it_is(self.open(seal, key)?))
     }
 
     /// The session, with the word to renew it where its time has come and nobody else was given that word.
