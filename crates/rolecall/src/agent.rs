@@ -23,7 +23,7 @@ pub use client::{Acquired, Agent, Attachment, Lease, Peeked};
 pub use connection::{Connection, Gone, SocketFile};
 pub use launch::inherited;
 pub use local::{LONGEST_LOCAL_LINE, Local};
-pub use protocol::{About, Caller, Holder, Live, Status};
+pub use protocol::{About, Caller, Failure, Holder, Live, Status};
 pub use server::{Options, serve};
 
 #[cfg(doc)]

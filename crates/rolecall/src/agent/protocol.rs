@@ -109,9 +109,9 @@ pub(super) enum Settled {
     Failed(Failure),
 }
 
-/// An error on its way to those who wait for the same session.
+/// An error on its way to another process: to those who wait for the same session, or to a terminal.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Failure {
+pub struct Failure {
     kind: String,
     message: String,
     hints: Vec<String>,
@@ -282,7 +282,8 @@ fn cut(text: &mut String, longest: usize) {
 }
 
 impl Failure {
-    pub(super) fn of(error: &Error) -> Self {
+    /// What another process is told of an error.
+    pub fn of(error: &Error) -> Self {
         Self {
             kind: error.kind().name().to_owned(),
             message: error.to_string(),
@@ -325,7 +326,8 @@ impl Failure {
         self.aws_code.as_deref().is_some_and(is_throttling)
     }
 
-    pub(super) fn into_error(self) -> Error {
+    /// The error that it was, without its cause.
+    pub fn into_error(self) -> Error {
         let mut error = Error::new(self.kind(), self.message);
         for hint in self.hints {
             error = error.with_hint(hint);

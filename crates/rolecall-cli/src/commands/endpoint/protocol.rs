@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use rolecall::agent::Failure;
 use rolecall::host::Process;
 use rolecall::provider::Handover;
-use rolecall::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -43,7 +43,7 @@ pub(crate) struct Want {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Tell {
     Granted(Granted),
-    Refused(Refusal),
+    Refused(Failure),
     Done,
     /// What a shell has; `None` where it has nothing.
     Held(Option<Held>),
@@ -76,34 +76,6 @@ pub(crate) struct Status {
     pub(crate) release: String,
     pub(crate) port: u16,
     pub(crate) shells: usize,
-}
-
-/// An error on its way to the terminal.
-#[derive(Deserialize, Serialize)]
-pub(crate) struct Refusal {
-    needs_user: bool,
-    message: String,
-    hints: Vec<String>,
-}
-
-impl Refusal {
-    pub(crate) fn of(error: &Error) -> Self {
-        Self {
-            needs_user: error.kind() == ErrorKind::NeedsUser,
-            message: error.to_string(),
-            hints: error.hints().to_vec(),
-        }
-    }
-
-    pub(crate) fn into_error(self) -> Error {
-        let kind = if self.needs_user {
-            ErrorKind::NeedsUser
-        } else {
-            ErrorKind::Config
-        };
-        let error = Error::new(kind, self.message);
-        self.hints.into_iter().fold(error, Error::with_hint)
-    }
 }
 
 /// Without its values: one may be a key.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rolecall::agent::{Connection, LONGEST_LOCAL_LINE, SocketFile};
+use rolecall::agent::{Connection, Failure, LONGEST_LOCAL_LINE, SocketFile};
 use rolecall::audit::Who;
 use rolecall::chain::{SourceKind, Target};
 use rolecall::endpoint::{Access, Endpoint, Grant};
@@ -20,7 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::keeper::Keeper;
-use super::protocol::{Ask, Granted, Held, Refusal, Status, Tell, Want};
+use super::protocol::{Ask, Granted, Held, Status, Tell, Want};
 use crate::child_env::ChildEnv;
 use crate::cli::TargetArgs;
 use crate::commands::exec::{self, Used};
@@ -156,7 +156,7 @@ impl Server {
         let tell = match ask {
             Ask::Grant(want) => match Arc::clone(&self).grant(*want).await {
                 Ok(granted) => Tell::Granted(granted),
-                Err(error) => Tell::Refused(Refusal::of(&error)),
+                Err(error) => Tell::Refused(Failure::of(&error)),
             },
             Ask::Withdraw(shell) => {
                 self.withdraw(key(&shell));
