@@ -5,9 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use rolecall::chain::Target;
 use rolecall::profile::{FileKind, Profile, ProfileSet, Property};
-use rolecall::{Host, Region};
+use rolecall::{Error, Host, Provider, Region};
 use zeroize::Zeroizing;
+
+use crate::private_dir::PrivateDir;
 
 /// Variables that name credentials, or a place to get them from.
 const REMOVED: [&str; 20] = [
@@ -78,6 +81,42 @@ const CREDENTIAL_KEYS: [&str; 34] = [
     "web_identity_token_process",
     "x_security_token_expires",
 ];
+
+/// What a program sees that is to act as a target: nothing that could win over it, and files without credentials in a
+/// folder for `what`; with `--keep-config` the user's own files stay.
+pub(crate) fn isolated(
+    host: &Host,
+    provider: &Provider,
+    keep_config: bool,
+    what: &str,
+) -> Result<(ChildEnv, Option<PrivateDir>), Error> {
+    let mut env = ChildEnv::scrubbed(host);
+    let (chain, profiles) = (provider.chain(), provider.profiles());
+    let region = chain.region.as_ref().map(|region| &region.value);
+    env.region(region);
+    env.set("AWS_SDK_LOAD_CONFIG", "1");
+    env.set("AWS_EC2_METADATA_DISABLED", "true");
+    // Tells a rolecall inside that `default` is not whom it runs under.
+    env.set("ROLECALL_EXEC", "1");
+    if keep_config {
+        if profiles.profile("default").is_some_and(has_credentials) {
+            tracing::warn!(
+                "--keep-config: SDKs take the credentials of your `[default]` profile before the role's"
+            );
+        }
+        return Ok((env, None));
+    }
+    let private = PrivateDir::new(host, what)?;
+    let profile = match &chain.target {
+        Target::Profile(name) => profiles.profile(name),
+        Target::Role(_) => None,
+    };
+    let config = private.write("config", &config_file(profiles, profile, region))?;
+    let credentials = private.write("credentials", "")?;
+    env.isolate(host, &config, &credentials);
+    env.set("ROLECALL_EXEC_DIR", private.path().display().to_string());
+    Ok((env, Some(private)))
+}
 
 /// The changes to the environment a child inherits.
 #[derive(Default)]

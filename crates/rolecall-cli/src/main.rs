@@ -12,6 +12,7 @@ mod logging;
 mod output;
 mod person;
 mod private_dir;
+mod serving;
 mod shared;
 
 use std::process::ExitCode;

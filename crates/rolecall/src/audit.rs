@@ -46,6 +46,9 @@ struct Inner {
     is_impatient: AtomicBool,
 }
 
+/// The end of a log in which the last record is looked for first, in bytes.
+const SHORT_TAIL: u64 = 4 * 1024;
+
 impl Log {
     /// The log in the host's folder for state; none with `ROLECALL_AUDIT=off`, and none where there is no such folder.
     pub fn of(host: &Host) -> Self {
@@ -122,8 +125,11 @@ impl Inner {
             self.is_impatient.fetch_or(waited, Ordering::Relaxed);
         })?;
         let mut append = || -> io::Result<()> {
-            let tail = appender.tail(2 * LONGEST_LINE as u64)?;
-            let mut end = End::of(&tail);
+            // A few records are enough, unless there is something else among them.
+            let mut end = End::of(&appender.tail(SHORT_TAIL)?);
+            if end.last.is_none() {
+                end = End::of(&appender.tail(2 * LONGEST_LINE as u64)?);
+            }
             // What is torn in a file that was put away stays there.
             let is_here = !appender.is_empty();
             let mut text = String::new();

@@ -1,23 +1,18 @@
 //! `rolecall exec`: a command under a role, with credentials that outlive any session.
 
 use std::ffi::OsString;
-use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::Ipv4Addr;
-use std::pin::Pin;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rolecall::arn::RoleArn;
-use rolecall::audit::{Coalescer, Who};
-use rolecall::chain::Target;
+use rolecall::audit::Who;
 use rolecall::endpoint::{Endpoint, Grant, Metadata};
 use rolecall::export::shell;
 use rolecall::partition::{Partition, Region};
 use rolecall::{Error, ErrorKind, Host, Provider, Session};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 
 use crate::child::{self, Signals};
 use crate::child_env::{self, ChildEnv};
@@ -25,7 +20,7 @@ use crate::cli::{ExecArgs, Imds};
 use crate::command_error::{CommandError, Ended};
 use crate::person::Asker;
 use crate::private_dir::PrivateDir;
-use crate::shared;
+use crate::serving::{self, Used};
 
 /// Our own failure before there is a child.
 const OWN_FAILURE: u8 = 125;
@@ -37,9 +32,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
         // The first session before anything else: what is refused is refused here, and the child's first request is
         // warm. Until there is a child a signal ends us as it would any command.
         let session = provider.session().await.map_err(|error| own(error.into()))?;
-        let mut env = ChildEnv::scrubbed(host);
-        env.region(provider.chain().region.as_ref().map(|region| &region.value));
-        let private = private_files(host, &provider, &mut env, args.keep_config, "exec")
+        let (env, private) = child_env::isolated(host, &provider, args.keep_config, "exec")
             .map_err(|error| own(error.into()))?;
         if args.env {
             provider.served(&session);
@@ -70,44 +63,6 @@ fn with_keys(
     // What keeps files for the command has to outlive us, for nothing comes after us to keep them.
     private.into_iter().for_each(PrivateDir::hand_over);
     child::replace(command)
-}
-
-/// The files the child sees instead of the user's, in a folder for `what`; none with `--keep-config`.
-pub(super) fn private_files(
-    host: &Host,
-    provider: &Provider,
-    env: &mut ChildEnv,
-    keep_config: bool,
-    what: &str,
-) -> Result<Option<PrivateDir>, Error> {
-    env.set("AWS_SDK_LOAD_CONFIG", "1");
-    env.set("AWS_EC2_METADATA_DISABLED", "true");
-    // Tells a rolecall inside that `default` is not whom it runs under.
-    env.set("ROLECALL_EXEC", "1");
-    let profiles = provider.profiles();
-    if keep_config {
-        if profiles
-            .profile("default")
-            .is_some_and(child_env::has_credentials)
-        {
-            tracing::warn!(
-                "--keep-config: SDKs take the credentials of your `[default]` profile before the role's"
-            );
-        }
-        return Ok(None);
-    }
-    let private = PrivateDir::new(host, what)?;
-    let chain = provider.chain();
-    let profile = match &chain.target {
-        Target::Profile(name) => profiles.profile(name),
-        Target::Role(_) => None,
-    };
-    let region = chain.region.as_ref().map(|region| &region.value);
-    let config = private.write("config", &child_env::config_file(profiles, profile, region))?;
-    let credentials = private.write("credentials", "")?;
-    env.isolate(host, &config, &credentials);
-    env.set("ROLECALL_EXEC_DIR", private.path().display().to_string());
-    Ok(Some(private))
 }
 
 /// How the child is told of the endpoint.
@@ -181,10 +136,8 @@ async fn with_endpoint(
     if let Some(pid) = child.id() {
         signals.forward_to(pid);
     }
+    serving::look_after(&used, &endpoint);
     tokio::spawn(endpoint.serve(listener, std::future::pending()));
-    tokio::spawn(renew_ahead(Arc::clone(&used)));
-    let attached = Arc::clone(&used);
-    tokio::spawn(async move { shared::stay_attached(&attached.provider, || ()).await });
     let ended = child.wait().await;
     // What was counted is told before we end, for tasks may end later than we do.
     used.flush();
@@ -234,82 +187,4 @@ fn announce(provider: &Provider, command: &Command) {
         "{shell} under {}; credentials renew themselves. `exit` leaves.",
         provider.chain().target
     );
-}
-
-/// Remembers whether anybody asked since the last renewal: sessions nobody uses are not renewed.
-pub(super) struct Used {
-    pub(super) provider: Provider,
-    asked: Notify,
-    /// Records of what the child was given. Which of its processes asked is not known; it is ours, and so are they.
-    served: Coalescer,
-    who: Who,
-}
-
-impl Used {
-    /// What is handed to `who`.
-    pub(super) fn of(provider: Provider, who: Who) -> Self {
-        Self {
-            served: Coalescer::new(provider.audit_log()),
-            who,
-            provider,
-            asked: Notify::new(),
-        }
-    }
-
-    /// Writes the records that wait to be added up.
-    pub(super) fn flush(&self) {
-        self.served.flush();
-    }
-
-    fn told(&self, session: &Session) {
-        let record = || self.provider.serve_record(session, &self.who);
-        self.served.served(session, &self.who, record);
-    }
-}
-
-impl Grant for Used {
-    fn valid(&self) -> Option<Session> {
-        self.asked.notify_one();
-        self.provider
-            .valid_session()
-            .inspect(|session| self.told(session))
-    }
-
-    fn session(&self) -> Pin<Box<dyn Future<Output = Result<Session, Error>> + Send + '_>> {
-        self.asked.notify_one();
-        Box::pin(async {
-            let session = self.provider.session().await?;
-            self.told(&session);
-            Ok(session)
-        })
-    }
-
-    fn waits_for_person(&self) -> Option<Error> {
-        self.provider.waits_for_person()
-    }
-}
-
-/// Renews when the time has come, so that no request has to wait for it.
-pub(super) async fn renew_ahead(used: Arc<Used>) {
-    /// Between looks at the clock: a machine that slept has not counted on.
-    const LOOK: Duration = Duration::from_secs(20);
-    let host = used.provider.host().clone();
-    loop {
-        used.served.write_due();
-        let due = used
-            .provider
-            .valid_session()
-            .and_then(|session| session.renew_at().duration_since(host.now()).ok());
-        match due {
-            Some(left) if !left.is_zero() => tokio::time::sleep(left.min(LOOK)).await,
-            _ => {
-                // At once where somebody has asked since the last time, else when somebody does.
-                used.asked.notified().await;
-                if used.provider.needs_refresh() {
-                    // A failure is told by the cache, which also says when to try again.
-                    let _ = used.provider.session().await;
-                }
-            }
-        }
-    }
 }

@@ -4,22 +4,19 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{Log, Record, Who};
-use crate::host::Process;
+use super::{Log, Record};
 use crate::session::Session;
 
 /// How often a count is written while it goes on.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// No more counts are kept at once; then all are written.
-const MOST: usize = 1024;
-
-/// For a server: the first serve of a session to a process is written at once, the others are counted and written once a
-/// minute, and when this is dropped, so that a busy server does not write a line for each request.
+/// For a server that serves one user of it: the first serve of a session is written at once, the others are counted and
+/// written once a minute, and when this is dropped, so that a busy server does not write a line for each request.
 #[derive(Debug)]
 pub struct Coalescer {
     log: Log,
-    counts: Mutex<HashMap<(Process, String), Count>>,
+    /// By access key id. What has ended is let go once a minute.
+    counts: Mutex<HashMap<String, Count>>,
 }
 
 #[derive(Debug)]
@@ -39,34 +36,24 @@ impl Coalescer {
         }
     }
 
-    /// `session` was handed to `who`; `record` says so, and is made when it is the first time.
-    pub fn served(&self, session: &Session, who: &Who, record: impl FnOnce() -> Record) {
+    /// `session` was handed over; `record` says so, and is made when it is the first time.
+    pub fn served(&self, session: &Session, record: impl FnOnce() -> Record) {
         let Some(host) = self.log.host() else { return };
         let now = host.now();
-        let key = (
-            who.process().clone(),
-            session.credentials().access_key_id().to_owned(),
-        );
+        let access_key_id = session.credentials().access_key_id();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let tell = if let Some(count) = counts.get_mut(&key) {
+        let tell = if let Some(count) = counts.get_mut(access_key_id) {
             count.untold += 1;
             count.due(now)
         } else {
-            if counts.len() >= MOST {
-                let told = counts.drain().filter_map(|(_, mut count)| count.taken(now));
-                told.for_each(|record| self.log.note(&record));
-            }
             let record = record();
-            let first = record.clone();
-            counts.insert(
-                key,
-                Count {
-                    record,
-                    untold: 0,
-                    told_at: now,
-                },
-            );
-            Some(first)
+            let count = Count {
+                record: record.clone(),
+                untold: 0,
+                told_at: now,
+            };
+            counts.insert(access_key_id.to_owned(), count);
+            Some(record)
         };
         // Other requests need not wait for the disk.
         drop(counts);

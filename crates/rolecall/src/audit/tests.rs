@@ -454,24 +454,27 @@ fn many_serves_are_few_records() {
             .map(|entry| entry.record["count"].as_u64().unwrap())
             .collect()
     };
-    let serve = |who: &Who| {
-        coalescer.served(&session, who, || Record::serve(&session, who, Delivery::Endpoint));
+    let serve = |by: &Coalescer, who: &Who| {
+        by.served(&session, || Record::serve(&session, who, Delivery::Endpoint));
     };
-    (0..100).for_each(|_| serve(&who));
+    (0..100).for_each(|_| serve(&coalescer, &who));
     assert_eq!(counts(), [1]);
     coalescer.write_due();
     assert_eq!(counts(), [1]);
     hands.0.store(60, Ordering::SeqCst);
     coalescer.write_due();
     assert_eq!(counts(), [1, 99]);
-    serve(&who);
+    serve(&coalescer, &who);
     hands.0.store(121, Ordering::SeqCst);
-    serve(&who);
+    serve(&coalescer, &who);
     assert_eq!(counts(), [1, 99, 2]);
-    let other = Who::from(crate::host::Process::default());
-    (0..3).for_each(|_| serve(&other));
+    let others = (
+        Coalescer::new(log.clone()),
+        Who::from(crate::host::Process::default()),
+    );
+    (0..3).for_each(|_| serve(&others.0, &others.1));
     assert_eq!(counts(), [1, 99, 2, 1]);
-    drop(coalescer);
+    drop(others);
     assert_eq!(counts(), [1, 99, 2, 1, 2]);
 }
 

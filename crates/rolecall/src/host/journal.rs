@@ -233,7 +233,7 @@ fn ours(options: &mut OpenOptions) -> &mut OpenOptions {
 fn last_bytes(file: &mut File, length: u64, most: u64) -> io::Result<Vec<u8>> {
     let size = length.min(most);
     file.seek(SeekFrom::Start(length - size))?;
-    // Of the whole size from the beginning: it would grow in twelve steps, at each start of a command.
+    // Of the whole size from the beginning: else it grows step by step, at each start of a command.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     file.take(size).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rolecall::agent::{Connection, Failure, LONGEST_LOCAL_LINE, SocketFile};
 use rolecall::audit::Who;
 use rolecall::chain::{SourceKind, Target};
-use rolecall::endpoint::{Access, Endpoint, Grant};
+use rolecall::endpoint::{Access, Endpoint, Grant, Peer};
 use rolecall::host::Process;
 use rolecall::time::rfc3339;
 use rolecall::{Error, ErrorKind, Host, Session, SessionCache};
@@ -21,11 +21,10 @@ use tokio::time::{Instant, sleep};
 
 use super::keeper::Keeper;
 use super::protocol::{Ask, Granted, Held, Status, Tell, Want};
-use crate::child_env::ChildEnv;
+use crate::child_env::{self, ChildEnv};
 use crate::cli::TargetArgs;
-use crate::commands::exec::{self, Used};
 use crate::private_dir::PrivateDir;
-use crate::shared;
+use crate::serving::{self, Used};
 
 /// More commands than this at once are nobody's shells.
 const MOST_CONNECTIONS: usize = 64;
@@ -115,7 +114,7 @@ struct InUse {
     access: Access,
     used: Arc<Used>,
     target: String,
-    tasks: Vec<AbortHandle>,
+    tasks: [AbortHandle; 2],
     told: Option<Instant>,
     /// The files that the shell's programs see instead of the user's.
     _private: Option<PrivateDir>,
@@ -216,19 +215,13 @@ impl Server {
         env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
         env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
         env.set("ROLECALL_USE", target.as_str());
-        let (attached, endpoint) = (Arc::clone(&used), self.endpoint.clone());
-        let tasks = [
-            tokio::spawn(exec::renew_ahead(Arc::clone(&used))),
-            tokio::spawn(async move {
-                shared::stay_attached(&attached.provider, || endpoint.forget_answers()).await;
-            }),
-        ];
+        let tasks = serving::look_after(&used, &self.endpoint);
         let in_use = InUse {
             shell: shell.clone(),
             access,
             used,
             target: target.clone(),
-            tasks: tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect(),
+            tasks,
             told: None,
             _private: private,
         };
@@ -311,9 +304,7 @@ fn prepare(want: &Want, cache: &Arc<SessionCache>) -> Result<Prepared, Error> {
     let host = builder.build();
     let provider = crate::commands::provider_in(&host, TargetArgs::of_words(&want.words)?, "use", cache)?;
     provider.take_over(&want.sessions);
-    let mut env = ChildEnv::scrubbed(&host);
-    env.region(provider.chain().region.as_ref().map(|region| &region.value));
-    let private = exec::private_files(&host, &provider, &mut env, want.keep_config, "use")?;
+    let (env, private) = child_env::isolated(&host, &provider, want.keep_config, "use")?;
     let target = match &provider.chain().target {
         Target::Profile(name) => name.clone(),
         role => role.to_string(),
@@ -343,6 +334,10 @@ impl Grant for ForShell {
 
     fn waits_for_person(&self) -> Option<Error> {
         self.used.waits_for_person().map(|error| self.told(error))
+    }
+
+    fn served(&self, session: &Session, peer: &Peer) {
+        self.used.served(session, peer);
     }
 }
 
