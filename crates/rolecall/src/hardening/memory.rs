@@ -344,17 +344,19 @@ mod tests {
             std::hint::black_box(&mut frame).as_ptr() as usize
         }
 
-        /// How many bytes of the pattern there are where it was.
+        /// How many whole words of the pattern there are where it was. A single byte says nothing: the frames that were
+        /// there since hold addresses, and an address has any byte in it.
         #[inline(never)]
         fn left(at: usize) -> usize {
             // A stack that was used stays mapped, and this frame is higher than the pattern's.
             // SAFETY: the bytes belong to this thread's own stack; they are read as they are.
             let byte = |offset: usize| unsafe { ((at + offset) as *const u8).read_volatile() };
-            (0..2048).filter(|offset| byte(*offset) == 0xC7).count()
+            let word = |first: usize| (first..first + 8).all(|offset| byte(offset) == 0xC7);
+            (0..2048).step_by(8).filter(|first| word(*first)).count()
         }
 
         let at = litter();
-        assert!(left(at) > 1500, "the pattern is seen: {}", left(at));
+        assert!(left(at) > 100, "the pattern is seen: {}", left(at));
         let at = on_a_clean_stack(litter);
         assert_eq!(left(at), 0);
     }
