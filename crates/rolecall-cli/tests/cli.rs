@@ -9,6 +9,8 @@
 mod cli {
     mod agent;
     mod agent_life;
+    #[cfg(target_os = "linux")]
+    mod agent_memory;
     mod agent_prompt;
     mod audit;
     mod bad_input;

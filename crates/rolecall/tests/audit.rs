@@ -61,6 +61,7 @@ fn the_other_process() {
         // Until it is killed.
         "forever" => (0..u64::MAX).for_each(|n| log.write(&record(n)).unwrap()),
         "full" => until_it_is_full(&log, Path::new(&home)),
+        "refused" => assert!(log.write(&record(0)).is_err(), "no limit"),
         "limited" => assert!((0..1000).any(|n| log.write(&record(n)).is_err()), "no limit"),
         other => panic!("{other}"),
     }
@@ -163,17 +164,22 @@ fn a_full_disk_takes_nothing_with_it() {
 #[test]
 fn a_limit_on_the_size_of_files_ends_nobody() {
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""])
-        .arg(std::env::current_exe().unwrap());
-    in_place(&mut command, home.path(), "limited");
-    assert!(command.status().unwrap().success(), "SIGXFSZ would have ended it");
+    let limited = |job: &str| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -f 16; exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().unwrap());
+        in_place(&mut command, home.path(), job);
+        command.status().unwrap()
+    };
+    assert!(limited("limited").success(), "up to the limit");
     let log = log(home.path());
     let (before, repairs) = counted(&log);
     assert!(before > 0 && repairs == 0);
-    log.write(&record(0)).unwrap();
-    assert_eq!(counted(&log), (before + 1, 0));
+    // Longer than the limit now: the kernel takes nothing more, and says so by a signal.
+    (0..100).for_each(|n| log.write(&record(n)).unwrap());
+    assert!(limited("refused").success(), "SIGXFSZ would have ended it");
+    assert_eq!(counted(&log), (before + 100, 0));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use rolecall::arn::RoleArn;
-use rolecall::audit::Who;
+use rolecall::audit::{Delivery, Who};
 use rolecall::endpoint::{Endpoint, Grant, Metadata};
 use rolecall::export::shell;
 use rolecall::partition::{Partition, Region};
@@ -27,7 +27,7 @@ const OWN_FAILURE: u8 = 125;
 
 pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, CommandError> {
     let own = |error: CommandError| error.with_code(OWN_FAILURE);
-    let provider = super::provider(host, args.target, "exec").map_err(|error| own(error.into()))?;
+    let provider = super::provider(host, args.target, Delivery::Exec).map_err(|error| own(error.into()))?;
     super::block_on(async {
         // The first session before anything else: what is refused is refused here, and the child's first request is
         // warm. Until there is a child a signal ends us as it would any command.
@@ -38,12 +38,14 @@ pub(crate) fn run(host: &Host, person: &Asker, args: ExecArgs) -> Result<Ended, 
             provider.served(&session);
             return Err(with_keys(host, &session, &args.command, env, private));
         }
-        let delivery = Delivery {
+        let pointers = Pointers {
             token_file: args.token_file,
             imds: args.imds,
             account: session.account().map(|account| account.to_string()),
         };
-        with_endpoint(host, person, provider, env, private, &args.command, delivery).await
+        // It is the provider's from here on: what is wiped there is in no variable of ours.
+        drop(session);
+        with_endpoint(host, person, provider, env, private, &args.command, pointers).await
     })
 }
 
@@ -66,7 +68,7 @@ fn with_keys(
 }
 
 /// How the child is told of the endpoint.
-struct Delivery {
+struct Pointers {
     token_file: bool,
     imds: Option<Imds>,
     account: Option<String>,
@@ -79,7 +81,7 @@ async fn with_endpoint(
     mut env: ChildEnv,
     mut private: Option<PrivateDir>,
     words: &[OsString],
-    delivery: Delivery,
+    pointers: Pointers,
 ) -> Result<Ended, CommandError> {
     let own = |error: Error| CommandError::from(error).with_code(OWN_FAILURE);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -98,10 +100,10 @@ async fn with_endpoint(
     })?;
     let endpoint = Endpoint::new(address).map_err(own)?;
     let used = Arc::new(Used::of(provider, Who::current()));
-    if delivery.imds != Some(Imds::Only) {
+    if pointers.imds != Some(Imds::Only) {
         let access = endpoint.grant(Arc::clone(&used) as Arc<dyn Grant>).map_err(own)?;
         env.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", access.uri());
-        if delivery.token_file {
+        if pointers.token_file {
             let folder = match private.take() {
                 Some(folder) => folder,
                 None => PrivateDir::new(host, "exec").map_err(own)?,
@@ -117,8 +119,8 @@ async fn with_endpoint(
             env.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.token().expose());
         }
     }
-    if delivery.imds.is_some() {
-        serve_metadata(&endpoint, &used, delivery.account, &mut env).map_err(own)?;
+    if pointers.imds.is_some() {
+        serve_metadata(&endpoint, &used, pointers.account, &mut env).map_err(own)?;
     }
     let command = child::command(host, words, &env);
     if words.is_empty() && std::io::stderr().is_terminal() {

@@ -244,6 +244,23 @@ fn it_ends_by_itself_when_there_is_no_shell() {
 }
 
 #[test]
+fn whoever_reads_what_its_first_client_wrote_is_not_held_up() {
+    let machine = Machine::new();
+    let code = machine.path("code").display().to_string();
+    // The descriptors that a script opened for its own use are inherited by every command in it.
+    let script = format!("exec 7>&1 8>&2; '{BINARY}' use blah --shell bash > '{code}'");
+    let mut command = machine.shell(&script);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(command.output()));
+    let output = receiver.recv_timeout(std::time::Duration::from_secs(60));
+    let output = output.expect("the end of what it wrote").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(status(&machine).is_some(), "the endpoint is there still");
+    machine.run(&["endpoint", "stop"]).ok();
+}
+
+#[test]
 fn without_the_hook_the_shell_evaluates_it_once() {
     let machine = Machine::new();
     for shell in shells() {

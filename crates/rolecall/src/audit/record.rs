@@ -14,8 +14,7 @@ use crate::time::rfc3339;
 const LONGEST: usize = 2048;
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Op {
     /// AWS issued a session.
@@ -49,9 +48,14 @@ impl Op {
     }
 }
 
+impl Serialize for Op {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// By which way a session reaches its user.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Delivery {
     /// From the agent to a client.
@@ -79,21 +83,27 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The delivery of that name in the log; a program's own way where it has none.
-    pub fn named(name: &str) -> Self {
-        match name {
-            "agent" => Self::Agent,
-            "console" => Self::Console,
-            "credential-process" => Self::CredentialProcess,
-            "endpoint" => Self::Endpoint,
-            "env" => Self::Env,
-            "exec" => Self::Exec,
-            "login" => Self::Login,
-            "renewal" => Self::Renewal,
-            "use" => Self::Use,
-            "whoami" => Self::Whoami,
-            _ => Self::Library,
+    /// The name in the log, and in the list of who uses a session.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Console => "console",
+            Self::CredentialProcess => "credential-process",
+            Self::Endpoint => "endpoint",
+            Self::Env => "env",
+            Self::Exec => "exec",
+            Self::Library => "library",
+            Self::Login => "login",
+            Self::Renewal => "renewal",
+            Self::Use => "use",
+            Self::Whoami => "whoami",
         }
+    }
+}
+
+impl Serialize for Delivery {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
