@@ -58,7 +58,7 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
 }
 
 /// The provider of a target, with a word about every cap that shortens what was asked for.
-fn provider(host: &Host, target: TargetArgs, delivery: &str) -> Result<Provider, Error> {
+fn provider(host: &Host, target: TargetArgs, delivery: Delivery) -> Result<Provider, Error> {
     provider_in(host, target, delivery, &Arc::default())
 }
 
@@ -66,7 +66,7 @@ fn provider(host: &Host, target: TargetArgs, delivery: &str) -> Result<Provider,
 fn provider_in(
     host: &Host,
     target: TargetArgs,
-    delivery: &str,
+    delivery: Delivery,
     cache: &Arc<SessionCache>,
 ) -> Result<Provider, Error> {
     let request = target.request(host)?;
@@ -74,7 +74,7 @@ fn provider_in(
         .cache(cache)
         .request(request)
         .agent(shared::agent(host, delivery)?)
-        .audit(Log::of(host), Delivery::named(delivery))
+        .audit(Log::of(host), delivery)
         .build()?;
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {

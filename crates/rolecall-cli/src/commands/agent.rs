@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rolecall::agent::{self, Agent, Caller, Options, Status};
+use rolecall::audit::Delivery;
 use rolecall::time::{from_micros, rfc3339, spoken};
 use rolecall::{Error, ErrorKind, Host, hardening};
 use serde_json::json;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{AgentAction, AgentArgs, AgentRunArgs};
 use crate::command_error::{CommandError, Ended};
@@ -28,7 +28,7 @@ pub(crate) fn run(host: &Host, args: &AgentArgs) -> Result<Ended, CommandError> 
 }
 
 fn start(host: &Host, json: bool) -> Result<Ended, CommandError> {
-    let agent = shared::agent(host, "agent")?.ok_or_else(|| {
+    let agent = shared::agent(host, Delivery::Agent)?.ok_or_else(|| {
         Error::config("there is to be no agent: ROLECALL_AGENT is off, or there is no place for its socket")
             .with_hint("Unset ROLECALL_AGENT, and look at `rolecall agent status`.")
     })?;
@@ -107,33 +107,22 @@ fn show(host: &Host, agent: &Agent, status: Option<&Status>, json: bool) -> Resu
 /// Is the agent until it is stopped, or nobody needs it any more.
 fn be(host: &Host, args: &AgentRunArgs) -> Result<Ended, CommandError> {
     hardening::harden_keeper()?;
-    // What our first client was given for a command of minutes would stay open for hours.
-    hardening::close_inherited();
     let listener = agent::inherited()?;
-    // Nobody's terminal is ours, and nobody's Ctrl-C. It fails where we lead a session already, and then it is done.
-    let _ = rustix::process::setsid();
+    shared::detach();
     // Nor is anybody's folder held by us, should another than our own client have started us.
     let _ = rustix::process::chdir("/");
     more_descriptors();
     super::block_on(async {
-        let internal = |what: &str, error: &std::io::Error| {
-            Error::new(ErrorKind::Internal, format!("the agent cannot {what}: {error}"))
-        };
-        let listen = |kind| signal(kind).map_err(|error| internal("listen for signals", &error));
-        let mut terminate = listen(SignalKind::terminate())?;
-        // Listened to, and so of no effect: who is started where a terminal cannot be left stays all the same.
-        let _deaf = [listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?];
-        let listener = UnixListener::from_std(listener).map_err(|error| internal("listen", &error))?;
+        let terminated = shared::until_terminated()?;
+        let listener = UnixListener::from_std(listener)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("the agent cannot listen: {error}")))?;
         let options = Options {
             socket: Agent::of(host, Caller::default())
                 .ok()
                 .map(|agent| agent.socket().to_owned()),
             idle: Duration::from_secs(args.idle),
         };
-        agent::serve(host, listener, options, async move {
-            terminate.recv().await;
-        })
-        .await?;
+        agent::serve(host, listener, options, terminated).await?;
         Ok(Ended::WELL)
     })
 }

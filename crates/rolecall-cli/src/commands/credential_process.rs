@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rolecall::audit::Delivery;
 use rolecall::host::Nobody;
 use rolecall::{Error, ErrorKind, Host, ProfileSet, Session, export};
 
@@ -37,7 +38,7 @@ pub(crate) fn run(host: &Host, person: &Asker, args: CredentialProcessArgs) -> R
     if args.renew {
         return renew(host, args.target);
     }
-    let provider = super::provider(host, args.target, "credential-process")?;
+    let provider = super::provider(host, args.target, Delivery::CredentialProcess)?;
     if let Some(peeked) = provider.peek() {
         print(&peeked.session)?;
         provider.served(&peeked.session);
@@ -66,11 +67,8 @@ fn print(session: &Session) -> Result<(), CommandError> {
 /// `--renew`: what a quick answer leaves behind, so that the next one is quick too. It is nobody's to wait for, and asks
 /// nobody: while the session is valid there is time for a person to be asked where one is.
 fn renew(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
-    // Nobody's terminal is ours. It fails where we lead a session already, and then it is done.
-    let _ = rustix::process::setsid();
-    // Whoever reads what our caller wrote waits for them, and not for us.
-    rolecall::hardening::close_inherited();
-    let provider = super::provider(&host.with_person(Nobody), target, "renewal")?;
+    shared::detach();
+    let provider = super::provider(&host.with_person(Nobody), target, Delivery::Renewal)?;
     if provider
         .glance()
         .is_some_and(|session| session.is_fresh(host.now()))

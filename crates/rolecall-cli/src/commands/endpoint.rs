@@ -8,10 +8,9 @@ mod server;
 use std::time::Duration;
 
 use rolecall::agent::{self, Local};
-use rolecall::{Error, ErrorKind, Host};
+use rolecall::{Error, ErrorKind, Host, hardening};
 use serde_json::json;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
 
 use keeper::Keeper;
 pub(super) use protocol::{Ask, Held, Tell, Want};
@@ -28,6 +27,8 @@ pub(crate) fn run(host: &Host, args: &EndpointArgs) -> Result<Ended, CommandErro
     match &args.action {
         EndpointAction::Run(run) => be(host, run),
         EndpointAction::Keep => {
+            hardening::harden_keeper()?;
+            shared::detach();
             keeper::be()?;
             Ok(Ended::WELL)
         }
@@ -98,8 +99,7 @@ pub(super) fn stop(host: &Host) -> Result<(), Error> {
 /// Is the endpoint until it is stopped, or nobody needs it any more.
 fn be(host: &Host, args: &EndpointRunArgs) -> Result<Ended, CommandError> {
     let control = agent::inherited()?;
-    // Nobody's terminal is ours, and nobody's Ctrl-C. It fails where we lead a session already, and then it is done.
-    let _ = rustix::process::setsid();
+    shared::detach();
     super::block_on(async {
         let internal = |what: &str, error: &std::io::Error| {
             Error::new(
@@ -107,8 +107,7 @@ fn be(host: &Host, args: &EndpointRunArgs) -> Result<Ended, CommandError> {
                 format!("the endpoint cannot {what}: {error}"),
             )
         };
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(|error| internal("listen for signals", &error))?;
+        let terminated = shared::until_terminated()?;
         let control = UnixListener::from_std(control).map_err(|error| internal("listen", &error))?;
         let listener = keeper::listener().map_err(|error| internal("listen on 127.0.0.1", &error))?;
         let keeper = Keeper::start(shared::own_executable().as_deref(), &listener);
@@ -119,9 +118,7 @@ fn be(host: &Host, args: &EndpointRunArgs) -> Result<Ended, CommandError> {
             listener,
             keeper,
             Duration::from_secs(args.idle),
-            async move {
-                terminate.recv().await;
-            },
+            terminated,
         )
         .await?;
         Ok(Ended::WELL)

@@ -1,5 +1,6 @@
 //! `rolecall env`: a session as shell code.
 
+use rolecall::audit::Delivery;
 use rolecall::export::shell::{self, Shell};
 use rolecall::{Host, Session};
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ pub(crate) fn run(host: &Host, args: EnvArgs) -> Result<Ended, CommandError> {
         args.show,
         "Let your shell read it: eval \"$(rolecall env TARGET)\".",
     )?;
-    let provider = super::provider(host, args.target, "env")?;
+    let provider = super::provider(host, args.target, Delivery::Env)?;
     let session = super::block_on(async { Ok(provider.session().await?) })?;
     let region = provider.chain().region.as_ref().map(|region| &region.value);
     let text = match args.format {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall::audit::Delivery;
 use rolecall::chain::{Endpoints, Mfa, MfaStrategy, Source, SourceKind, SsoSession};
 use rolecall::provider::sso::{self, Way};
 use rolecall::time::{rfc3339, spoken};
@@ -145,7 +146,7 @@ fn place(host: &Host, target: TargetArgs, name: Option<&str>) -> Result<Place, E
         };
         return Ok(Place::Sso(Box::new(SsoSession::named(&endpoints, name)?), None));
     }
-    let provider = super::provider(host, target, "login")?;
+    let provider = super::provider(host, target, Delivery::Login)?;
     let source = &provider.chain().source;
     match &source.kind {
         SourceKind::Sso(sso) => Ok(Place::Sso(Box::new(sso.session.clone()), Some(provider))),

@@ -3,7 +3,7 @@
 use rolecall::agent::Agent;
 use rolecall::chain::{Endpoints, SsoSession};
 use rolecall::provider::sso::{self, SignedOut};
-use rolecall::{Host, ProfileSet};
+use rolecall::{Error, Host, ProfileSet};
 use serde_json::json;
 
 use crate::cli::LogoutArgs;
@@ -35,10 +35,16 @@ pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> 
         }
         Ok(outcomes)
     })?;
-    forget(
-        host,
-        outcomes.iter().map(|(session, _)| session.start_url.as_str()),
-    )?;
+    let start_urls: Vec<_> = outcomes
+        .iter()
+        .map(|(session, _)| session.start_url.as_str())
+        .collect();
+    if let Some(agent) = shared::agent_that_runs(host)?
+        && let Err(error) = forget(&agent, &start_urls)
+    {
+        // They are signed out all the same.
+        tracing::warn!("what the agent keeps of it goes on: {error}");
+    }
     let word = |outcome: &SignedOut| match outcome {
         SignedOut::Nobody => "nobody",
         SignedOut::Everywhere => "everywhere",
@@ -71,20 +77,13 @@ pub(crate) fn run(host: &Host, args: LogoutArgs) -> Result<Ended, CommandError> 
 
 /// Wipes what the agent keeps that stands on these sign-ins: it is good until it ends by itself, and nobody uses it here any
 /// more.
-fn forget<'a>(host: &Host, start_urls: impl Iterator<Item = &'a str>) -> Result<(), CommandError> {
-    if !Agent::is_wanted(host)? {
-        return Ok(());
-    }
-    let agent = shared::existing_agent(host)?;
-    let urls: Vec<_> = start_urls.collect();
+fn forget(agent: &Agent, start_urls: &[&str]) -> Result<(), Error> {
     let live = agent.sessions()?.unwrap_or_default();
     let keys: Vec<_> = live
         .iter()
         .filter(|live| {
-            live.about
-                .sign_in
-                .as_deref()
-                .is_some_and(|url| urls.contains(&url))
+            let sign_in = live.about.sign_in.as_deref();
+            sign_in.is_some_and(|url| start_urls.contains(&url))
         })
         .map(|live| live.session_key)
         .collect();

@@ -21,7 +21,7 @@ pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError
     let request = target.request(host)?;
     let provider = Provider::builder(host.clone())
         .request(request)
-        .agent(shared::agent(host, "plan")?)
+        .agent(shared::agent_that_runs(host)?)
         .build()?;
     let chain = provider.chain();
     let sign_in = sign_in(host, chain)?;

@@ -4,6 +4,7 @@ mod code;
 
 use std::io::IsTerminal as _;
 
+use rolecall::audit::Delivery;
 use rolecall::chain::{Chain, SourceKind, TokenSource};
 use rolecall::export::shell::Shell;
 use rolecall::host::{Process, Stat};
@@ -41,7 +42,7 @@ pub(crate) fn run(host: &Host, args: &UseArgs) -> Result<Ended, CommandError> {
     }
     let within = shell_of(args)?;
     let words = args.target.words(host)?;
-    let provider = super::provider(host, TargetArgs::of_words(&words)?, "use")?;
+    let provider = super::provider(host, TargetArgs::of_words(&words)?, Delivery::Use)?;
     let sessions = if args.again {
         // At a prompt nobody is kept waiting: the session is the endpoint's to get.
         Handover::default()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall::audit::Delivery;
 use rolecall::time::{rfc3339, spoken};
 use rolecall::{Error, ErrorKind, Host};
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::output;
 
 pub(crate) fn run(host: &Host, target: TargetArgs) -> Result<Ended, CommandError> {
     let as_json = target.json;
-    let provider = super::provider(host, target, "whoami")?;
+    let provider = super::provider(host, target, Delivery::Whoami)?;
     let identity = super::block_on(async { Ok(provider.caller_identity().await?) })?;
     let session = provider.valid_session();
     if let Some(principal) = session.as_ref().and_then(|session| session.principal())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rolecall::agent::{Connection, Failure, LONGEST_LOCAL_LINE, SocketFile};
-use rolecall::audit::Who;
+use rolecall::audit::{Delivery, Who};
 use rolecall::chain::{SourceKind, Target};
 use rolecall::endpoint::{Access, Endpoint, Grant, Peer};
 use rolecall::host::Process;
@@ -302,7 +302,8 @@ fn prepare(want: &Want, cache: &Arc<SessionCache>) -> Result<Prepared, Error> {
         builder = builder.login_name(name);
     }
     let host = builder.build();
-    let provider = crate::commands::provider_in(&host, TargetArgs::of_words(&want.words)?, "use", cache)?;
+    let provider =
+        crate::commands::provider_in(&host, TargetArgs::of_words(&want.words)?, Delivery::Use, cache)?;
     provider.take_over(&want.sessions);
     let (env, private) = child_env::isolated(&host, &provider, want.keep_config, "use")?;
     let target = match &provider.chain().target {
