@@ -1,5 +1,8 @@
 //! The arguments. No flag ever takes a secret.
 
+mod completion;
+mod console;
+mod roles;
 mod target;
 
 use std::ffi::OsString;
@@ -15,6 +18,9 @@ use rolecall_sandbox::PlannedFault;
 
 use crate::commands::Since;
 
+pub(crate) use completion::CompletionArgs;
+pub(crate) use console::{ConsoleArgs, SwitchRoleArgs};
+pub(crate) use roles::{ExplainArgs, RolesArgs};
 pub(crate) use target::TargetArgs;
 
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
@@ -44,6 +50,14 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Say who a target acts as, and until when
     Whoami(TargetArgs),
+    /// Find the roles you may assume, by the policies that say so
+    Roles(RolesArgs),
+    /// Say why a target works or does not: every hop, every policy, what to change
+    Explain(ExplainArgs),
+    /// Open the AWS console under a target
+    Console(ConsoleArgs),
+    /// Print the console's own link to switch to a role; there is no credential in it
+    SwitchRole(SwitchRoleArgs),
     /// Sign in to what a target starts from: IAM Identity Center, as the AWS CLI does and for it too, or an MFA device
     Login(LoginArgs),
     /// Sign out again
@@ -63,6 +77,8 @@ pub(crate) enum Command {
     Forget(ForgetArgs),
     /// Show who got which session when, and whether the log was changed
     Audit(AuditArgs),
+    /// Print what completes rolecall's arguments in a shell, for `eval "$(rolecall completion bash)"` in its startup file
+    Completion(CompletionArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -87,7 +103,11 @@ impl Command {
             Self::Agent(args) => args.json,
             Self::Use(args) => args.target.json,
             Self::Endpoint(args) => args.json,
-            Self::Hook(_) | Self::Demo => false,
+            Self::Roles(args) => args.target.json,
+            Self::Explain(args) => args.target.json,
+            Self::Console(args) => args.target.json,
+            Self::SwitchRole(args) => args.target.json,
+            Self::Hook(_) | Self::Completion(_) | Self::Demo => false,
         }
     }
 }
@@ -102,7 +122,12 @@ impl Command {
             Self::CredentialProcess(args) => args.target.mfa_fd,
             Self::Login(args) => args.target.mfa_fd,
             Self::Use(args) => args.target.mfa_fd,
-            Self::Hook(_)
+            Self::Roles(args) => args.target.mfa_fd,
+            Self::Explain(args) => args.target.mfa_fd,
+            Self::Console(args) => args.target.mfa_fd,
+            Self::SwitchRole(_)
+            | Self::Completion(_)
+            | Self::Hook(_)
             | Self::Endpoint(_)
             | Self::Audit(_)
             | Self::Forget(_)

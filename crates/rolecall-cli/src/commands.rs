@@ -2,18 +2,23 @@
 
 mod agent;
 mod audit;
+mod completion;
+mod console;
 mod credential_process;
 mod demo;
 mod endpoint;
 mod env;
 mod exec;
+mod explain;
 mod hook;
 mod login;
 mod logout;
 mod plan;
 mod profiles;
+mod roles;
 mod sandbox;
 mod sessions;
+mod switch_role;
 mod use_target;
 mod whoami;
 
@@ -43,6 +48,11 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Plan(args) => plan::run(host, args),
         Command::Profiles(args) => profiles::run(host, &args),
         Command::Whoami(args) => whoami::run(host, args),
+        Command::Roles(args) => roles::run(host, args),
+        Command::Explain(args) => explain::run(host, args),
+        Command::Console(args) => console::run(host, args),
+        Command::SwitchRole(args) => switch_role::run(host, args),
+        Command::Completion(args) => completion::run(&args),
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Audit(args) => audit::run(host, &args),

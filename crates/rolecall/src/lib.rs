@@ -81,6 +81,7 @@
 //! | [`arn`], [`partition`], [`parameters`] | what STS takes, each parsed with STS's own limits |
 //! | [`command_line`] | the words of a command that a profile names |
 //! | [`host`] | the one door to the world: environment, files, clock, HTTP, login name |
+//! | [`index`] | the roles that were found, kept between runs |
 //! | [`profile`] | the grammar of the two files, and where each value stands |
 //! | [`chain`] | from a target to a source and its roles; calls nothing |
 //! | [`session`] | sessions, their keys, their times, and one renewal in flight for each |
@@ -104,6 +105,7 @@ pub mod export;
 pub mod hardening;
 mod hex;
 pub mod host;
+pub mod index;
 pub mod parameters;
 pub mod partition;
 pub mod policy;

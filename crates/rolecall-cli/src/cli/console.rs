@@ -1,0 +1,47 @@
+//! The arguments of the commands that open the console.
+
+use clap::Args;
+
+use super::TargetArgs;
+
+#[derive(Args, Debug)]
+pub(crate) struct ConsoleArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// What to open: a service's name (s3, lambda, logs, …), an ARN, or an address of the console
+    #[arg(short, long, value_name = "SERVICE|ARN|URL")]
+    pub(crate) service: Option<String>,
+    /// Print the link in place of opening it; on a terminal only with --show
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Print the link even to a terminal: whoever reads it is signed in
+    #[arg(long)]
+    pub(crate) show: bool,
+    /// The browser's command [default: BROWSER, else the system's]
+    #[arg(long, value_name = "CMD", conflicts_with = "print")]
+    pub(crate) browser: Option<String>,
+    /// List the services that --service knows
+    #[arg(long, exclusive = true)]
+    pub(crate) services: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SwitchRoleArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// What the console shows for the role [default: the profile's name, else ACCOUNT/ROLE]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) display_name: Option<String>,
+    /// The colour the console shows: red, orange, yellow, green, blue, or six hexadecimal digits
+    #[arg(long, value_name = "COLOR")]
+    pub(crate) color: Option<String>,
+    /// Open the link in place of printing it
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// The browser's command [default: BROWSER, else the system's]
+    #[arg(long, value_name = "CMD", requires = "open")]
+    pub(crate) browser: Option<String>,
+    /// Write a page with a link for every role that was found to this file, `-` for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "display_name", "color"])]
+    pub(crate) all: Option<std::path::PathBuf>,
+}
