@@ -15,7 +15,7 @@ mod matching;
 pub use context::Context;
 pub use document::{Document, Effect, PrincipalClause, Statement, Version};
 pub use evaluate::{
-    Decision, Layer, Matched, Mismatch, NearMiss, Outcome, Policies, PolicyKind, PolicySource, Principal,
-    Request, Verdict, evaluate, layers, missing_keys, near_misses,
+    Decision, Layer, Matched, Mismatch, NearMiss, Outcome, Policies, PolicyKind, PolicySource, Possible,
+    Principal, Request, Verdict, evaluate, layers, missing_keys, near_misses, possible,
 };
 pub use matching::{action_matches, resource_matches, wildcard_matches};

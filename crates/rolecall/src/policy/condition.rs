@@ -121,6 +121,22 @@ impl Condition {
         std::iter::once(self.key()).chain(values.iter().flat_map(move |value| variables(value, version)))
     }
 
+    /// The keys it depends on of which it is not known what the request carries.
+    pub(super) fn unknown<'a>(
+        &'a self,
+        version: Version,
+        context: &'a Context,
+    ) -> impl Iterator<Item = &'a str> {
+        self.needs(version).filter(|key| context.is_unknown(key))
+    }
+
+    /// Whether it holds; `None` where that depends on what is not known.
+    pub(super) fn truth(&self, version: Version, context: &Context) -> Option<bool> {
+        // Most contexts have no doubts, and then nothing is looked up for them.
+        let in_doubt = context.benefit().is_some() && self.unknown(version, context).next().is_some();
+        (!in_doubt).then(|| self.holds(version, context))
+    }
+
     /// Whether it holds.
     pub(super) fn holds(&self, version: Version, context: &Context) -> bool {
         let present = context.lower_case(&self.lower_case_key).unwrap_or_default();

@@ -7,11 +7,13 @@
 
 mod layers;
 mod near;
+mod possible;
 mod principal;
 mod statement;
 
 pub use layers::{Layer, Outcome, layers, missing_keys};
 pub use near::{Mismatch, NearMiss, near_misses};
+pub use possible::{Possible, possible};
 pub use principal::Principal;
 
 use self::principal::Named;

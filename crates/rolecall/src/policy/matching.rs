@@ -71,6 +71,27 @@ pub(super) fn resource_matches_in(
     pattern == "*" || fields_match(pattern, resource, &last)
 }
 
+/// Whether an ARN may fit, with whatever the variables stand for of which nothing is known.
+pub(super) fn resource_may_match(pattern: &str, resource: &str, version: Version, context: &Context) -> bool {
+    let mut widened = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some((before, variable, after)) = next_variable(rest) {
+        let key = variable
+            .split_once(',')
+            .map_or(variable, |(key, _)| key.trim_end());
+        let is_literal = matches!(variable, "*" | "?" | "$");
+        widened.push_str(before);
+        if !is_literal && context.is_unknown(key) {
+            widened.push('*');
+        } else {
+            widened.push_str(&format!("${{{variable}}}"));
+        }
+        rest = after;
+    }
+    widened.push_str(rest);
+    resource_matches_in(&widened, resource, version, context)
+}
+
 /// Whether a text fits a condition's value as a pattern. Nothing fits a variable without a value ("Policy variables with
 /// no value").
 pub(super) fn value_matches(pattern: &str, text: &str, version: Version, context: &Context) -> bool {

@@ -2,8 +2,9 @@
 
 use super::principal::{Named, names, spares};
 use super::{Matched, Policies, PolicyKind, PolicySource, Request};
+use crate::policy::context::Benefit;
 use crate::policy::document::{Document, Effect, Set, Statement};
-use crate::policy::matching::{action_matches, resource_matches_in};
+use crate::policy::matching::{action_matches, resource_matches_in, resource_may_match, variables};
 
 /// The policies of one kind, one level of an organization.
 pub(super) type Applied<'a> = (PolicyKind, &'a [PolicySource<'a>]);
@@ -108,18 +109,67 @@ fn matches(
     document: &Document,
     statement: &Statement,
 ) -> Option<Named> {
-    let (version, context) = (document.version(), request.context);
     let named = named(request, bounded, kind, statement)?;
-    let conditions = || {
-        statement
-            .conditions
-            .iter()
-            .all(|condition| condition.holds(version, context))
+    if !is_about_action(statement, request.action) {
+        return None;
+    }
+    let holds = fits(request, kind, document, statement).unwrap_or_else(|| {
+        // Doubt is to the benefit of one side: it gets the grants, and the other the refusals.
+        let benefit = request.context.benefit().unwrap_or(Benefit::Owner);
+        (benefit == Benefit::Caller) == (statement.effect() == Effect::Allow)
+    });
+    holds.then_some(named)
+}
+
+/// Whether resource and conditions fit; `None` where that depends on what is not known.
+fn fits(request: &Request<'_>, kind: PolicyKind, document: &Document, statement: &Statement) -> Option<bool> {
+    let (version, context) = (document.version(), request.context);
+    let mut doubtful = false;
+    let resource = about_resource(request, kind, document, statement);
+    let conditions = statement
+        .conditions
+        .iter()
+        .map(|condition| condition.truth(version, context));
+    for part in std::iter::once(resource).chain(conditions) {
+        match part {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => doubtful = true,
+        }
+    }
+    (!doubtful).then_some(true)
+}
+
+/// The keys that a statement about the request depends on and of which nothing is known; none where it is known to match,
+/// or not to.
+pub(super) fn doubts(
+    request: &Request<'_>,
+    bounded: bool,
+    kind: PolicyKind,
+    document: &Document,
+    statement: &Statement,
+) -> Vec<String> {
+    let is_about =
+        named(request, bounded, kind, statement).is_some() && is_about_action(statement, request.action);
+    if !is_about || fits(request, kind, document, statement).is_some() {
+        return Vec::new();
+    }
+    let (version, context) = (document.version(), request.context);
+    let in_resources = match &statement.resources {
+        Some(Set::Only(resources) | Set::AllBut(resources)) => resources.as_slice(),
+        None => &[],
     };
-    (is_about_action(statement, request.action)
-        && is_about_resource(request, kind, document, statement)
-        && conditions())
-    .then_some(named)
+    let in_resources = in_resources
+        .iter()
+        .flat_map(|resource| variables(resource, version));
+    let in_conditions = statement
+        .conditions
+        .iter()
+        .flat_map(|condition| condition.unknown(version, context));
+    let unknown = in_resources
+        .filter(|key| context.is_unknown(key))
+        .chain(in_conditions);
+    unknown.map(str::to_owned).collect()
 }
 
 /// How the statement names whoever asks; `None` where it does not.
@@ -146,12 +196,43 @@ pub(super) fn is_about_resource(
     document: &Document,
     statement: &Statement,
 ) -> bool {
+    about_resource(request, kind, document, statement).unwrap_or_default()
+}
+
+/// The same; `None` where it depends on what is not known.
+fn about_resource(
+    request: &Request<'_>,
+    kind: PolicyKind,
+    document: &Document,
+    statement: &Statement,
+) -> Option<bool> {
     let (version, context) = (document.version(), request.context);
-    let fits = |pattern: &String| resource_matches_in(pattern, request.resource, version, context);
+    let any = |patterns: &[String]| {
+        let is_doubtful = |pattern: &&String| {
+            context.benefit().is_some()
+                && variables(pattern, version)
+                    .iter()
+                    .any(|key| context.is_unknown(key))
+        };
+        let fits = |pattern: &String| {
+            resource_matches_in(pattern, request.resource, version, context) && !is_doubtful(&pattern)
+        };
+        // With whatever a variable may stand for, a pattern may fit more.
+        let may_fit = |pattern: &String| {
+            is_doubtful(&pattern) && resource_may_match(pattern, request.resource, version, context)
+        };
+        if patterns.iter().any(fits) {
+            Some(true)
+        } else if patterns.iter().any(may_fit) {
+            None
+        } else {
+            Some(false)
+        }
+    };
     match &statement.resources {
         // A trust policy has no resource: it is the role's own.
-        None => kind == PolicyKind::Trust,
-        Some(Set::Only(resources)) => resources.iter().any(fits),
-        Some(Set::AllBut(resources)) => !resources.iter().any(fits),
+        None => Some(kind == PolicyKind::Trust),
+        Some(Set::Only(resources)) => any(resources),
+        Some(Set::AllBut(resources)) => any(resources).map(|fits| !fits),
     }
 }

@@ -1,4 +1,5 @@
 mod layers;
+mod possible;
 mod principals;
 
 use super::*;
