@@ -59,7 +59,7 @@ fn account_problem(text: &str) -> Invalid {
 /// assert_eq!((arn.path(), arn.name()), ("/team/", "Deploy"));
 /// # Ok::<(), rolecall::Invalid>(())
 /// ```
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct RoleArn {
     partition: Partition,
     account: AccountId,

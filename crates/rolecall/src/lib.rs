@@ -88,6 +88,7 @@
 //! | [`provider`] | runs a chain; the only module that calls AWS |
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
+//! | [`discover`] | which roles a caller may assume, read out of their policies |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
@@ -99,6 +100,8 @@ pub mod arn;
 pub mod audit;
 pub mod chain;
 pub mod command_line;
+#[cfg(unix)]
+pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod export;

@@ -18,4 +18,4 @@ pub use evaluate::{
     Decision, Layer, Matched, Mismatch, NearMiss, Outcome, Policies, PolicyKind, PolicySource, Possible,
     Principal, Request, Verdict, evaluate, layers, missing_keys, near_misses, possible,
 };
-pub use matching::{action_matches, resource_matches, wildcard_matches};
+pub use matching::{action_matches, filled_in, resource_matches, wildcard_matches};

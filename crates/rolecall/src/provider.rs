@@ -2,6 +2,7 @@
 
 mod answer;
 mod audited;
+mod beyond;
 mod container;
 mod decision;
 mod document;
@@ -12,6 +13,7 @@ mod metadata;
 mod mfa;
 mod plain;
 mod process;
+pub(crate) mod reading;
 mod role;
 mod shared;
 mod skew;
@@ -63,11 +65,15 @@ struct Inner {
     host: Host,
     profiles: Arc<ProfileSet>,
     chain: Chain,
+    /// Where its sessions are, with those of others.
+    cache: Arc<SessionCache>,
     /// The source's own session, where it has one, then one for each role.
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
     /// Who keeps sessions for all processes of this user.
+    /// Whether plain http may leave this machine.
+    is_insecure: bool,
     agent: Option<Agent>,
     pace: Arc<Pace>,
     audited: Option<Audited>,
@@ -150,28 +156,41 @@ impl ProviderBuilder {
     /// # Errors
     /// What is wrong in the files or the request, as [`Chain::resolve`] has it.
     pub fn build(self) -> Result<Provider, Error> {
-        let (profiles, is_ours) = match self.profiles {
-            Some(profiles) => (profiles, false),
+        let (profiles, is_ours) = match &self.profiles {
+            Some(profiles) => (Arc::clone(profiles), false),
             None => (Arc::new(ProfileSet::load(&self.host)?), true),
         };
         let chain = Chain::resolve(&profiles, &self.host, &self.request)?;
+        let request = is_ours.then(|| self.request.clone());
+        Ok(self.of_chain(profiles, chain, request))
+    }
+
+    /// What another provider recorded by.
+    fn audited(mut self, audited: Option<Audited>) -> Self {
+        self.audited = audited;
+        self
+    }
+
+    fn of_chain(self, profiles: Arc<ProfileSet>, chain: Chain, request: Option<Request>) -> Provider {
         let own = chain.own.map(|_| chain.source_key());
         let keys = own.into_iter().chain(chain.role_keys());
         let now = self.host.now();
         let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
-        Ok(Provider(Arc::new(Inner {
+        Provider(Arc::new(Inner {
             host: self.host,
+            is_insecure: self.request.insecure_endpoint,
             profiles,
             chain,
             slots,
             agent: self.agent,
             pace: Arc::clone(self.cache.pace()),
             audited: self.audited,
-            request: is_ours.then_some(self.request),
+            cache: self.cache,
+            request,
             waits: Mutex::default(),
             has_told_wait: AtomicBool::new(false),
             replaced: Mutex::default(),
-        })))
+        }))
     }
 }
 
@@ -368,14 +387,24 @@ impl Provider {
     pub async fn caller_identity(&self) -> Result<CallerIdentity, Error> {
         let chain = &self.0.chain;
         let sts = chain.roles.last().map_or(&chain.source_sts, |role| &role.sts);
+        role::caller_identity(&self.0.host, sts, self.by().await?).await
+    }
+
+    /// What signs a call of the target's own: its session, or the key of a profile without a role.
+    async fn by(&self) -> Result<By<'_>, Error> {
+        let chain = &self.0.chain;
         let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions();
-        let by = if is_own_key {
+        Ok(if is_own_key {
             By::hop(chain, None, self.0.source_credentials()?)
         } else {
             let credentials = self.session().await?.credentials().clone();
             By::hop(chain, Some(chain.roles.len()), credentials)
-        };
-        role::caller_identity(&self.0.host, sts, by).await
+        })
+    }
+
+    /// Whether plain http may leave this machine for this target.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.0.is_insecure
     }
 }
 

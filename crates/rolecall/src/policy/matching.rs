@@ -92,6 +92,26 @@ pub(super) fn resource_may_match(pattern: &str, resource: &str, version: Version
     resource_matches_in(&widened, resource, version, context)
 }
 
+/// A resource with every variable filled in that has a value; one that may be anything becomes `*`. What a value holds of
+/// wildcards is then one.
+pub fn filled_in(pattern: &str, version: Version, context: &Context) -> String {
+    if !has_variables(pattern, version) {
+        return pattern.to_owned();
+    }
+    let mut filled = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some((before, variable, after)) = next_variable(rest) {
+        filled.push_str(before);
+        match variable {
+            "*" | "?" | "$" => filled.push_str(variable),
+            _ => filled.push_str(value_of(variable, context).unwrap_or("*")),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
 /// Whether a text fits a condition's value as a pattern. Nothing fits a variable without a value ("Policy variables with
 /// no value").
 pub(super) fn value_matches(pattern: &str, text: &str, version: Version, context: &Context) -> bool {

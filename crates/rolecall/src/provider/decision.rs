@@ -31,6 +31,8 @@ pub(super) enum Service {
     Sts,
     /// IAM itself, which is asked for the MFA devices of a user.
     Iam,
+    /// Organizations, which is asked for accounts and what binds them.
+    Organizations,
     /// The access portal of IAM Identity Center, which hands out roles.
     Portal,
     /// The sign-in of IAM Identity Center (OIDC), which hands out access tokens.
@@ -42,6 +44,7 @@ impl fmt::Display for Service {
         f.write_str(match self {
             Self::Sts => "STS",
             Self::Iam => "IAM",
+            Self::Organizations => "Organizations",
             Self::Portal => "the access portal",
             Self::SignIn => "the sign-in of Identity Center",
         })
@@ -241,7 +244,7 @@ fn decision(service: Service, code: &str, message: &str, status: u16, context: &
         Service::Sts if context.operation == "AssumeRoleWithWebIdentity" => {
             web_identity::decide(code, message, context)
         }
-        Service::Sts | Service::Iam => None,
+        Service::Sts | Service::Iam | Service::Organizations => None,
     };
     of_its_own
         .or_else(|| keys::decide(service, code, message, context))

@@ -11,6 +11,8 @@ use crate::partition::{Partition, Region};
 pub enum Service {
     /// Identity and Access Management: which MFA devices a user has.
     Iam,
+    /// Organizations: which accounts there are, and what binds them.
+    Organizations,
     /// The sign-in service: console links, and the sessions of `aws login`.
     Signin,
     /// The portal of IAM Identity Center: a role's credentials for a token.
@@ -23,12 +25,20 @@ pub enum Service {
 
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 5] = [Self::Iam, Self::Signin, Self::Sso, Self::SsoOidc, Self::Sts];
+    pub const ALL: [Self; 6] = [
+        Self::Iam,
+        Self::Organizations,
+        Self::Signin,
+        Self::Sso,
+        Self::SsoOidc,
+        Self::Sts,
+    ];
 
     /// The name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Iam => "IAM",
+            Self::Organizations => "Organizations",
             Self::Signin => "the sign-in service",
             Self::Sso => "the portal of Identity Center",
             Self::SsoOidc => "the OIDC service of Identity Center",
@@ -40,6 +50,7 @@ impl Service {
     pub fn endpoint_variable(self) -> &'static str {
         match self {
             Self::Iam => "AWS_ENDPOINT_URL_IAM",
+            Self::Organizations => "AWS_ENDPOINT_URL_ORGANIZATIONS",
             Self::Signin => "AWS_ENDPOINT_URL_SIGNIN",
             Self::Sso => "AWS_ENDPOINT_URL_SSO",
             Self::SsoOidc => "AWS_ENDPOINT_URL_SSO_OIDC",
@@ -51,6 +62,7 @@ impl Service {
     pub fn section_key(self) -> &'static str {
         match self {
             Self::Iam => "iam",
+            Self::Organizations => "organizations",
             Self::Signin => "signin",
             Self::Sso => "sso",
             Self::SsoOidc => "sso_oidc",
@@ -66,6 +78,13 @@ impl Service {
             let (host, region) = iam(partition, fips, dual_stack);
             return Some((host, region));
         }
+        if self == Self::Organizations {
+            // One region of each partition has it, and no GovCloud endpoint has another name for being validated.
+            let region = partition.default_region();
+            let fips = fips && partition != Partition::AwsUsGov;
+            let host = regional("organizations", partition, &region, fips, dual_stack);
+            return Some((host, region));
+        }
         if region.is_global() {
             // The one rule there is: STS's global endpoint of the commercial regions.
             let is_there = self == Self::Sts && partition == Partition::Aws && !fips && !dual_stack;
@@ -75,7 +94,9 @@ impl Service {
             Self::Signin => sign_in(partition, region, fips, dual_stack),
             Self::Sso => regional("portal.sso", partition, region, fips, dual_stack),
             Self::SsoOidc => regional("oidc", partition, region, fips, dual_stack),
-            Self::Iam | Self::Sts => regional("sts", partition, region, fips, dual_stack),
+            Self::Iam | Self::Organizations | Self::Sts => {
+                regional("sts", partition, region, fips, dual_stack)
+            }
         };
         Some((host, region.clone()))
     }

