@@ -62,6 +62,11 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// The region of the command line.
+    pub(crate) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
     /// The library's request for these arguments.
     pub(crate) fn request(self, host: &Host) -> Result<Request, Error> {
         let policy = match self.policy {
