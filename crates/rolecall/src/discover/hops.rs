@@ -141,3 +141,33 @@ async fn list(from: &Provider, role: &RoleArn) -> Result<(Provider, Vec<Entity>,
     drop(reader);
     Ok((provider, roles, alias))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Document, Effect, Statement, action_matches};
+
+    #[test]
+    fn a_hop_can_look_and_go_on_and_nothing_else() {
+        let look: Document = LOOK.parse().unwrap();
+        for (action, may) in [
+            ("iam:ListRoles", true),
+            ("iam:GetRole", true),
+            ("sts:AssumeRole", true),
+            ("iam:CreateUser", false),
+            ("iam:PassRole", false),
+            ("s3:GetObject", false),
+            ("organizations:ListAccounts", false),
+        ] {
+            let allows = |statement: &Statement| {
+                statement.effect() == Effect::Allow
+                    && statement
+                        .actions()
+                        .unwrap()
+                        .iter()
+                        .any(|pattern| action_matches(pattern, action))
+            };
+            assert_eq!(look.statements().iter().any(allows), may, "{action}");
+        }
+    }
+}
