@@ -4,7 +4,7 @@ use rolecall_sandbox::{Account, Group, Organization, Role, Unit, User, World};
 
 pub(crate) const HOME: &str = "111111111111";
 const ACCOUNTS: [&str; 3] = [HOME, "222222222222", "333333333333"];
-const NAMES: [&str; 5] = ["Dev", "Ops", "team/Dev", "joe", "Reader"];
+const NAMES: [&str; 5] = ["Dev", "Ops", "team/Web", "joe", "Reader"];
 
 /// Small, quick and the same everywhere (xorshift64*).
 pub(crate) struct Dice(u64);
@@ -77,13 +77,12 @@ pub(crate) fn generated(seed: u64) -> Generated {
         for (at, id) in ACCOUNTS.iter().enumerate() {
             let mut account = Account::new(id).alias(&format!("account-{at}"));
             if at == 0 {
-                account = home(
-                    account,
-                    &policies,
-                    boundary.as_deref(),
-                    denied_read.as_deref(),
-                    &team,
-                );
+                let of_joe = Asker {
+                    policies: &policies,
+                    boundary: boundary.as_deref(),
+                    denied: denied_read.as_deref(),
+                };
+                account = home(account, &of_joe, is_role, &team);
             }
             for (_, name, trust) in trusts.iter().filter(|(of, ..)| *of == at) {
                 let (path, name) = name
@@ -130,14 +129,15 @@ const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Acti
 /// What lets a caller read everything about themselves. It says nothing of assuming.
 const LOOK: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:Get*","iam:List*","organizations:*"],"Resource":"*"}}"#;
 
-/// The caller's account: the policies come to joe and to his role by every way there is.
-fn home(
-    account: Account,
-    policies: &[String],
-    boundary: Option<&str>,
-    denied: Option<&str>,
-    team: &str,
-) -> Account {
+/// What whoever asks holds.
+struct Asker<'a> {
+    policies: &'a [String],
+    boundary: Option<&'a str>,
+    denied: Option<&'a str>,
+}
+
+/// The caller's account: the policies come to joe by every way there is, or to his role, which he may always assume.
+fn home(mut account: Account, asker: &Asker<'_>, is_role: bool, team: &str) -> Account {
     let (mut joe, mut group) = (
         User::new("joe").path("/staff/").tag("team", team),
         Group::new("people"),
@@ -146,31 +146,36 @@ fn home(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"arn:aws:iam::{HOME}:user/staff/joe"}}}}}}"#
     );
     let mut hub = Role::new("Hub", &trust).policy("look", LOOK).tag("team", team);
-    let mut account = account;
-    joe = joe.attach("look");
     account = account.managed_policy("look", LOOK);
-    for (at, policy) in policies.iter().enumerate() {
+    joe = joe.attach("look").group("people");
+    for (at, policy) in asker.policies.iter().enumerate() {
         let name = format!("p{at}");
-        hub = hub.policy(&name, policy);
-        match at % 3 {
-            0 => joe = joe.policy(&name, policy),
-            1 => group = group.policy(&name, policy),
-            _ => {
+        match (is_role, at % 3) {
+            (true, _) => hub = hub.policy(&name, policy),
+            (false, 0) => joe = joe.policy(&name, policy),
+            (false, 1) => group = group.policy(&name, policy),
+            (false, _) => {
                 account = account.managed_policy(&name, policy);
                 joe = joe.attach(&name);
             }
         }
     }
-    if let Some(denied) = denied {
-        joe = joe.policy("deny", denied);
-        hub = hub.policy("deny", denied);
+    if let Some(edge) = asker.boundary {
+        account = account.managed_policy("edge", edge);
+        (joe, hub) = if is_role {
+            (joe, hub.boundary("edge"))
+        } else {
+            (joe.boundary("edge"), hub)
+        };
     }
-    if let Some(boundary) = boundary {
-        account = account.managed_policy("edge", boundary);
-        joe = joe.boundary("edge");
-        hub = hub.boundary("edge");
+    if let Some(denied) = asker.denied {
+        (joe, hub) = if is_role {
+            (joe, hub.policy("deny", denied))
+        } else {
+            (joe.policy("deny", denied), hub)
+        };
     }
-    account.group(group).user(joe.group("people")).role(hub)
+    account.group(group).user(joe).role(hub)
 }
 
 fn condition(dice: &mut Dice) -> String {
@@ -210,7 +215,7 @@ fn statement(dice: &mut Dice) -> String {
     ]);
     let resource = dice.of(&[
         r#""Resource":"arn:aws:iam::222222222222:role/Dev""#,
-        r#""Resource":["arn:aws:iam::333333333333:role/team/Dev","arn:aws:iam::333333333333:role/Gone"]"#,
+        r#""Resource":["arn:aws:iam::333333333333:role/team/Web","arn:aws:iam::333333333333:role/Gone"]"#,
         r#""Resource":"arn:aws:iam::222222222222:role/*""#,
         r#""Resource":"arn:aws:iam::*:role/Ops""#,
         r#""Resource":"arn:aws:iam::*:role/*e*""#,

@@ -17,6 +17,9 @@ async fn discovery_agrees_with_assuming_everything() {
             hops,
         } = generated(seed);
         let (place, open) = (Place::of(world), Place::of(open));
+        // The organization may keep joe from his own role, and then it is joe who asks.
+        let is_reached = place.provider(target).session().await.is_ok();
+        let target = if is_reached { target } else { "joe" };
         let found = place.found(target, hops).await;
         let outcomes = place.brute_force(target, &roles).await;
         let in_the_open = open.brute_force(target, &roles).await;
