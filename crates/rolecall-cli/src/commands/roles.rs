@@ -1,5 +1,7 @@
 //! `rolecall roles`.
 
+mod write;
+
 use crate::cli::RolesArgs;
 use crate::command_error::{CommandError, Ended};
 use rolecall::Error;

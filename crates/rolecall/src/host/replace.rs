@@ -207,10 +207,16 @@ mod tests {
             std::os::unix::fs::chown(place.at("config"), Some(user), Some(group)).unwrap();
         }
         fs::set_permissions(place.at("config"), fs::Permissions::from_mode(0o640)).unwrap();
-        assert_eq!(place.replace("config", Some("one"), "two").unwrap(), place.at("config"));
+        assert_eq!(
+            place.replace("config", Some("one"), "two").unwrap(),
+            place.at("config")
+        );
         assert_eq!(place.read("config").as_deref(), Some("two"));
         assert_eq!(place.read("backup").as_deref(), Some("one"));
-        assert_eq!((mode(&place.at("config")), mode(&place.at("backup"))), (0o640, 0o600));
+        assert_eq!(
+            (mode(&place.at("config")), mode(&place.at("backup"))),
+            (0o640, 0o600)
+        );
         if let Some(others) = others {
             let about = fs::metadata(place.at("config")).unwrap();
             assert_eq!((about.uid(), about.gid()), others);
@@ -229,7 +235,10 @@ mod tests {
             (mode(&place.at("home/.aws/config")), mode(&place.at("home/.aws"))),
             (0o600, 0o700)
         );
-        assert!(!place.at("home/.aws/backup").exists(), "there was nothing to keep");
+        assert!(
+            !place.at("home/.aws/backup").exists(),
+            "there was nothing to keep"
+        );
     }
 
     #[test]
@@ -239,7 +248,10 @@ mod tests {
         fs::write(place.at("config"), "other").unwrap();
         for before in [Some("one"), None] {
             let error = place.replace("config", before, "two").unwrap_err();
-            assert!(error.to_string().ends_with("changed since it was read"), "{error}");
+            assert!(
+                error.to_string().ends_with("changed since it was read"),
+                "{error}"
+            );
         }
         assert_eq!(place.read("config").as_deref(), Some("other"));
         assert!(!place.at("backup").exists());
@@ -255,7 +267,11 @@ mod tests {
         place.replace("config", Some("one"), "two").unwrap();
         assert_eq!(place.read("dots/aws").as_deref(), Some("two"));
         assert!(place.at("config").is_symlink() && place.at("second").is_symlink());
-        assert_eq!(place.read("backup").as_deref(), Some("one"), "beside the name that is used");
+        assert_eq!(
+            place.read("backup").as_deref(),
+            Some("one"),
+            "beside the name that is used"
+        );
         symlink("dots/new", place.at("dangling")).unwrap();
         place.replace("dangling", None, "three").unwrap();
         assert_eq!(place.read("dots/new").as_deref(), Some("three"));

@@ -321,8 +321,8 @@ impl Edit {
 /// found.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] with file and line: marks that are not one pair; a block that was edited by hand, without
-/// [`Options::force`].
+/// [`ErrorKind::Config`] with file and line: marks that are not one pair; without [`Options::force`], a block that was edited
+/// by hand, where that would be undone.
 pub fn plan(file: &ConfigFile, wanted: &[Wanted], options: &Options) -> Result<Edit, Error> {
     let text = file.text();
     let found = marks::find(&file.path, text)?;
@@ -355,7 +355,7 @@ pub fn plan(file: &ConfigFile, wanted: &[Wanted], options: &Options) -> Result<E
     let mut edit = planner.edit;
     edit.after = Zeroizing::new(sections::replaced(text, found.as_ref(), &sections));
     if let Some(found) = found.filter(|found| !found.is_untouched && !options.force) {
-        return Err(edited_by_hand(&edit, &found));
+        keeps_edits(&edit, &found)?;
     }
     check(file, &outside, &edit.after, &sections)?;
     Ok(edit)
@@ -368,7 +368,11 @@ fn names_in(around: &str, outside: &ProfileSet) -> HashSet<String> {
     taken.extend(["default", "DEFAULT"].map(str::to_owned));
     // Headings that the SDKs read over are profiles to others: `[profile "prod"]` is one to botocore.
     for line in marks::lines(around) {
-        let Some((inside, _)) = line.text().strip_prefix('[').and_then(|text| text.split_once(']')) else {
+        let Some((inside, _)) = line
+            .text()
+            .strip_prefix('[')
+            .and_then(|text| text.split_once(']'))
+        else {
             continue;
         };
         let name = inside.trim().trim_start_matches("profile").trim();
@@ -397,7 +401,10 @@ impl<'a> Planner<'a> {
         let mut renamed = Vec::new();
         let mut claimed = HashSet::new();
         for (wanted, start) in wanted.values().copied() {
-            let old = self.old.of(wanted, start).filter(|old| !self.taken.contains(&old.name));
+            let old = self
+                .old
+                .of(wanted, start)
+                .filter(|old| !self.taken.contains(&old.name));
             claimed.extend(old.map(|old| old.name.as_str()));
             match old {
                 Some(old) if options.name.is_none() || in_use.contains(old.name.as_str()) => {
@@ -419,7 +426,11 @@ impl<'a> Planner<'a> {
                 None
             } else if in_use.contains(old.name.as_str()) {
                 Some("another profile names it")
-            } else if old.start.as_ref().is_some_and(|start| !options.searched.contains(start)) {
+            } else if old
+                .start
+                .as_ref()
+                .is_some_and(|start| !options.searched.contains(start))
+            {
                 Some("what its start may assume was not all found out this time")
             } else {
                 None
@@ -455,7 +466,12 @@ impl<'a> Planner<'a> {
         }
         sections.sort_by(|one, other| one.order().cmp(&other.order()));
         let edit = &mut self.edit;
-        for entries in [&mut edit.added, &mut edit.changed, &mut edit.kept, &mut edit.pruned] {
+        for entries in [
+            &mut edit.added,
+            &mut edit.changed,
+            &mut edit.kept,
+            &mut edit.pruned,
+        ] {
             entries.sort_by(|one, other| (&one.role, &one.name).cmp(&(&other.role, &other.name)));
             entries.dedup();
         }
@@ -463,10 +479,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Those that no profile outside of the block is for, each once, by account.
-    fn that_need_one(
-        &mut self,
-        wanted: &'a [Wanted],
-    ) -> Needed<'a> {
+    fn that_need_one(&mut self, wanted: &'a [Wanted]) -> Needed<'a> {
         let mut there: HashMap<(&str, Start), &str> = HashMap::new();
         for profile in self.outside.profiles() {
             if let (Some(role), Some(start)) = (profile.value("role_arn"), Start::of(profile)) {
@@ -499,10 +512,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The profiles of the block that somebody names: one outside of it, one that is wanted, or one that stays for that.
-    fn in_use(
-        &self,
-        wanted: &Needed<'a>,
-    ) -> HashSet<&'a str> {
+    fn in_use(&self, wanted: &Needed<'a>) -> HashSet<&'a str> {
         let outside = self.outside;
         let mut open: Vec<&'a str> = outside
             .profiles()
@@ -529,8 +539,9 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whoever edited the block means something by it.
-fn edited_by_hand(edit: &Edit, found: &marks::Found<'_>) -> Error {
+/// Whoever edited the block means something by it. Another name is kept, and a profile that was taken out and comes again is
+/// seen in the diff; what else was written there, or taken out of a profile, is not undone unasked.
+fn keeps_edits(edit: &Edit, found: &marks::Found<'_>) -> Result<(), Error> {
     let (before, after) = (edit.before(), edit.after());
     let before: Vec<_> = before.lines().collect();
     let after: Vec<_> = after.lines().collect();
@@ -543,6 +554,7 @@ fn edited_by_hand(edit: &Edit, found: &marks::Found<'_>) -> Error {
         .collect();
     let (path, line) = (edit.path.display(), found.line);
     let error = match lost.as_slice() {
+        [] if edit.changed.is_empty() => return Ok(()),
         [] => Error::config(format!(
             "{path}:{line}: lines were taken by hand out of the block that rolecall makes, and would be written again"
         )),
@@ -551,9 +563,9 @@ fn edited_by_hand(edit: &Edit, found: &marks::Found<'_>) -> Error {
             spans(lost)
         )),
     };
-    error
+    Err(error
         .with_hint("Move what is yours out of the block, to above its first line or below its last one.")
-        .with_hint("Say --force to have the block made anew; the file as it is now is kept beside it.")
+        .with_hint("Say --force to have the block made anew; the file as it is now is kept beside it."))
 }
 
 /// `line 4`, `lines 4, 7 to 9`: the first few.
@@ -581,14 +593,27 @@ fn spans(lines: &[usize]) -> String {
 }
 
 /// What will be written says what it is meant to: every profile of the block as it is wanted, every other one as it was.
-fn check(file: &ConfigFile, outside: &ProfileSet, after: &str, sections: &[Section<'_>]) -> Result<(), Error> {
+fn check(
+    file: &ConfigFile,
+    outside: &ProfileSet,
+    after: &str,
+    sections: &[Section<'_>],
+) -> Result<(), Error> {
     let bug = |what: String| {
-        Error::new(ErrorKind::Internal, format!("the block would not be read as it is meant: {what}"))
-            .with_hint("Nothing was written. This is a bug of rolecall: please report it.")
+        Error::new(
+            ErrorKind::Internal,
+            format!("the block would not be read as it is meant: {what}"),
+        )
+        .with_hint("Nothing was written. This is a bug of rolecall: please report it.")
     };
     let new = file.profiles(after).map_err(|error| bug(error.to_string()))?;
     let properties = |set: &ProfileSet, name: &str| -> Option<Vec<(String, Zeroizing<String>)>> {
-        let own = |property: &Property| (property.key().to_owned(), Zeroizing::new(property.value().to_owned()));
+        let own = |property: &Property| {
+            (
+                property.key().to_owned(),
+                Zeroizing::new(property.value().to_owned()),
+            )
+        };
         Some(set.profiles.get(name)?.properties.iter().map(own).collect())
     };
     for name in outside.profiles.keys() {
@@ -597,7 +622,9 @@ fn check(file: &ConfigFile, outside: &ProfileSet, after: &str, sections: &[Secti
         }
     }
     for section in sections {
-        let Some(mut meant) = section.properties() else { continue };
+        let Some(mut meant) = section.properties() else {
+            continue;
+        };
         meant.sort();
         let there = properties(&new, &section.name);
         let is_as_meant = there.is_some_and(|there| {

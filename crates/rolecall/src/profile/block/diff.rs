@@ -236,15 +236,27 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         for (line, seen) in [
-            ("aws_secret_access_key = CANARY", "aws_secret_access_key = **********"),
-            ("AWS_SECRET_ACCESS_KEY=CANARY", "AWS_SECRET_ACCESS_KEY = **********"),
+            (
+                "aws_secret_access_key = CANARY",
+                "aws_secret_access_key = **********",
+            ),
+            (
+                "AWS_SECRET_ACCESS_KEY=CANARY",
+                "AWS_SECRET_ACCESS_KEY = **********",
+            ),
             ("  CANARY", "…"),
             ("# aws_secret_access_key = CANARY", "#…"),
             ("# a word", "# a word"),
             ("CANARY/abc=def", "…"),
             ("my_own = CANARY", "my_own = …"),
-            ("endpoint_url = https://joe:CANARY@h/", "endpoint_url = https://***@h/"),
-            ("role_arn = arn:aws:iam::111111111111:role/a", "role_arn = arn:aws:iam::111111111111:role/a"),
+            (
+                "endpoint_url = https://joe:CANARY@h/",
+                "endpoint_url = https://***@h/",
+            ),
+            (
+                "role_arn = arn:aws:iam::111111111111:role/a",
+                "role_arn = arn:aws:iam::111111111111:role/a",
+            ),
             ("[a\u{1b}[2J]", r"[a\u{1b}[2J]"),
         ] {
             assert_eq!(shown(line), seen);

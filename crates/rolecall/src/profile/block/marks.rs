@@ -41,11 +41,14 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     } else {
         0
     };
-    text[start..].split_inclusive('\n').zip(1..).map(move |(whole, number)| {
-        let line = Line { number, start, whole };
-        start += whole.len();
-        line
-    })
+    text[start..]
+        .split_inclusive('\n')
+        .zip(1..)
+        .map(move |(whole, number)| {
+            let line = Line { number, start, whole };
+            start += whole.len();
+            line
+        })
 }
 
 /// The block of a text.

@@ -67,7 +67,9 @@ impl FromStr for NameTemplate {
         while !rest.is_empty() {
             let (plain, field) = rest.split_once('{').unwrap_or((rest, ""));
             if let Some(bad) = plain.chars().find(|c| !is_name_character(*c)) {
-                return Err(fail(&format!("it has {bad:?}, which AWS's tools do not all take")));
+                return Err(fail(&format!(
+                    "it has {bad:?}, which AWS's tools do not all take"
+                )));
             }
             if !plain.is_empty() {
                 parts.push(Part::Text(plain.to_owned()));
@@ -87,7 +89,9 @@ impl FromStr for NameTemplate {
             rest = after;
         }
         if !parts.iter().any(|part| !matches!(part, Part::Text(_))) {
-            return Err(fail("it says nothing of the role, as `{account_name}-{role}` does"));
+            return Err(fail(
+                "it says nothing of the role, as `{account_name}-{role}` does",
+            ));
         }
         if text.starts_with('-') {
             return Err(fail("it begins with a `-`, as options do"));
@@ -216,7 +220,10 @@ mod tests {
         let all = [wanted("111111111111", Some("a"), "=")];
         assert_eq!(names("{role}", &all, &[]), ["111111111111"], "nothing is left");
         let all = [wanted("111111111111", Some("a"), "r")];
-        assert_eq!(names("x/{source}/{role}@{account_id}", &all, &[]), ["x/Environment/r@111111111111"]);
+        assert_eq!(
+            names("x/{source}/{role}@{account_id}", &all, &[]),
+            ["x/Environment/r@111111111111"]
+        );
     }
 
     #[test]
@@ -242,10 +249,16 @@ mod tests {
 
     #[test]
     fn a_template_that_names_nothing_is_refused() {
-        for bad in ["", "x", "{role", "{x}", "{role} x", "{role}#", "-{role}", "{role}}", "[{role}]"] {
+        for bad in [
+            "", "x", "{role", "{x}", "{role} x", "{role}#", "-{role}", "{role}}", "[{role}]",
+        ] {
             assert!(bad.parse::<NameTemplate>().is_err(), "{bad}");
         }
-        for good in ["{role}", "{account_name}-{role}", "a/{account_id}:{role}+{source}"] {
+        for good in [
+            "{role}",
+            "{account_name}-{role}",
+            "a/{account_id}:{role}+{source}",
+        ] {
             assert_eq!(good.parse::<NameTemplate>().unwrap().to_string(), good);
         }
         assert_eq!(NameTemplate::default().to_string(), "{account_name}-{role}");

@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::profile::{FileKind, Origin, ProfileSet};
 
 /// What stands below the first mark.
-const WORDS: &str = "# `rolecall roles --write` makes the profiles from here to the end mark anew: write your own outside.";
+const WORDS: &str =
+    "# `rolecall roles --write` makes the profiles from here to the end mark anew: write your own outside.";
 
 /// One profile of the block.
 #[derive(Clone)]
@@ -185,13 +186,14 @@ pub(super) fn replaced(text: &str, found: Option<&Found<'_>>, sections: &[Sectio
         None if block.is_empty() => text.to_owned(),
         None => {
             let bare = text.trim_start_matches('\u{feff}');
-            let separator = if bare.is_empty() || bare.ends_with("\n\n") || bare.ends_with("\n\r\n") || bare == "\n" {
-                String::new()
-            } else if bare.ends_with('\n') {
-                end.to_owned()
-            } else {
-                end.repeat(2)
-            };
+            let separator =
+                if bare.is_empty() || bare.ends_with("\n\n") || bare.ends_with("\n\r\n") || bare == "\n" {
+                    String::new()
+                } else if bare.ends_with('\n') {
+                    end.to_owned()
+                } else {
+                    end.repeat(2)
+                };
             [text, &separator, &block].concat()
         }
     }
