@@ -1,7 +1,12 @@
 //! `rolecall roles --write`: a profile for each role that was found, in a block of the config file that is ours.
 
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`rolecall roles` calls it once it finds roles")
+)]
+
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::Path;
 
 use rolecall::error::is_hidden;
 use rolecall::profile::block::{self, ConfigFile, Edit, Entry, Options, Saved, Wanted};
@@ -146,7 +151,7 @@ fn told(saved: &Saved) -> String {
     }
 }
 
-fn shown(path: &PathBuf) -> String {
+fn shown(path: &Path) -> String {
     plain(&path.display().to_string())
 }
 
@@ -185,7 +190,6 @@ fn coloured(diff: &str, wanted: bool) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;

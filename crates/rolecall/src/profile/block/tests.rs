@@ -416,6 +416,27 @@ fn the_file_keeps_its_kind() {
 }
 
 #[test]
+fn what_would_be_read_otherwise_is_not_written() {
+    let file = of(JOE);
+    let outside = file.profiles(JOE).unwrap();
+    let admin = wanted(ADMIN, "prod");
+    let sections = [Section::of("prod-Admin", &admin, &joe())];
+    let text = sections::replaced(JOE, None, &sections);
+    assert!(check(&file, &outside, &text, &sections).is_ok());
+    for wrong in [
+        text.replace("role/Admin", "role/Other"),
+        text.replace("source_profile = joe\n", "source_profile = joe\nregion = x\n"),
+        text.replace("[profile prod-Admin]", "[profile prod-Other]"),
+        text.replace("region = eu-west-1", "region = eu-west-2"),
+        format!("{text}[profile more]\n"),
+        text.replace("[profile prod-Admin]", "[profile prod-Admin"),
+    ] {
+        let error = check(&file, &outside, &wrong, &sections).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{wrong}");
+    }
+}
+
+#[test]
 fn a_file_of_thousands_of_profiles_takes_no_more_than_its_share() {
     let many = |count: usize| -> (String, Vec<Wanted>) {
         let text =
