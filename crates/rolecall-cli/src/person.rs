@@ -365,6 +365,25 @@ impl Person for Asker {
         }
     }
 
+    fn confirm(&self, question: &str) -> Result<bool, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        let (Some(mut terminal), Some(interrupts)) = (self.terminal(), self.interrupts()) else {
+            return Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("{}: it can be asked in a terminal only", plain(question)),
+            ));
+        };
+        let until = *lock(&self.0.deadline);
+        let prompt = format!("rolecall: {}? [y/N] ", plain(question));
+        let answer = terminal
+            .ask(&prompt, true, until, interrupts)
+            .map_err(|error| lost(&error))?;
+        Ok(match answer {
+            Answer::Text(text) => ["y", "yes"].contains(&text.trim().to_ascii_lowercase().as_str()),
+            Answer::Declined | Answer::TooLate => false,
+        })
+    }
+
     /// Where the terminal is still ours and nobody gives up soon: a child's terminal, and the wait of whoever called
     /// `credential-process`, are no place for ten minutes of patience.
     fn browser(&self) -> Browser {

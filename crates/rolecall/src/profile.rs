@@ -1,5 +1,6 @@
 //! The user's AWS config and credentials files, read as AWS's own tools read them.
 
+pub mod block;
 mod include;
 pub mod keys;
 mod lint;

@@ -25,7 +25,11 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("seal", &["error", "hardening"]),
     ("index", &["arn", "error", "host"]),
     // The one path, in its order.
-    ("profile", &["error", "host"]),
+    // Its block of found roles names what it writes by what was parsed.
+    (
+        "profile",
+        &["arn", "error", "hex", "host", "parameters", "partition"],
+    ),
     (
         "chain",
         &[

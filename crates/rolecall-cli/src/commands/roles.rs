@@ -9,6 +9,8 @@ use rolecall::discover::{self, Found, FoundRole, Proof};
 use rolecall::index::{RoleIndex, RoleVerdict};
 use rolecall::{Host, Partition};
 
+mod write;
+
 use crate::cli::RolesArgs;
 use crate::command_error::{CommandError, Ended};
 use crate::output;
