@@ -40,7 +40,12 @@ impl DisplayName {
     /// `None` where nothing is left.
     pub fn of(text: &str) -> Option<Self> {
         let seen = text.chars().filter(|c| !is_hidden(*c));
-        let text: String = seen.collect::<String>().trim().chars().take(MOST_CHARACTERS).collect();
+        let text: String = seen
+            .collect::<String>()
+            .trim()
+            .chars()
+            .take(MOST_CHARACTERS)
+            .collect();
         let text = text.trim_end();
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
@@ -269,11 +274,23 @@ mod tests {
         for (partition, host, inferred) in [
             (Partition::Aws, "signin.aws.amazon.com", false),
             (Partition::AwsCn, "signin.amazonaws.cn", true),
-            (Partition::AwsEusc, "eusc-de-east-1.signin.amazonaws-eusc.eu", true),
+            (
+                Partition::AwsEusc,
+                "eusc-de-east-1.signin.amazonaws-eusc.eu",
+                true,
+            ),
             (Partition::AwsIso, "us-iso-east-1.signin.c2shome.ic.gov", true),
-            (Partition::AwsIsoB, "us-isob-east-1.signin.sc2shome.sgov.gov", true),
+            (
+                Partition::AwsIsoB,
+                "us-isob-east-1.signin.sc2shome.sgov.gov",
+                true,
+            ),
             (Partition::AwsIsoE, "eu-isoe-west-1.signin.csphome.adc-e.uk", true),
-            (Partition::AwsIsoF, "us-isof-south-1.signin.csphome.hci.ic.gov", true),
+            (
+                Partition::AwsIsoF,
+                "us-isof-south-1.signin.csphome.hci.ic.gov",
+                true,
+            ),
             (Partition::AwsUsGov, "signin.amazonaws-us-gov.com", true),
         ] {
             let page = SwitchPage::of(partition, None);
@@ -306,9 +323,15 @@ mod tests {
             ("0a0b0c", "0a0b0c", false),
         ] {
             let color: Color = text.parse().unwrap();
-            assert_eq!((color.as_str(), color.is_of_palette()), (digits, is_ours), "{text}");
+            assert_eq!(
+                (color.as_str(), color.is_of_palette()),
+                (digits, is_ours),
+                "{text}"
+            );
         }
-        for bad in ["", "#", "pink", "12345", "1234567", "##12345", "12345g", "#12345é", " red"] {
+        for bad in [
+            "", "#", "pink", "12345", "1234567", "##12345", "12345g", "#12345é", " red",
+        ] {
             let sentence = bad.parse::<Color>().unwrap_err().sentence();
             assert!(sentence.contains("six hexadecimal digits"), "{sentence}");
         }

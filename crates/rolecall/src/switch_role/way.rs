@@ -67,13 +67,19 @@ impl Obstacle {
 pub struct Way {
     obstacle: Option<Obstacle>,
     notes: Vec<String>,
+    /// Whether it was found for somebody who signs in to the console as no other role.
+    is_of_person: bool,
 }
 
 impl Way {
     /// The way of a chain, to its last role. `None` where it has no role.
     pub fn of_chain(chain: &Chain) -> Option<Self> {
         let role = chain.roles.last()?;
-        let before = chain.roles.len().checked_sub(2).and_then(|at| chain.roles.get(at));
+        let before = chain
+            .roles
+            .len()
+            .checked_sub(2)
+            .and_then(|at| chain.roles.get(at));
         let obstacle = if let Some(id) = &role.external_id {
             Some(Obstacle::ExternalId(id.origin.to_string()))
         } else if let Some(before) = before {
@@ -107,14 +113,18 @@ impl Way {
                 "the console sends no {what}: a role that wants that refuses the switch"
             ));
         }
-        Some(Self { obstacle, notes })
+        Some(Self {
+            obstacle,
+            notes,
+            is_of_person: false,
+        })
     }
 
     /// The way to a role of which nothing but its ExternalId is known, and where that stands.
     pub fn unknown(external_id: Option<String>) -> Self {
         Self {
             obstacle: external_id.map(Obstacle::ExternalId),
-            notes: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -127,7 +137,9 @@ impl Way {
         let (first, rest) = open.split_first()?;
         let wants = |role: &IndexedRole, key: &str| role.conditions.iter().any(|found| is_key(found, key));
         let obstacle = if open.iter().all(|role| wants(role, EXTERNAL_ID)) {
-            Some(Obstacle::ExternalId("its trust policy, as `rolecall roles` found".to_owned()))
+            Some(Obstacle::ExternalId(
+                "its trust policy, as `rolecall roles` found".to_owned(),
+            ))
         } else if open.iter().all(|role| is_root(&role.caller)) {
             Some(Obstacle::Root(first.caller.clone()))
         } else {
@@ -152,7 +164,11 @@ impl Way {
         if open.iter().any(|role| wants(role, "aws:MultiFactorAuth")) {
             notes.push("it depends on MFA: sign in to the console with it".to_owned());
         }
-        Some(Self { obstacle, notes })
+        Some(Self {
+            obstacle,
+            notes,
+            is_of_person: open.iter().any(|role| !is_plain_role(&role.caller)),
+        })
     }
 
     /// What is known of both: one way that can be gone is enough, and what is known of a dead one counts no more.
@@ -164,11 +180,15 @@ impl Way {
         }
     }
 
-    /// Both: what is in the way of one is in the way of it all.
+    /// The same with what was found of the role: what is in the way by either is in the way, but that a role comes before
+    /// it on this way counts no more once it was found for a person themselves.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.obstacle = self.obstacle.or(other.obstacle);
-        for note in other.notes {
+    pub fn with_found(mut self, found: Self) -> Self {
+        if matches!(self.obstacle, Some(Obstacle::Hub(_))) && found.obstacle.is_none() && found.is_of_person {
+            return found;
+        }
+        self.obstacle = self.obstacle.or(found.obstacle);
+        for note in found.notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);
             }
@@ -214,12 +234,9 @@ fn is_plain_role(arn: &str) -> bool {
         .is_ok_and(|role| !role.name().starts_with("AWSReservedSSO_"))
 }
 
-/// A condition as it was found, which may say more than its key: `aws:RequestTag/team`, `sts:ExternalId (StringEquals)`.
+/// A condition as it was found, which may say more than its key: `aws:RequestTag/team`, `aws:MultiFactorAuthAge`.
 fn is_key(found: &str, key: &str) -> bool {
-    let found = found.to_ascii_lowercase();
-    found
-        .strip_prefix(&key.to_ascii_lowercase())
-        .is_some_and(|rest| key.ends_with('/') || !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) || key == "aws:MultiFactorAuth")
+    found.to_ascii_lowercase().starts_with(&key.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -306,7 +323,10 @@ aws_secret_access_key = none
         }
         for (profile, words) in [
             ("box", &["an instance's credentials"][..]),
-            ("fussy", &["MFA code (config:", "no source identity", "no session tags"]),
+            (
+                "fussy",
+                &["MFA code (config:", "no source identity", "no session tags"],
+            ),
         ] {
             let notes = checked(profile).unwrap();
             assert_eq!(notes.len(), words.len(), "{notes:?}");
@@ -322,7 +342,10 @@ aws_secret_access_key = none
         for profile in ["third", "far", "long", "root"] {
             let obstacle = checked(profile).unwrap_err();
             let error = obstacle.error(&role);
-            assert!(error.to_string().starts_with("no link switches to arn:aws"), "{error}");
+            assert!(
+                error.to_string().starts_with("no link switches to arn:aws"),
+                "{error}"
+            );
             assert!(!error.to_string().contains("CANARY"), "{error}");
             assert!(error.hints().last().unwrap().contains("rolecall console"));
         }
@@ -341,7 +364,10 @@ aws_secret_access_key = none
     #[test]
     fn what_was_found_says_so_too() {
         use RoleVerdict::{Allowed, Conditional, Denied};
-        let (joe, root) = ("arn:aws:iam::111111111111:user/joe", "arn:aws:iam::111111111111:root");
+        let (joe, root) = (
+            "arn:aws:iam::111111111111:user/joe",
+            "arn:aws:iam::111111111111:root",
+        );
         let (hub, person) = (
             "arn:aws:iam::111111111111:role/hub",
             "arn:aws:iam::111111111111:role/AWSReservedSSO_Admin_0123456789abcdef",
@@ -361,12 +387,24 @@ aws_secret_access_key = none
             check(&[wanting(), found(hub, Denied, &[])]),
             Some(Err(Obstacle::ExternalId(_)))
         ));
-        assert!(matches!(check(&[found(root, Allowed, &[])]), Some(Err(Obstacle::Root(_)))));
+        assert!(matches!(
+            check(&[found(root, Allowed, &[])]),
+            Some(Err(Obstacle::Root(_)))
+        ));
         for (roles, word) in [
-            (vec![wanting(), found(person, Allowed, &[])], "depends on sts:ExternalId"),
+            (
+                vec![wanting(), found(person, Allowed, &[])],
+                "depends on sts:ExternalId",
+            ),
             (vec![found(hub, Allowed, &[])], "it was found for"),
-            (vec![found(joe, Conditional, &["aws:RequestTag/team"])], "depends on aws:RequestTag,"),
-            (vec![found(joe, Conditional, &["aws:MultiFactorAuthAge"])], "depends on MFA"),
+            (
+                vec![found(joe, Conditional, &["aws:RequestTag/team"])],
+                "depends on aws:RequestTag,",
+            ),
+            (
+                vec![found(joe, Conditional, &["aws:MultiFactorAuthAge"])],
+                "depends on MFA",
+            ),
         ] {
             let notes = check(&roles).unwrap().unwrap();
             assert!(notes.len() == 1 && notes[0].contains(word), "{notes:?}");
@@ -380,6 +418,18 @@ aws_secret_access_key = none
         assert!(dead().or(Way::default()).check(&role).is_ok());
         assert!(Way::default().or(dead()).check(&role).is_ok());
         assert!(dead().or(dead()).check(&role).is_err());
-        assert!(Way::default().and(dead()).check(&role).is_err());
+        assert!(Way::default().with_found(dead()).check(&role).is_err());
+        let far = || Way {
+            obstacle: Some(Obstacle::Hub(role.clone())),
+            ..Way::default()
+        };
+        for (caller, is_open) in [
+            ("arn:aws:iam::111111111111:user/joe", true),
+            ("arn:aws:iam::111111111111:role/hub", false),
+        ] {
+            let found = found(caller, RoleVerdict::Allowed, &[]);
+            let way = far().with_found(Way::of_index(&[&found]).unwrap());
+            assert_eq!(way.check(&role).is_ok(), is_open, "{caller}");
+        }
     }
 }
