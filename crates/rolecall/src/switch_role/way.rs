@@ -32,12 +32,10 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// The reason, as one clause.
+    /// The reason, as one clause. It names no place on this machine: a page of links may go to others.
     pub fn reason(&self) -> String {
         match self {
-            Self::ExternalId(known_from) => {
-                format!("it wants an ExternalId ({known_from}), and the console cannot send one")
-            }
+            Self::ExternalId(_) => "it wants an ExternalId, and the console cannot send one".to_owned(),
             Self::Hub(hub) => format!(
                 "it is reached from the role {hub}, and the console switches from the identity that signed in"
             ),
@@ -52,7 +50,8 @@ impl Obstacle {
     pub fn error(&self, role: &RoleArn) -> Error {
         let error = Error::config(format!("no link switches to {role}: {}", self.reason()));
         match self {
-            Self::ExternalId(_) | Self::LongName(_) => error,
+            Self::ExternalId(known_from) => error.with_hint(format!("That it does is known from {known_from}.")),
+            Self::LongName(_) => error,
             Self::Hub(_) => error.with_hint(
                 "If the identity you sign in with may assume the role itself, name it by its ARN and that identity by --source-profile.",
             ),
@@ -98,11 +97,11 @@ impl Way {
                 "the chain starts from {source}, which nobody signs in to the console with: whoever opens the link switches as who they are there"
             ));
         }
-        if let Some(mfa) = &role.mfa_serial {
-            notes.push(format!(
-                "the role is assumed with an MFA code ({}): sign in to the console with one, or the switch is refused",
-                mfa.origin
-            ));
+        if role.mfa_serial.is_some() {
+            notes.push(
+                "it is assumed with an MFA code: sign in to the console with one, or the switch is refused"
+                    .to_owned(),
+            );
         }
         let lost = [
             ("source identity", role.source_identity.is_some()),
@@ -137,9 +136,7 @@ impl Way {
         let (first, rest) = open.split_first()?;
         let wants = |role: &IndexedRole, key: &str| role.conditions.iter().any(|found| is_key(found, key));
         let obstacle = if open.iter().all(|role| wants(role, EXTERNAL_ID)) {
-            Some(Obstacle::ExternalId(
-                "its trust policy, as `rolecall roles` found".to_owned(),
-            ))
+            Some(Obstacle::ExternalId("what `rolecall roles` found".to_owned()))
         } else if open.iter().all(|role| is_root(&role.caller)) {
             Some(Obstacle::Root(first.caller.clone()))
         } else {
@@ -323,10 +320,7 @@ aws_secret_access_key = none
         }
         for (profile, words) in [
             ("box", &["an instance's credentials"][..]),
-            (
-                "fussy",
-                &["MFA code (config:", "no source identity", "no session tags"],
-            ),
+            ("fussy", &["an MFA code", "no source identity", "no session tags"]),
         ] {
             let notes = checked(profile).unwrap();
             assert_eq!(notes.len(), words.len(), "{notes:?}");

@@ -198,7 +198,9 @@ fn entry(maker: &Maker<'_>, index: &RoleIndex, draft: Draft, found: &[&IndexedRo
             notes.extend(place.warning());
             let name = display_name(index, &role, profile).map_err(|error| error.to_string())?;
             let (color, warning) = maker.color_of(profile);
-            notes.extend(warning);
+            if let Some(warning) = warning {
+                tracing::warn!("{warning}");
+            }
             let url = SwitchLink {
                 page: &place.page,
                 role: &role,

@@ -9,7 +9,8 @@
     const rows = Array.from(section.querySelectorAll("li"), (row) => ({
       row,
       link: row.querySelector("a"),
-      text: head + " " + plain(row),
+      // What is said about a role names other roles.
+      text: head + " " + plain(row.children[0]) + " " + plain(row.children[1]),
     }));
     return { section, rows };
   });

@@ -14,8 +14,8 @@ const BEGIN: &str = "<!doctype html>\n";
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// The SHA-256 of the two, in base64: nothing else may style the page or run in it, whatever a name holds.
-const STYLE_HASH: &str = "20w/rCdJUJnndMc34/rMeDOYmkdJ68lPUs2TqYtHjOs=";
-const SCRIPT_HASH: &str = "s1/HeOV8pKZVsyncp6kuhvsHVk68xiMI83OwGoFWz48=";
+const STYLE_HASH: &str = "KVH/Esergj8FdlJtl0eOqamYO48rlU4H2Udw8LOYNrE=";
+const SCRIPT_HASH: &str = "9VdupWU963Rz796S4w1RRm52RkUW6Lr9jIHskN001NA=";
 
 /// Whether a file's text is such a page.
 pub(super) fn is_ours(text: &str) -> bool {
@@ -99,33 +99,25 @@ fn section(out: &mut String, account: &Account) {
 fn row(out: &mut String, entry: &Entry) {
     match &entry.link {
         Ok(link) => {
-            out.push_str("<li>");
-            match link.color {
-                Some(color) => {
-                    let _ = write!(
-                        out,
-                        "<svg class=\"color\" viewBox=\"0 0 1 1\" role=\"img\" aria-label=\"colour {color}\"><rect width=\"1\" height=\"1\" fill=\"#{color}\"/></svg>"
-                    );
-                }
-                None => out.push_str("<i class=\"color\"></i>"),
-            }
             let _ = write!(
                 out,
-                "<a href=\"{}\" rel=\"noreferrer\" title=\"shown as {}\">{}</a>",
+                "<li><a href=\"{}\" rel=\"noreferrer\" title=\"shown as {}\">{}</a>",
                 text(&link.url),
                 text(&link.display_name),
                 name(&entry.role)
             );
         }
         Err(_) => {
-            let _ = write!(
-                out,
-                "<li class=\"dead\"><i class=\"color\"></i><span>{}</span>",
-                name(&entry.role)
-            );
+            let _ = write!(out, "<li class=\"dead\"><span>{}</span>", name(&entry.role));
         }
     }
     out.push_str("<span class=\"tags\">");
+    if let Some(color) = entry.link.as_ref().ok().and_then(|link| link.color) {
+        let _ = write!(
+            out,
+            "<svg class=\"color\" viewBox=\"0 0 1 1\" role=\"img\" aria-label=\"colour {color}\"><rect width=\"1\" height=\"1\" fill=\"#{color}\"/></svg>"
+        );
+    }
     if entry.role.partition() != Partition::Aws {
         let _ = write!(
             out,
