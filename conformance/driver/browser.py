@@ -23,7 +23,7 @@ def _opened(program: str, arguments: tuple[str, ...], room: Room) -> None:
 CASES = [
     Case("browser/switch-role", partial(_opened, "switch_role.py", ("link",))),
     Case("browser/links", partial(_opened, "switch_role.py", ("page",))),
-    Case("browser/ten-thousand-links", partial(_opened, "switch_role.py", ("large",))),
+    Case("browser/many-links", partial(_opened, "switch_role.py", ("large",))),
     Case("browser/console", partial(_opened, "console.py", ())),
 ]
 

@@ -38,7 +38,8 @@ class Browser:
     """One window. What its pages want of the world outside of loopback is in `failed`."""
 
     def __init__(self, *, width: int = 1200, height: int = 800, dark: bool = False, scripts: bool = True):
-        self._folder = tempfile.mkdtemp(prefix="browser-")
+        # Not below TMPDIR: the path of a socket in it may have 107 bytes.
+        self._folder = tempfile.mkdtemp(prefix="browser-", dir="/tmp")
         (low_read, self._out), (self._in, low_write) = os.pipe(), os.pipe()
         # Out of the way of the two numbers that the browser's ends will have.
         read, write = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (low_read, low_write))
@@ -48,6 +49,7 @@ class Browser:
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{read} 4>&{write} {read}<&- {write}>&-', "browser", *command],
             pass_fds=(read, write),
+            env=os.environ | {"HOME": self._folder, "TMPDIR": self._folder},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -86,12 +86,10 @@ fn place(host: &Host, path: &Path) -> Result<PathBuf, Error> {
         ))
         .with_hint("Name another file, or take this one away first.")
     };
-    let about = match fs::metadata(path) {
-        Ok(about) => about,
-        Err(_) => {
-            return std::path::absolute(path)
-                .map_err(|error| Error::config(format!("cannot write {}: {error}", path.display())));
-        }
+    let unwritable =
+        |error: std::io::Error| Error::config(format!("cannot write {}: {error}", path.display()));
+    let Ok(about) = fs::metadata(path) else {
+        return std::path::absolute(path).map_err(unwritable);
     };
     if !about.is_file() {
         return Err(other());
@@ -100,7 +98,7 @@ fn place(host: &Host, path: &Path) -> Result<PathBuf, Error> {
     if !page::is_ours(&text) && !text.is_empty() {
         return Err(other());
     }
-    fs::canonicalize(path).map_err(|error| Error::config(format!("cannot write {}: {error}", path.display())))
+    fs::canonicalize(path).map_err(unwritable)
 }
 
 /// What is gathered of a role before it is one entry.
