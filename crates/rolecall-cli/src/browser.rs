@@ -25,11 +25,16 @@ pub(crate) fn place(host: &Host) -> Browser {
 
 /// Opens a page: `BROWSER`'s first program, else the system's own way. Whether something was started.
 pub(crate) fn open(host: &Host, url: &str) -> bool {
+    open_by(host, url, None)
+}
+
+/// Opens a page by this command, which is split at blanks as `BROWSER` is; without one as [`open`] does.
+pub(crate) fn open_by(host: &Host, url: &str, command: Option<&str>) -> bool {
     // Whatever starts with another scheme may start another program than a browser.
     if !may_be_opened(url) {
         return false;
     }
-    let chosen = host.env("BROWSER").and_then(|list| list.split(':').next());
+    let chosen = command.or_else(|| host.env("BROWSER").and_then(|list| list.split(':').next()));
     let mut words = chosen.unwrap_or_default().split_whitespace();
     let Some(program) = words.next() else {
         return open::that_detached(url).is_ok();

@@ -32,6 +32,7 @@ mod cli {
     mod show;
     mod sources;
     mod support;
+    mod switch_role;
     mod terminal;
     mod use_shell;
     mod use_target;

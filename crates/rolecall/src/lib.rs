@@ -89,6 +89,7 @@
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
+//! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
@@ -117,6 +118,7 @@ pub mod provider;
 pub mod seal;
 mod secret;
 pub mod session;
+pub mod switch_role;
 pub mod time;
 
 pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};

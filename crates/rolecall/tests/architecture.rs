@@ -99,6 +99,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     // Beside it.
     ("audit", &["arn", "error", "hex", "host", "session", "time"]),
     ("policy", &["arn", "error", "parameters", "partition", "time"]),
+    ("switch_role", &["arn", "chain", "error", "index", "partition"]),
 ];
 
 /// Where a module may name a part of another only: these items and no others.
