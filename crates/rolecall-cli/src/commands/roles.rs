@@ -1,15 +1,16 @@
 //! `rolecall roles`: which roles the caller may assume, by the policies that say so.
 
 mod show;
+mod write;
 
 use std::time::Duration;
 
 use rolecall::audit::Delivery;
+use rolecall::chain::{SourceKind, Target};
 use rolecall::discover::{self, Found, FoundRole, Proof};
-use rolecall::index::{RoleIndex, RoleVerdict};
-use rolecall::{Host, Partition};
-
-mod write;
+use rolecall::index::{IndexedAccount, RoleIndex, RoleVerdict};
+use rolecall::profile::block::{Options, Start, Wanted};
+use rolecall::{Host, Partition, Provider};
 
 use crate::cli::RolesArgs;
 use crate::command_error::{CommandError, Ended};
@@ -42,8 +43,8 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
     })?;
     // The profile that others may start from: a role's own, or whatever the target starts from.
     let source = match &provider.chain().target {
-        rolecall::chain::Target::Profile(name) => Some(name.clone()),
-        rolecall::chain::Target::Role(_) => None,
+        Target::Profile(name) => Some(name.clone()),
+        Target::Role(_) => None,
     };
     keep(host, &found, source.or(named).as_deref());
     let shown = show::Shown {
@@ -51,8 +52,30 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
         proofs: &proofs,
         all: args.all,
     };
-    if as_json {
-        output::print_json(&shown.json())?;
+    let mut json = shown.json();
+    if args.write {
+        if !as_json {
+            output::print(&shown.table())?;
+            output::tell(&shown.remarks());
+        }
+        let start = start(&provider);
+        let options = Options {
+            name: args.profile_name,
+            // What could not be read may hold what a profile of the block is for.
+            searched: start
+                .iter()
+                .filter(|_| found.holdings.opaque.is_empty())
+                .cloned()
+                .collect(),
+            force: args.force,
+        };
+        let written = write::write(host, &wanted(&found, &proofs, start.as_ref()), &options, args.yes)?;
+        json["write"] = written.json();
+        if as_json {
+            output::print_json(&json)?;
+        }
+    } else if as_json {
+        output::print_json(&json)?;
     } else if args.tree {
         output::print(&shown.tree())?;
         output::tell(&shown.remarks());
@@ -81,6 +104,36 @@ fn keep(host: &Host, found: &Found, source: Option<&str>) {
     if let Err(error) = kept {
         tracing::warn!("the roles are not kept for the next time: {error}");
     }
+}
+
+/// What a profile says of how the caller starts; `None` where no profile can say it.
+fn start(provider: &Provider) -> Option<Start> {
+    let chain = provider.chain();
+    match (&chain.target, &chain.source.kind) {
+        (
+            Target::Profile(name),
+            SourceKind::Environment(_) | SourceKind::Container(_) | SourceKind::InstanceMetadata(_),
+        ) if chain.source.profile.is_some() || !chain.roles.is_empty() => Some(Start::Profile(name.clone())),
+        (_, SourceKind::Environment(_)) if chain.roles.is_empty() => Some(Start::Environment),
+        (_, SourceKind::Container(_)) if chain.roles.is_empty() => Some(Start::EcsContainer),
+        (_, SourceKind::InstanceMetadata(_)) if chain.roles.is_empty() => Some(Start::Ec2InstanceMetadata),
+        (Target::Profile(name), _) => Some(Start::Profile(name.clone())),
+        (Target::Role(_), _) => None,
+    }
+}
+
+/// A profile for each role that may be assumed, but for those that STS refused when it was asked.
+fn wanted(found: &Found, proofs: &[Option<Proof>], start: Option<&Start>) -> Vec<Wanted> {
+    let roles = found.roles.iter().zip(proofs);
+    let may = roles.filter(|(role, proof)| {
+        may_be_assumed(role) && proof.as_ref().is_none_or(|proof| proof.verdict() != Some(false))
+    });
+    may.map(|(role, _)| {
+        let account = found.accounts.get(&role.arn.account());
+        let name = account.and_then(|IndexedAccount { name, alias }| name.as_deref().or(alias.as_deref()));
+        Wanted::new(role.arn.clone(), name, start.cloned())
+    })
+    .collect()
 }
 
 /// What `--verify` says of a role.

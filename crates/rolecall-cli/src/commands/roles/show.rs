@@ -257,14 +257,23 @@ fn why(role: &FoundRole, proof: Option<&Proof>) -> String {
         }
         None => {}
     }
-    if !judgement.conditions.is_empty() {
-        parts.push(format!("depends on {}", judgement.conditions.join(", ")));
-    }
+    parts.extend(depends(&judgement.conditions));
     if !role.profiles.is_empty() {
         parts.push(format!("profile {}", role.profiles.join(", ")));
     }
     parts.extend(proved(proof).map(str::to_owned));
     plain(&parts.join("; "))
+}
+
+/// On what a verdict depends. What was not read is listed once, below, and not in every row.
+fn depends(conditions: &[String]) -> Option<String> {
+    let (unread, keys): (Vec<&str>, Vec<&str>) = conditions
+        .iter()
+        .map(String::as_str)
+        .partition(|condition| condition.starts_with("unread: "));
+    let unread = (!unread.is_empty()).then_some("what was not read");
+    let told: Vec<&str> = keys.into_iter().chain(unread).collect();
+    (!told.is_empty()).then(|| format!("depends on {}", told.join(", ")))
 }
 
 fn pattern_text(pattern: &Pattern) -> String {

@@ -1,10 +1,5 @@
 //! `rolecall roles --write`: a profile for each role that was found, in a block of the config file that is ours.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`rolecall roles` calls it once it finds roles")
-)]
-
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
