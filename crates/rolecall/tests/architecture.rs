@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("host", &["error", "secret"]),
     ("hardening", &["error"]),
     ("seal", &["error", "hardening"]),
-    ("index", &["arn", "error", "host"]),
+    ("index", &["arn", "error", "host", "partition"]),
     // The one path, in its order.
     ("profile", &["error", "host"]),
     (
