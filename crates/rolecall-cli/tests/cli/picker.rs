@@ -16,12 +16,12 @@ fn machine() -> Machine {
          source_profile = joe\n[profile staging]\nrole_arn = arn:aws:iam::666666666666:role/Staging\n\
          source_profile = joe\n",
     );
-    let credentials = fs::read_to_string(machine.path(".aws/credentials")).unwrap();
-    assert!(
-        !credentials.contains("[default]") && credentials.contains("[joe]"),
-        "{}",
-        credentials.len()
+    let keys = machine.sandbox.user_keys("joe.bloggs").unwrap();
+    let credentials = format!(
+        "[joe]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+        keys.access_key_id, keys.secret_access_key
     );
+    machine.write(".aws/credentials", &credentials);
     keep_index(
         &machine,
         &[
