@@ -269,11 +269,11 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>, cached_until: O
             "profile": chain.source.profile,
             "access_key_id": chain.source.access_key_id(),
             "origin": chain.source.origin.to_string(),
+            "details": details(&chain.source.kind),
             "chosen": chain.source_profile.as_ref().map(|profile| json!({
                 "profile": profile.value,
                 "origin": profile.origin.to_string(),
             })),
-            "details": details(&chain.source.kind),
         },
         "mfa": chain.mfa.as_ref().map(|mfa| json!({
             "serial": mfa.serial.as_ref().map(|serial| serial.value.as_str()),

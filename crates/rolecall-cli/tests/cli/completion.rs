@@ -190,7 +190,10 @@ fn what_cannot_be_read_completes_nothing_and_says_nothing() {
     };
     assert_eq!(ask("rolecall exec pro"), "values\nprod-eu\n");
     // Names of both files, and nothing else of the one with the keys.
-    machine.write(".aws/credentials", "[joe]\naws_access_key_id = x\n");
+    machine.write(
+        ".aws/credentials",
+        "no line of AWS's\n[joe]\naws_access_key_id = x\n",
+    );
     assert_eq!(ask("rolecall exec jo"), "values\njoe\n");
     machine.write(".aws/config", "role_arn = of no section\n");
     machine.write(".local/state/rolecall/roles.json", "{");

@@ -1,7 +1,10 @@
 //! Picking a target on a terminal.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
+
+use rustix::process::{Pid, Signal};
 
 use super::completion::keep_index;
 use super::support::{BINARY, Machine, wait_for};
@@ -85,6 +88,15 @@ fn whoever_picks_nothing_runs_nothing_and_has_their_terminal_back() {
         assert!(screen.is_echoing(), "{key:?}");
         screen.shows("\x1b[?1049l", 1);
     }
+    let screen = Screen::new();
+    let mut child = screen.run(&machine, &[BINARY, "exec", "--", "touch", "ran"], &[TERM]);
+    screen.shows("4 of 4", 1);
+    screen.hides_typing();
+    let pid = Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(end(&mut child).signal(), Some(15));
+    assert!(screen.is_echoing());
+    screen.shows("\x1b[?1049l", 1);
     assert!(!machine.path("ran").exists());
     assert!(!machine.path(".local/state/rolecall/recent.json").exists());
 }
@@ -107,6 +119,58 @@ fn a_list_that_is_stopped_gives_the_terminal_back_and_goes_on() {
     screen.shows("role 1 of 1: arn:aws:iam::666666666666:role/BlahRole", 1);
     screen.type_in("exit\n");
     assert!(end(&mut child).success());
+}
+
+#[test]
+fn a_list_fits_its_terminal_whatever_becomes_of_it() {
+    let machine = machine();
+    let screen = Screen::new();
+    screen.resize(80, 24);
+    let mut child = screen.run(&machine, &[BINARY, "plan"], &[TERM]);
+    screen.shows("4 of 4", 1);
+    screen.shows("Enter takes it, Esc leaves; arrows or Ctrl-N and Ctrl-P move", 1);
+    screen.resize(16, 4);
+    screen.shows("4 of 4", 2);
+    screen.type_in("acdep");
+    screen.shows("1 of 4", 1);
+    let small = screen.text().split("4 of 4").last().unwrap().to_owned();
+    assert!(
+        small.contains("Acme Lt") && !small.contains("team/Deploy"),
+        "{small:?}"
+    );
+    screen.type_in("\x1b");
+    assert_eq!(end(&mut child).code(), Some(130));
+}
+
+/// By its id a role does not say by whom it was found, and the list does.
+#[test]
+fn a_role_whose_account_has_no_name_of_its_own_starts_where_it_was_found() {
+    let machine = machine();
+    keep_index(
+        &machine,
+        &[
+            ("444444444444", "Twin", "Deploy"),
+            ("555555555555", "Twin", "Deploy"),
+        ],
+    );
+    let screen = Screen::new();
+    let mut child = screen.run(&machine, &[BINARY, "plan"], &[TERM]);
+    screen.shows("5 of 5", 1);
+    screen.type_in("5555");
+    screen.shows("1 of 5", 1);
+    screen.type_in("\r");
+    assert!(end(&mut child).success(), "{}", screen.text());
+    screen.shows("role 1 of 1: arn:aws:iam::555555555555:role/Deploy", 1);
+    screen.shows("source profile  joe", 1);
+    let refused = machine.run(&["plan", "twin/Deploy"]).failed(1);
+    assert!(
+        refused.contains("may mean a role of any of 2 accounts"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("444444444444 (`Twin`), 555555555555 (`Twin`)"),
+        "{refused}"
+    );
 }
 
 /// A program that waits for an answer is never stopped by a list.

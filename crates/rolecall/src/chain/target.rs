@@ -75,7 +75,7 @@ impl Named {
                 })
             }
             Some(_) => Self::by_name(text, profiles, &RoleIndex::load(host)),
-            None => Err(profiles.unknown(text)),
+            None => Err(with_nearest(profiles.unknown(text), text, &RoleIndex::load(host))),
         }
     }
 
@@ -94,13 +94,12 @@ impl Named {
             } => (account, partition, resource),
             Addressed::Ambiguous(accounts) => return Err(ambiguous(text, &accounts, index)),
             Addressed::Unknown => {
-                let error = profiles.unknown(text);
-                return Err(match nearest(text, index) {
-                    Some(near) => error.with_hint(format!("Of the roles that were found, `{near}` is the nearest.")),
-                    None if index.roles.is_empty() => error.with_hint(
+                let error = with_nearest(profiles.unknown(text), text, index);
+                return Err(match index.roles.is_empty() {
+                    true => error.with_hint(
                         "An account can be named by its alias or name once `rolecall roles` has found its roles; by its id always.",
                     ),
-                    None => error,
+                    false => error,
                 });
             }
         };
@@ -135,12 +134,33 @@ fn ambiguous(text: &str, accounts: &[AccountId], index: &RoleIndex) -> Error {
     ))
 }
 
-/// The role that is written most like it.
-fn nearest(text: &str, index: &RoleIndex) -> Option<String> {
+/// The same error with the role that is written most like the text, or a role of the account that it names.
+fn with_nearest(error: Error, text: &str, index: &RoleIndex) -> Error {
     let lower = text.to_lowercase();
-    let written = index.targets().into_iter().map(|(written, _)| written);
-    let likely = written.map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known));
-    let near = likely.filter(|(likeness, _)| *likeness > 0.78);
-    near.max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, known)| known)
+    let targets = index.targets();
+    let accounts = index.accounts_named(text);
+    let inside = targets
+        .iter()
+        .find(|(_, role)| accounts.contains(&role.arn.account()));
+    if let Some((written, _)) = inside {
+        return error.with_hint(format!(
+            "`{text}` is an account: name a role in it, as in `{written}`."
+        ));
+    }
+    let has_account = text.contains('/');
+    let likely = targets.iter().map(|(written, role)| {
+        let whole = strsim::jaro_winkler(&lower, &written.to_lowercase());
+        let alone = match has_account {
+            true => 0.0,
+            false => strsim::jaro_winkler(&lower, &role.arn.name().to_lowercase()),
+        };
+        (whole.max(alone), written)
+    });
+    let near = likely.filter(|(likeness, _)| *likeness > 0.85);
+    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((_, written)) => error.with_hint(format!(
+            "Of the roles that were found, `{written}` is the nearest."
+        )),
+        None => error,
+    }
 }
