@@ -148,8 +148,8 @@ fn a_tab_completes_a_line_in_every_shell() {
             ("ZDOTDIR", home.as_str()),
         ];
         // The shell stands where the file is.
-        let inner = format!("cd \"$HOME\" && exec \"$@\"");
-        let mut all = vec!["sh", "-c", inner.as_str(), "sh"];
+        let inner = "cd \"$HOME\" && exec \"$@\"";
+        let mut all = vec!["sh", "-c", inner, "sh"];
         all.extend(words);
         let mut child = screen.run(&machine, &all, &env);
         screen.shows("ready", 1);
