@@ -13,6 +13,13 @@ const LATELY: i32 = 6;
 /// Less than anything.
 const NEVER: i32 = i32::MIN / 2;
 
+/// Room for scores, used again for every row: memory that is freed is wiped, and that takes its time.
+#[derive(Debug, Default)]
+struct Scratch {
+    ends: Vec<i32>,
+    next: Vec<i32>,
+}
+
 /// A row, prepared once.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -43,16 +50,16 @@ impl Entry {
     }
 
     /// How well all the words fit, each with its letters in order; none where one does not.
-    fn score(&self, words: &[Vec<char>]) -> Option<i32> {
+    fn score(&self, words: &[Vec<char>], scratch: &mut Scratch) -> Option<i32> {
         let bonus = if self.age.is_some() { LATELY } else { 0 };
         words
             .iter()
-            .try_fold(bonus, |sum, word| Some(sum + self.score_of(word)?))
+            .try_fold(bonus, |sum, word| Some(sum + self.score_of(word, scratch)?))
     }
 
     /// The best way to find the letters of a word in order: the more of them stand together and at the start of words the
     /// better, and every letter between costs.
-    fn score_of(&self, word: &[char]) -> Option<i32> {
+    fn score_of(&self, word: &[char], scratch: &mut Scratch) -> Option<i32> {
         let mut rest = word.iter();
         let mut wanted = rest.next();
         for letter in &self.letters {
@@ -64,9 +71,12 @@ impl Entry {
             return None;
         }
         // The best score that ends at each letter, for as much of the word as was looked at.
-        let mut ends = vec![NEVER; self.letters.len()];
+        let Scratch { ends, next } = scratch;
+        ends.clear();
+        ends.resize(self.letters.len(), NEVER);
         for (nth, c) in word.iter().enumerate() {
-            let mut next = vec![NEVER; self.letters.len()];
+            next.clear();
+            next.resize(self.letters.len(), NEVER);
             // The best one that ended further before, less what stands between.
             let mut apart = NEVER;
             for at in 0..self.letters.len() {
@@ -86,9 +96,9 @@ impl Entry {
                     next[at] = before + self.worth[at];
                 }
             }
-            ends = next;
+            std::mem::swap(ends, next);
         }
-        ends.into_iter().max().filter(|best| *best > NEVER / 2)
+        ends.iter().copied().max().filter(|best| *best > NEVER / 2)
     }
 }
 
@@ -98,10 +108,11 @@ pub(super) fn ranked(entries: &[Entry], query: &str) -> Vec<usize> {
         .split_whitespace()
         .map(|word| word.chars().map(lower).collect())
         .collect();
+    let mut scratch = Scratch::default();
     let scored = entries
         .iter()
         .enumerate()
-        .filter_map(|(at, entry)| Some((at, entry.score(&words)?)));
+        .filter_map(|(at, entry)| Some((at, entry.score(&words, &mut scratch)?)));
     let mut scored: Vec<_> = scored.collect();
     scored.sort_by_key(|(at, score)| {
         let entry = &entries[*at];
