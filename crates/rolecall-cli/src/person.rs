@@ -18,10 +18,11 @@ use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
 
 use crate::browser;
-use interrupts::Interrupts;
+pub(crate) use interrupts::Interrupts;
 use pinentry::Dialog;
 use reading::{Line, Lines};
-use terminal::{Answer, Terminal};
+use terminal::Answer;
+pub(crate) use terminal::Terminal;
 
 /// How long a window is left open: nobody may be at the machine, and others wait for the device.
 const LONGEST_WINDOW: Duration = Duration::from_secs(120);
@@ -164,6 +165,11 @@ impl Asker {
     fn terminal(&self) -> Option<Terminal> {
         let has_child = self.0.has_child.load(Ordering::SeqCst);
         if has_child { None } else { Terminal::open() }
+    }
+
+    /// The terminal, while it is no child's, and what interrupts whoever asks there: for what is more than a line.
+    pub(crate) fn desk(&self) -> Option<(Terminal, &Interrupts)> {
+        Some((self.terminal()?, self.interrupts()?))
     }
 
     fn interrupts(&self) -> Option<&Interrupts> {

@@ -14,6 +14,7 @@ mod cli {
     mod agent_prompt;
     mod audit;
     mod bad_input;
+    mod completion;
     mod deliver;
     mod exec;
     mod exec_env;
@@ -23,6 +24,7 @@ mod cli {
     mod login;
     mod mfa;
     mod mfa_ask;
+    mod picker;
     mod rehearse;
     mod sandbox;
     mod sandbox_tls;

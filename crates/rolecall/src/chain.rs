@@ -34,7 +34,8 @@ pub use target::Target;
 /// What the caller asks for: a target, and what overrides the target's own settings. The fields are the common flags.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`; absent: `AWS_PROFILE`, then `default`.
+    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`, the account by its id or by a name in the [`crate::index`]; absent:
+    /// `AWS_PROFILE`, then `default`.
     pub target: Option<String>,
     /// What a third party's role demands.
     pub external_id: Option<ExternalId>,
@@ -119,6 +120,8 @@ pub struct Chain {
     pub target: Target,
     /// Where the first credentials come from.
     pub source: Source,
+    /// The profile that the target's role starts from, where the target does not say so itself.
+    pub source_profile: Option<Configured<String>>,
     /// The session the source has before any role is assumed: the first role is assumed with it, or, where there is no
     /// role, it is what is handed out. None: the first role is assumed with the source's key or token itself.
     pub own: Option<OwnSession>,

@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("host", &["error", "secret"]),
     ("hardening", &["error"]),
     ("seal", &["error", "hardening"]),
-    ("index", &["arn", "error", "host"]),
+    ("index", &["arn", "error", "host", "partition"]),
     // The one path, in its order.
     // Its block of found roles names what it writes by what was parsed.
     (

@@ -27,7 +27,6 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
         return Ok(Ended::WELL);
     }
     let as_json = args.target.json;
-    let named = args.target.target.clone();
     let provider = super::provider(host, args.target, Delivery::Roles)?;
     let (found, proofs) = super::block_on(async {
         let found = discover::roles(&provider, args.hops).await?;
@@ -41,12 +40,7 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
         }
         Ok((found, proofs))
     })?;
-    // The profile that others may start from: a role's own, or whatever the target starts from.
-    let source = match &provider.chain().target {
-        Target::Profile(name) => Some(name.clone()),
-        Target::Role(_) => None,
-    };
-    keep(host, &found, source.or(named).as_deref());
+    keep(host, &found, &provider);
     let shown = show::Shown {
         found: &found,
         proofs: &proofs,
@@ -94,13 +88,15 @@ fn may_be_assumed(role: &FoundRole) -> bool {
 }
 
 /// Keeps what was found, for picking and completing without a network. What cannot be kept is found again.
-fn keep(host: &Host, found: &Found, source: Option<&str>) {
-    let kept = RoleIndex::keep(
-        host,
-        &found.holdings.arn,
-        found.indexed(source),
-        found.accounts.clone(),
-    );
+fn keep(host: &Host, found: &Found, provider: &Provider) {
+    let chain = provider.chain();
+    let source = match &chain.target {
+        Target::Profile(name) => Some(name.as_str()),
+        // Whatever starts without a profile; a role that was named by its ARN can be nobody's source.
+        Target::Role(_) if chain.roles.is_empty() => None,
+        Target::Role(_) => return,
+    };
+    let kept = RoleIndex::keep(host, &found.holdings.arn, found.indexed(source), found.accounts.clone());
     if let Err(error) = kept {
         tracing::warn!("the roles are not kept for the next time: {error}");
     }
