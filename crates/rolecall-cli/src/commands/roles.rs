@@ -96,7 +96,12 @@ fn keep(host: &Host, found: &Found, provider: &Provider) {
         Target::Role(_) if chain.roles.is_empty() => None,
         Target::Role(_) => return,
     };
-    let kept = RoleIndex::keep(host, &found.holdings.arn, found.indexed(source), found.accounts.clone());
+    let kept = RoleIndex::keep(
+        host,
+        &found.holdings.arn,
+        found.indexed(source),
+        found.accounts.clone(),
+    );
     if let Err(error) = kept {
         tracing::warn!("the roles are not kept for the next time: {error}");
     }

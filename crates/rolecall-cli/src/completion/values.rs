@@ -110,8 +110,8 @@ fn how(arg: &Arg) -> Option<How> {
         "duration" => How::Words(&["max", "1h", "2h", "4h", "8h", "12h"]),
         "since" => How::Words(&["1h", "12h", "1d", "7d", "30d"]),
         "external_id" | "session_name" | "policy_arn" | "source_identity" | "tag" | "transitive_tag"
-        | "mfa_serial" | "mfa_fd" | "display_name" | "profile_name" | "browser" | "decode" | "hops" | "idle" | "role"
-        | "since_hash" | "session_seconds" | "skew" | "port" | "command" => How::Free,
+        | "mfa_serial" | "mfa_fd" | "display_name" | "profile_name" | "browser" | "decode" | "hops"
+        | "idle" | "role" | "since_hash" | "session_seconds" | "skew" | "port" | "command" => How::Free,
         _ => return None,
     })
 }
