@@ -26,6 +26,7 @@ mod cli {
     mod mfa_ask;
     mod picker;
     mod rehearse;
+    mod roles;
     mod sandbox;
     mod sandbox_tls;
     mod security_files;
