@@ -14,6 +14,7 @@ mod cli {
     mod agent_prompt;
     mod audit;
     mod bad_input;
+    mod console;
     mod deliver;
     mod exec;
     mod exec_env;

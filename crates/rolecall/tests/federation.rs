@@ -155,7 +155,8 @@ fn signed_in_for(aws: &Aws, page: &str) -> u64 {
         .split('<')
         .next()
         .unwrap();
-    let end = std::time::SystemTime::from(end.parse::<jiff::Timestamp>().unwrap());
+    let end = end.parse::<jiff::Timestamp>().unwrap().as_second();
+    let end = std::time::UNIX_EPOCH + Duration::from_secs(end.try_into().unwrap());
     end.duration_since(aws.sandbox.now()).unwrap().as_secs()
 }
 
