@@ -10,6 +10,7 @@ use super::mfa;
 use super::support::{BINARY, Machine, Ran, wait_for};
 use super::terminal::Screen;
 
+const SEED: &str = "INAU4QKSLFJUKQ2SIVKE6TKBKI2DOMJR";
 const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
 /// Joe, whose key assumes a role of eight hours and one of an hour; a role of a role; a user's profile with MFA; root.
@@ -24,11 +25,15 @@ fn machine_with(builder: rolecall_sandbox::Builder) -> Machine {
         )
     };
     let joe = "arn:aws:iam::111111111111:user/joe";
+    let guarded = trust(joe).replace(
+        "}}}",
+        r#"},"Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}}"#,
+    );
     let world = World::new()
         .account(
             Account::new("111111111111")
                 .root_key()
-                .user(User::new("joe").policy("all", ALL)),
+                .user(User::new("joe").policy("all", ALL).mfa_device("phone", SEED)),
         )
         .account(
             Account::new("222222222222")
@@ -39,6 +44,7 @@ fn machine_with(builder: rolecall_sandbox::Builder) -> Machine {
                         .policy("all", ALL),
                 )
                 .role(Role::new("Short", &trust(joe)))
+                .role(Role::new("Guarded", &guarded).max_session_seconds(14_400))
                 .role(
                     Role::new("Next", &trust("arn:aws:iam::222222222222:role/Long"))
                         .max_session_seconds(43_200),
@@ -47,6 +53,7 @@ fn machine_with(builder: rolecall_sandbox::Builder) -> Machine {
     let machine = Machine::with(builder.world(world).start().unwrap());
     let keys = [
         ("joe", machine.sandbox.user_keys("joe").unwrap()),
+        ("careful", machine.sandbox.user_keys("joe").unwrap()),
         ("root", machine.sandbox.root_keys("111111111111").unwrap()),
     ];
     let mut text = String::new();
@@ -57,8 +64,16 @@ fn machine_with(builder: rolecall_sandbox::Builder) -> Machine {
         ));
     }
     machine.write(".aws/credentials", &text);
-    let mut text = "[profile joe]\nregion = eu-west-1\n".to_owned();
-    for (name, source) in [("Long", "joe"), ("Short", "joe"), ("Next", "Long")] {
+    let mut text = format!(
+        "[profile joe]\nregion = eu-west-1\n[profile careful]\nregion = eu-west-1\nmfa_serial = {}\n",
+        mfa::PHONE
+    );
+    for (name, source) in [
+        ("Guarded", "careful"),
+        ("Long", "joe"),
+        ("Short", "joe"),
+        ("Next", "Long"),
+    ] {
         text.push_str(&format!(
             "[profile {name}]\nregion = eu-west-1\nrole_arn = arn:aws:iam::222222222222:role/{name}\nsource_profile = {source}\n"
         ));
@@ -223,6 +238,51 @@ fn a_person_with_mfa_gets_a_long_session_for_one_code() {
         "{said}"
     );
     assert_eq!(machine.sandbox.count("GetFederationToken"), 0);
+}
+
+/// Each try costs a code, so there is one; then the hour that every role allows.
+#[test]
+fn a_role_that_refuses_the_length_with_a_code_opens_for_an_hour() {
+    let machine = machine();
+    let screen = Screen::new();
+    let child = screen.start(&machine, &["console", "Guarded", "--print"], &[]);
+    screen.answer(1, &mfa::code(&machine));
+    wait_for("the refusal", || {
+        (machine.sandbox.count("AssumeRole") == 1).then_some(())
+    });
+    mfa::let_the_step_turn(&machine);
+    screen.answer(2, &mfa::code(&machine));
+    let output = child.wait_with_output().unwrap();
+    let (link, said) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(
+        output.status.success() && said.contains("the next time less is asked for"),
+        "{said}"
+    );
+    assert!(
+        near(signed_in_for(&machine, &page(&machine, link.trim_end())), 1),
+        "{said}"
+    );
+    assert_eq!(
+        (
+            machine.sandbox.count("GetSessionToken"),
+            machine.sandbox.count("AssumeRole")
+        ),
+        (1, 2)
+    );
+}
+
+#[test]
+fn the_device_of_a_users_own_key_is_passed_over_with_a_warning() {
+    let machine = machine();
+    let (link, said) = printed(&machine, &["careful"]);
+    assert!(
+        said.contains("MFA is not proved in this console session"),
+        "{said}"
+    );
+    assert!(page(&machine, &link).contains("Federated user"));
 }
 
 #[test]
@@ -451,27 +511,24 @@ fn an_arn_of_another_account_or_of_an_unknown_kind_is_told() {
     assert!(page(&machine, &link).contains(url));
 }
 
-/// A temporary key in the environment, of which nothing says when it ends, and one that has ended.
+/// A temporary key in a file, of which nothing says when it ends, and one that has ended.
 #[test]
 fn a_temporary_key_opens_the_console_while_it_lasts() {
     let machine = machine();
     let json: Value =
         serde_json::from_str(&machine.run_for_secrets(&["credential-process", "Long"]).ok()).unwrap();
-    let run = |token: &str| {
-        machine
-            .command(["console", "--print"])
-            .env_remove("ROLECALL_LOG")
-            .env("AWS_ACCESS_KEY_ID", json["AccessKeyId"].as_str().unwrap())
-            .env("AWS_SECRET_ACCESS_KEY", json["SecretAccessKey"].as_str().unwrap())
-            .env("AWS_SESSION_TOKEN", token)
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .output()
-            .unwrap()
+    let part = |name: &str| json[name].as_str().unwrap();
+    machine.append_config(&format!(
+        "[profile temporary]\nregion = eu-west-1\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}\n",
+        part("AccessKeyId"),
+        part("SecretAccessKey"),
+        part("SessionToken")
+    ));
+    let run = || {
+        let mut command = machine.command(["console", "temporary", "--print"]);
+        command.env_remove("ROLECALL_LOG").output().unwrap()
     };
-    let token = json["SessionToken"].as_str().unwrap();
-    let output = run(token);
+    let output = run();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
         output.status.success() && said.contains("of which nothing says when it ends"),
@@ -479,7 +536,7 @@ fn a_temporary_key_opens_the_console_while_it_lasts() {
     );
     assert!(page(&machine, String::from_utf8(output.stdout).unwrap().trim_end()).contains("Production"));
     machine.sandbox.advance(std::time::Duration::from_secs(4000));
-    let output = run(token);
+    let output = run();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
         output.status.code() == Some(1) && output.stdout.is_empty(),
