@@ -240,6 +240,19 @@ fn a_person_with_mfa_gets_a_long_session_for_one_code() {
     assert_eq!(machine.sandbox.count("GetFederationToken"), 0);
 }
 
+/// The console ends with its session, so one that was kept for a while gives way to a new one.
+#[test]
+fn a_session_that_was_kept_is_not_handed_on_half_spent() {
+    let mut machine = machine_with(Sandbox::builder().session_seconds(60));
+    machine.has_agent = true;
+    for (pause, assumed) in [(0, 1), (0, 1), (8, 2)] {
+        std::thread::sleep(std::time::Duration::from_secs(pause));
+        _ = printed(&machine, &["Long", "--duration", "1h"]);
+        assert_eq!(machine.sandbox.count("AssumeRole"), assumed);
+    }
+    machine.run_quietly(&["agent", "stop"]).ok();
+}
+
 /// Each try costs a code, so there is one; then the hour that every role allows.
 #[test]
 fn a_role_that_refuses_the_length_with_a_code_opens_for_an_hour() {

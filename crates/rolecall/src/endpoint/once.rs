@@ -226,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn it_waits_no_longer_than_it_says() {
         let redirect = Redirect::new().await.unwrap();
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         assert!(!redirect.send(LINK, Duration::from_millis(50)).await.unwrap());
         assert!(start.elapsed() < Duration::from_secs(5));
         let redirect = Redirect::new().await.unwrap();
