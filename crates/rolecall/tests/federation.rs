@@ -348,7 +348,7 @@ async fn a_users_own_key_signs_in_by_a_federation_token() {
     assert_eq!(aws.sandbox.count("GetSessionToken"), 0);
 
     let error = provider("root").federated(hours(1)).await.unwrap_err();
-    assert!(error.to_string().contains("root"), "{error}");
+    assert!(error.to_string().starts_with("the root user"), "{error}");
     aws.assert_sentence(&error);
     assert_eq!(aws.sandbox.count("GetFederationToken"), 1, "root was asked for");
     let error = provider("narrow").federated(hours(1)).await.unwrap_err();

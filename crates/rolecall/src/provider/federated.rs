@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(federated_name(user(arn).unwrap()), name);
         }
         let root = user("arn:aws:iam::111111111111:root").unwrap_err();
-        assert!(root.to_string().contains("root") && !root.hints().is_empty());
+        assert!(root.to_string().starts_with("the root user") && !root.hints().is_empty());
         for other in [
             "arn:aws:sts::111111111111:assumed-role/A/joe",
             "arn:aws:iam::111111111111:user/",
