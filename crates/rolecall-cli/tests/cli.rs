@@ -15,6 +15,7 @@ mod cli {
     mod audit;
     mod bad_input;
     mod completion;
+    mod console;
     mod deliver;
     mod exec;
     mod exec_env;

@@ -14,12 +14,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::arn::{PolicyArn, RoleArn};
-use crate::error::Invalid;
+use crate::error::{Error, Invalid};
 use crate::host::{CaBundle, Transport};
 use crate::parameters::{
     ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
-use crate::partition::Region;
+use crate::partition::{Partition, Region};
 use crate::profile::Origin;
 use crate::session::{KeyBuilder, SessionKey};
 
@@ -131,6 +131,8 @@ pub struct Chain {
     pub roles: Vec<Role>,
     /// The region the caller works in, where one is configured.
     pub region: Option<Configured<Region>>,
+    /// The profile whose endpoints count for what is called with the session, where there is one.
+    pub set_up_by: Option<String>,
     /// Where STS is called for the source's own session, and in which region.
     pub source_sts: StsEndpoint,
     /// Whether requests are signed by AWS's clock where this machine's is wrong (`disable_clock_skew_correction`).
@@ -273,6 +275,45 @@ impl Chain {
             )
         };
         rest(self) == rest(other)
+    }
+
+    /// The partition the session is of.
+    pub fn partition(&self) -> Partition {
+        match (self.roles.last(), &self.region, &self.source.kind) {
+            (Some(role), _, _) => role.arn.partition(),
+            (None, _, SourceKind::Sso(sso)) => sso.session.region.partition(),
+            (None, Some(region), _) => region.value.partition(),
+            (None, None, _) => Partition::Aws,
+        }
+    }
+
+    /// The region to work in: the configured one, else the partition's own.
+    pub fn working_region(&self) -> Region {
+        let partition = self.partition();
+        match &self.region {
+            Some(region) if !region.value.is_global() && region.value.partition() == partition => {
+                region.value.clone()
+            }
+            _ => partition.default_region(),
+        }
+    }
+
+    /// Where `service` is called with the session that is handed out, as the target is set up. What a person should know
+    /// goes to `warnings`.
+    ///
+    /// # Errors
+    /// As [`Endpoints::locate`].
+    pub fn locate(
+        &self,
+        service: Service,
+        endpoints: &Endpoints<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<StsEndpoint, Error> {
+        let profile = self
+            .set_up_by
+            .as_deref()
+            .and_then(|name| endpoints.profiles.profile(name));
+        endpoints.locate(service, profile, &self.working_region(), warnings)
     }
 
     /// The key of the session that is handed out.

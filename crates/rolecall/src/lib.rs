@@ -87,6 +87,7 @@
 //! | [`session`] | sessions, their keys, their times, and one renewal in flight for each |
 //! | [`provider`] | runs a chain; the only module that calls AWS |
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
+//! | [`federation`] | a session as a link to the console, and where in the console it leads |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
 //! | [`switch_role`] | the console's own link to a role, and whether it can work |
@@ -106,6 +107,7 @@ pub mod discover;
 pub mod endpoint;
 pub mod error;
 pub mod export;
+pub mod federation;
 pub mod hardening;
 mod hex;
 pub mod host;

@@ -96,6 +96,18 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "time",
         ],
     ),
+    (
+        "federation",
+        &[
+            "arn",
+            "chain",
+            "error",
+            "host",
+            "parameters",
+            "partition",
+            "secret",
+        ],
+    ),
     // Beside it.
     ("audit", &["arn", "error", "hex", "host", "session", "time"]),
     ("policy", &["arn", "error", "parameters", "partition", "time"]),
@@ -103,7 +115,9 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
 ];
 
 /// Where a module may name a part of another only: these items and no others.
-const ONLY: [(&str, &str, &[&str]); 3] = [
+const ONLY: [(&str, &str, &[&str]); 4] = [
+    // A link is made for a place that the chain knows; it resolves nothing.
+    ("federation", "chain", &["StsEndpoint"]),
     // A chain is data: it may name sessions, never hold one.
     ("chain", "session", &["KeyBuilder", "SessionKey", "masked_key_id"]),
     ("provider", "endpoint", &["Grant"]),

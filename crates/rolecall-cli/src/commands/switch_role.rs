@@ -5,6 +5,7 @@ mod all;
 mod page;
 
 use rolecall::chain::{Endpoints, Request, Service};
+use rolecall::command_line::CommandLine;
 use rolecall::index::{IndexedRole, RoleIndex, RoleVerdict};
 use rolecall::profile::{Origin, Profile, ProfileSet};
 use rolecall::switch_role::{Color, DisplayName, SwitchLink, SwitchPage, Way, name_with_path};
@@ -66,7 +67,7 @@ pub(crate) fn run(host: &Host, args: SwitchRoleArgs) -> Result<Ended, CommandErr
     }
     .to_string();
     if args.open {
-        open(host, &url, args.browser.as_deref())?;
+        open(host, &url, args.browser.as_ref())?;
     }
     if json {
         output::print_json(&json!({
@@ -129,18 +130,18 @@ fn refuse_flags(request: &Request, is_all: bool) -> Result<(), Error> {
     }
 }
 
-fn open(host: &Host, url: &str, command: Option<&str>) -> Result<(), Error> {
-    let is_here = command.is_some() || browser::place(host) == rolecall::host::Browser::Here;
-    if is_here && browser::open_by(host, url, command) {
-        return Ok(());
+fn open(host: &Host, url: &str, command: Option<&CommandLine>) -> Result<(), Error> {
+    const HINT: &str = "Without --open the link is printed: it is no secret, and opens in any browser.";
+    if command.is_none() && browser::place(host) != rolecall::host::Browser::Here {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "there is no browser here: no display, and BROWSER is not set",
+        )
+        .with_hint(HINT));
     }
-    let why = match command {
-        Some(command) => format!("the browser `{command}` cannot be started"),
-        None if is_here => "the browser cannot be started".to_owned(),
-        None => "there is no browser here: no display, and BROWSER is not set".to_owned(),
-    };
-    Err(Error::new(ErrorKind::Unavailable, why)
-        .with_hint("Without --open the link is printed: it is no secret, and opens in any browser."))
+    browser::start(host, command, url)
+        .map(drop)
+        .map_err(|error| error.with_hint(HINT))
 }
 
 /// A role, and what is known of the way to it.

@@ -110,8 +110,9 @@ fn how(arg: &Arg) -> Option<How> {
         "duration" => How::Words(&["max", "1h", "2h", "4h", "8h", "12h"]),
         "since" => How::Words(&["1h", "12h", "1d", "7d", "30d"]),
         "external_id" | "session_name" | "policy_arn" | "source_identity" | "tag" | "transitive_tag"
-        | "mfa_serial" | "mfa_fd" | "display_name" | "profile_name" | "browser" | "decode" | "hops"
-        | "idle" | "role" | "since_hash" | "session_seconds" | "skew" | "port" | "command" => How::Free,
+        | "mfa_serial" | "mfa_fd" | "browser_wait" | "display_name" | "profile_name" | "browser"
+        | "decode" | "hops" | "idle" | "role" | "since_hash" | "session_seconds" | "skew" | "port"
+        | "command" => How::Free,
         _ => return None,
     })
 }
@@ -162,9 +163,12 @@ pub(super) fn of(host: &Host, command: &Command, arg: &Arg, typed: &str) -> Comp
     }
 }
 
-/// The services of the console, by what `console --service` calls them, and their titles.
+/// The console's services, by the names that `console --service` takes.
 fn services() -> Vec<Candidate> {
-    Vec::new()
+    let services = rolecall::federation::SERVICES.iter();
+    services
+        .map(|service| Candidate::new(service.name, service.title))
+        .collect()
 }
 
 /// The operation, then what goes wrong.

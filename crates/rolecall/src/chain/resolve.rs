@@ -116,10 +116,12 @@ impl<'a> Resolver<'a> {
         let source_sts = self.located(Service::Sts, source_profile, &source_region)?;
         let corrects_clock = self.corrects_clock(&steps, source_profile)?;
         let oddities = self.oddities(&steps, &source, &target);
+        let set_up_by = self.target_set_up_by(&steps, source_profile);
         self.warnings.extend(oddities);
         Ok(Chain {
             target,
             corrects_clock,
+            set_up_by: set_up_by.map(|profile| profile.name().to_owned()),
             source_sts,
             source,
             source_profile: self.named_source(),
@@ -191,6 +193,19 @@ impl<'a> Resolver<'a> {
             Some(name) => self.profiles.profile(name),
             None if self.is_nested() => None,
             None => self.profiles.profile(self.default_profile()),
+        }
+    }
+
+    /// The profile that counts for what is called with the session: the last role's, or, of a role without one, that which
+    /// it starts from.
+    fn target_set_up_by(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Option<&'a Profile> {
+        let mut steps = steps.iter();
+        match steps.next() {
+            None => source,
+            Some(last) => last.profile.or_else(|| match steps.next() {
+                Some(before) => before.profile,
+                None => source,
+            }),
         }
     }
 
