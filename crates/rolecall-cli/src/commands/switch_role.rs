@@ -131,17 +131,14 @@ fn refuse_flags(request: &Request, is_all: bool) -> Result<(), Error> {
 }
 
 fn open(host: &Host, url: &str, command: Option<&CommandLine>) -> Result<(), Error> {
-    const HINT: &str = "Without --open the link is printed: it is no secret, and opens in any browser.";
     if command.is_none() && browser::place(host) != rolecall::host::Browser::Here {
         return Err(Error::new(
             ErrorKind::Unavailable,
             "there is no browser here: no display, and BROWSER is not set",
         )
-        .with_hint(HINT));
+        .with_hint("Without --open the link is printed: it is no secret, and opens in any browser."));
     }
-    browser::start(host, command, url)
-        .map(drop)
-        .map_err(|error| error.with_hint(HINT))
+    browser::start(host, command, url).map(drop)
 }
 
 /// A role, and what is known of the way to it.
