@@ -34,8 +34,6 @@ pub(crate) fn run(host: &Host, args: ConsoleArgs) -> Result<Ended, CommandError>
             args.show,
             "Whoever has the link is signed in: without --print it is opened in the browser.",
         )?;
-    } else if args.browser.is_none() && browser::place(host) != Browser::Here {
-        return Err(no_browser().into());
     }
     let as_json = args.target.json;
     let request = args.target.request(host)?;
@@ -47,6 +45,9 @@ pub(crate) fn run(host: &Host, args: ConsoleArgs) -> Result<Ended, CommandError>
     let provider = asking.provider(asking.duration.unwrap_or(AskedDuration::Longest))?;
     // What is wrong with the rest is said before anything is called.
     let (destination, service) = asking.where_to(&provider, args.service.as_deref())?;
+    if !prints && args.browser.is_none() && browser::place(host) != Browser::Here {
+        return Err(no_browser().into());
+    }
     let opening = Opening {
         host,
         browser: args.browser.as_ref(),

@@ -80,6 +80,17 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
     Ok(Ended::WELL)
 }
 
+/// What a person sees of what was found and not tried.
+pub(super) fn table(found: &Found) -> String {
+    let proofs = vec![None; found.roles.len()];
+    let shown = show::Shown {
+        found,
+        proofs: &proofs,
+        all: false,
+    };
+    shown.table()
+}
+
 fn may_be_assumed(role: &FoundRole) -> bool {
     matches!(
         role.judgement.verdict,
