@@ -89,6 +89,7 @@
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
+//! | [`explain`] | why a role can or cannot be assumed, hop by hop, and the smallest change that lets it |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
@@ -104,6 +105,8 @@ pub mod command_line;
 pub mod discover;
 pub mod endpoint;
 pub mod error;
+#[cfg(unix)]
+pub mod explain;
 pub mod export;
 pub mod hardening;
 mod hex;
