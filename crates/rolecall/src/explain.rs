@@ -25,7 +25,8 @@ use crate::error::Error;
 use crate::policy::{Mismatch, PolicyKind};
 
 pub use brief::{Brief, brief};
-pub use decoded::{Decoded, encoded_message};
+pub use decoded::Decoded;
+pub use crate::error::encoded_message;
 pub use grounds::ground_sentence;
 pub use walk::explain;
 

@@ -81,20 +81,10 @@ fn values(list: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The encoded message in what a service said, where it has one: `Encoded authorization failure message: …`.
-pub fn encoded_message(said: &str) -> Option<&str> {
-    let (_, rest) = said.split_once("ncoded authorization failure message:")?;
-    let rest = rest.trim_start();
-    let end = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=".contains(c)))
-        .unwrap_or(rest.len());
-    // Shorter than any seal: not one, or cut off.
-    (end >= 40).then_some(&rest[..end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::encoded_message;
 
     #[test]
     fn a_message_is_found_in_what_a_service_said() {

@@ -2,7 +2,6 @@
 
 use super::call::Call;
 use super::causes::{self, Absence, Seen};
-use super::decoded::encoded_message;
 use super::mend::Mending;
 use super::weigh::Asked;
 use super::{Decoded, Explanation, Hop, Layer, Outcome, Reading, Says};
@@ -366,15 +365,7 @@ async fn looked_at(provider: &Provider, role: &RoleArn) -> Result<(Option<Entity
 
 /// What an encoded message in a refusal says, if whoever was refused may know.
 async fn decode(by: &Provider, refusal: Option<&Error>) -> Option<Decoded> {
-    let refusal = refusal?;
-    let mut said = refusal.to_string();
-    let mut cause = std::error::Error::source(refusal);
-    // The sentence is short; what AWS said stands whole in its cause.
-    while let Some(next) = cause {
-        said.push_str(&format!("\n{next:?}"));
-        cause = next.source();
-    }
-    let message = encoded_message(&said)?;
+    let message = refusal?.encoded_message()?;
     let text = by.decode_authorization_message(message).await.ok()?;
     Decoded::read(&text)
 }
