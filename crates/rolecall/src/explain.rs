@@ -21,12 +21,12 @@ mod weigh;
 use std::time::SystemTime;
 
 use crate::discover::{Ground, Unread};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::policy::{Mismatch, PolicyKind};
 
+pub use crate::error::encoded_message;
 pub use brief::{Brief, brief};
 pub use decoded::Decoded;
-pub use crate::error::encoded_message;
 pub use grounds::ground_sentence;
 pub use walk::explain;
 
@@ -75,11 +75,20 @@ impl Explanation {
     /// How the whole of it ends.
     pub fn outcome(&self) -> Outcome {
         match (&self.source_refused, self.hops.last()) {
-            (Some(error), _) if error.kind() == crate::error::ErrorKind::Denied => Outcome::Refused,
+            (Some(error), _) if is_refusal(error) => Outcome::Refused,
             (Some(_), _) => Outcome::Unknown,
             (None, Some(hop)) => hop.outcome,
             (None, None) => Outcome::Works,
         }
+    }
+}
+
+/// Whether AWS said no, and not that it could not be asked.
+fn is_refusal(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Denied => true,
+        ErrorKind::Config => error.aws_code().is_some(),
+        _ => false,
     }
 }
 

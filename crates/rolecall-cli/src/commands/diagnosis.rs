@@ -58,9 +58,9 @@ fn is_refusal_of(error: &Error, provider: &Provider) -> bool {
 }
 
 fn diagnosed(error: Error, watched: &Watched) -> Error {
-    let left = watched
-        .until
-        .map_or(MOST, |until| until.saturating_duration_since(Instant::now()).min(MOST));
+    let left = watched.until.map_or(MOST, |until| {
+        until.saturating_duration_since(Instant::now()).min(MOST)
+    });
     let found = super::block_on(async {
         let looking = brief(&watched.provider, &error);
         Ok(tokio::time::timeout(left, looking).await.ok().flatten())
@@ -74,15 +74,16 @@ fn diagnosed(error: Error, watched: &Watched) -> Error {
         .request_id()
         .map(|id| format!(" CloudTrail and AWS's support know the request as {id}."))
         .unwrap_or_default();
-    let rest = format!("`rolecall explain {target}`, with the same flags, says the rest and what to change.{request}");
+    let rest = format!(
+        "`rolecall explain {target}`, with the same flags, says the rest and what to change.{request}"
+    );
     let hints = match found {
         Some(found) if found.is_decided => vec![found.sentence, rest],
         found => {
             // What may be the reason stays; that both sides have to allow it, and the request, are said better below.
-            let may_be = error
-                .hints()
-                .iter()
-                .filter(|hint| !hint.starts_with("Both sides must allow it") && !hint.starts_with("CloudTrail"));
+            let may_be = error.hints().iter().filter(|hint| {
+                !hint.starts_with("Both sides must allow it") && !hint.starts_with("CloudTrail")
+            });
             let may_be = may_be.take(2).cloned();
             may_be
                 .chain(found.map(|found| found.sentence))

@@ -52,7 +52,11 @@ fn through(
         .cache(cache)
         .request(Request {
             target: Some(target),
-            region: provider.chain().region.as_ref().map(|region| region.value.clone()),
+            region: provider
+                .chain()
+                .region
+                .as_ref()
+                .map(|region| region.value.clone()),
             ..Request::default()
         })
         .agent(provider.agent().cloned())
@@ -78,14 +82,19 @@ fn decoded(host: &Host, target: TargetArgs, message: &str) -> Result<Ended, Comm
     let message = encoded_message(&said).unwrap_or(said.trim());
     if message.is_empty() {
         return Err(Error::config("there is no message to decode")
-            .with_hint("It is the long word behind `Encoded authorization failure message:` in an error of AWS.")
+            .with_hint(
+                "It is the long word behind `Encoded authorization failure message:` in an error of AWS.",
+            )
             .into());
     }
     let provider = super::provider(host, target, Delivery::Explain)?;
     let text = super::block_on(async { Ok(provider.decode_authorization_message(message).await?) })?;
     let decoded = Decoded::read(&text).ok_or_else(|| {
-        Error::new(ErrorKind::Untrusted, "STS decoded the message to what is no JSON object")
-            .with_hint("Something answers in the place of STS: check the endpoint and the proxies on the way.")
+        Error::new(
+            ErrorKind::Untrusted,
+            "STS decoded the message to what is no JSON object",
+        )
+        .with_hint("Something answers in the place of STS: check the endpoint and the proxies on the way.")
     })?;
     if as_json {
         output::print_json(&decoded.whole)?;

@@ -69,7 +69,9 @@ fn what_works_ends_with_0_and_what_does_not_with_1_and_both_explain() {
     let ran = machine.run_quietly(&["explain", "app"]);
     assert!(
         ran.stdout.contains("Ask the owner of account 666666666666")
-            && ran.stdout.contains("needs iam:GetRole on arn:aws:iam::666666666666:role/App")
+            && ran
+                .stdout
+                .contains("needs iam:GetRole on arn:aws:iam::666666666666:role/App")
             && !ran.stdout.contains("partner-7421"),
         "{}",
         ran.stdout
@@ -85,9 +87,21 @@ fn explain_json_has_the_promised_shape() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         keys(&told),
-        ["target", "source", "identity", "outcome", "roles", "source_refused", "causes", "hops"]
+        [
+            "target",
+            "source",
+            "identity",
+            "outcome",
+            "roles",
+            "source_refused",
+            "causes",
+            "hops"
+        ]
     );
-    assert_eq!((&told["target"], &told["outcome"]), (&json!("app"), &json!("refused")));
+    assert_eq!(
+        (&told["target"], &told["outcome"]),
+        (&json!("app"), &json!("refused"))
+    );
     let hop = &told["hops"][0];
     assert_eq!(hop["refusal"]["aws_code"], "AccessDenied");
     assert_eq!(hop["reading"], "denied");
@@ -97,7 +111,11 @@ fn explain_json_has_the_promised_shape() {
         hop["changes"][0]["how"],
         json!({"send": "--external-id", "value": "partner-7421"})
     );
-    let trust = hop["layers"].as_array().unwrap().iter().find(|layer| layer["kind"] == "role trust policy");
+    let trust = hop["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|layer| layer["kind"] == "role trust policy");
     assert_eq!(trust.unwrap()["says"], "silent");
     // A profile without a role, and one that is not there.
     let told: Value = serde_json::from_str(&machine.run_quietly(&["explain", "joe", "--json"]).ok()).unwrap();
@@ -108,7 +126,8 @@ fn explain_json_has_the_promised_shape() {
 
 #[test]
 fn every_command_that_is_refused_ends_with_the_same_two_lines() {
-    let machine = machine(&json!([{"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"}]));
+    let machine =
+        machine(&json!([{"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"}]));
     for command in [
         &["whoami", "app"][..],
         &["exec", "app", "--", "true"],
@@ -162,7 +181,9 @@ fn an_encoded_message_is_decoded_from_an_argument_or_from_stdin() {
     let error: Value = serde_json::from_str(&stderr).unwrap();
     let request = error["error"]["request_id"].as_str().unwrap();
     let message = encoded(&machine, request);
-    let said = machine.run_quietly(&["explain", "joe", "--decode", &message]).ok();
+    let said = machine
+        .run_quietly(&["explain", "joe", "--decode", &message])
+        .ok();
     for word in [
         "decision   denied by a statement",
         "principal  arn:aws:iam::111111111111:user/joe",
@@ -177,9 +198,13 @@ fn an_encoded_message_is_decoded_from_an_argument_or_from_stdin() {
     command.stdin(Stdio::from(std::fs::File::open(machine.path("message")).unwrap()));
     let told: Value = serde_json::from_str(&machine.finish(&mut command).ok()).unwrap();
     assert_eq!(told["context"]["action"], "sts:AssumeRole");
-    let said = machine.run_quietly(&["explain", "joe", "--decode", "nonsense"]).failed(1);
+    let said = machine
+        .run_quietly(&["explain", "joe", "--decode", "nonsense"])
+        .failed(1);
     assert!(said.contains("not one that STS wrote"), "{said}");
-    let said = machine.run_quietly(&["explain", "joe", "--decode", " "]).failed(1);
+    let said = machine
+        .run_quietly(&["explain", "joe", "--decode", " "])
+        .failed(1);
     assert!(said.contains("there is no message"), "{said}");
 }
 

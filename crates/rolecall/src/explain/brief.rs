@@ -43,7 +43,11 @@ fn told(hop: &Hop) -> Brief {
             ("external-id-missing" | "external-id-wrong", Some((short, _))) => format!("{short}."),
             _ => cause.sentence.clone(),
         };
-        let fix = cause.fix.split(" below").next().filter(|_| cause.fix.contains(" below"));
+        let fix = cause
+            .fix
+            .split(" below")
+            .next()
+            .filter(|_| cause.fix.contains(" below"));
         let fix = match fix {
             // There is no below here.
             Some(_) => String::new(),
@@ -54,7 +58,10 @@ fn told(hop: &Hop) -> Brief {
             is_decided: true,
         };
     }
-    let own = hop.layers.iter().filter(|layer| layer.kind != crate::policy::PolicyKind::Trust);
+    let own = hop
+        .layers
+        .iter()
+        .filter(|layer| layer.kind != crate::policy::PolicyKind::Trust);
     let allows = own.clone().count() > 0 && own.clone().all(|layer| matches!(layer.says, Says::Allows(_)));
     let mut needs: Vec<&str> = Vec::new();
     for unread in &hop.unread {
@@ -76,7 +83,8 @@ fn told(hop: &Hop) -> Brief {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             format!("It depends on {}, which is not known here.", listed(&keys, "and"))
         }
-        _ => "Everything that could be read allows it: an organization or an endpoint's policy may refuse.".to_owned(),
+        _ => "Everything that could be read allows it: an organization or an endpoint's policy may refuse."
+            .to_owned(),
     };
     Brief {
         sentence,

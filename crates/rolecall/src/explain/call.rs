@@ -104,10 +104,7 @@ impl<'a> Call<'a> {
         );
         context.set("aws:ResourceAccount", asked.arn.account().as_str());
         context.set("sts:RoleSessionName", asked.session_name.value.as_str());
-        context.set(
-            "sts:DurationSeconds",
-            asked.duration.value.seconds().to_string(),
-        );
+        context.set("sts:DurationSeconds", asked.duration.value.seconds().to_string());
         if let Some(id) = &asked.external_id {
             context.set("sts:ExternalId", id.value.as_str());
         }

@@ -34,7 +34,11 @@ pub(super) fn of_refusal(error: &Error, entity: Option<&Entity>) -> Vec<Cause> {
     let message = error.to_string();
     let name = match error.aws_code().unwrap_or_default() {
         "RegionDisabledException" | "RegionDisabled" => "region-disabled",
-        "SignatureDoesNotMatch" | "RequestExpired" | "InvalidSignatureException" if message.contains("clock") => "clock",
+        "SignatureDoesNotMatch" | "RequestExpired" | "InvalidSignatureException"
+            if message.contains("clock") =>
+        {
+            "clock"
+        }
         "RequestExpired" | "RequestTimeTooSkewed" => "clock",
         "SignatureDoesNotMatch" => "secret-wrong",
         "InvalidClientTokenId" | "UnrecognizedClientException" => "key-unknown",
@@ -46,9 +50,16 @@ pub(super) fn of_refusal(error: &Error, entity: Option<&Entity>) -> Vec<Cause> {
         _ if message.contains("MultiFactorAuthentication failed") => "mfa-code",
         // AWS names the kind of policy in some of its refusals, and that is known before anything is read.
         _ if message.contains("explicit deny in a") || message.contains("because no ") => {
-            match ["service control", "resource control", "boundary", "session policy", "resource-based", "VPC endpoint"]
-                .into_iter()
-                .find(|kind| message.contains(*kind))
+            match [
+                "service control",
+                "resource control",
+                "boundary",
+                "session policy",
+                "resource-based",
+                "VPC endpoint",
+            ]
+            .into_iter()
+            .find(|kind| message.contains(*kind))
             {
                 Some("service control") => "control-policy",
                 Some("resource control") => "resource-control-policy",
@@ -68,7 +79,11 @@ pub(super) fn of_refusal(error: &Error, entity: Option<&Entity>) -> Vec<Cause> {
     if let (true, Some(longest)) = (name == "longer-than-role", entity.and_then(|role| role.longest)) {
         sentence = format!("{} Its MaxSessionDuration is {longest} seconds.", sentence);
     }
-    vec![cause(name, sentence, error.hints().first().cloned().unwrap_or_default())]
+    vec![cause(
+        name,
+        sentence,
+        error.hints().first().cloned().unwrap_or_default(),
+    )]
 }
 
 /// A clause as a sentence.
@@ -261,10 +276,11 @@ fn one_action(layer: &Layer, name: &'static str, carries: &str, flag: &str) -> C
     };
     cause(
         name,
-        format!("The session {carries}, and {side} does not allow {}.", layer.action).replace(
-            "policies does",
-            "policies do",
-        ),
+        format!(
+            "The session {carries}, and {side} does not allow {}.",
+            layer.action
+        )
+        .replace("policies does", "policies do"),
         format!("Add the statement below, or leave it away ({flag})."),
     )
 }
@@ -332,7 +348,10 @@ fn condition(
                 PolicyKind::ServiceControl => "control-policy",
                 _ => "session-policy",
             },
-            format!("A condition keeps the call out: in {whose}, {}.", mismatch.clause()),
+            format!(
+                "A condition keeps the call out: in {whose}, {}.",
+                mismatch.clause()
+            ),
             "Meet the condition, or have it changed as below.",
         ),
     })

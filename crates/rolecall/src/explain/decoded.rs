@@ -93,8 +93,14 @@ mod tests {
             "You are not authorized to perform this operation. Encoded authorization failure message: {message}"
         );
         assert_eq!(encoded_message(&said), Some(message.as_str()));
-        assert_eq!(encoded_message(&format!("{said} (Service: Ec2)")), Some(message.as_str()));
-        assert_eq!(encoded_message("Encoded authorization failure message: short"), None);
+        assert_eq!(
+            encoded_message(&format!("{said} (Service: Ec2)")),
+            Some(message.as_str())
+        );
+        assert_eq!(
+            encoded_message("Encoded authorization failure message: short"),
+            None
+        );
         assert_eq!(encoded_message("nothing"), None);
     }
 

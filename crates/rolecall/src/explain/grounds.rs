@@ -17,7 +17,10 @@ pub fn ground_sentence(ground: &Ground) -> String {
             "statement {number}{sid} of the service control policy `{}` at {}",
             ground.policy, ground.holder
         ),
-        PolicyKind::Boundary => format!("statement {number}{sid} of the permissions boundary `{}`", ground.policy),
+        PolicyKind::Boundary => format!(
+            "statement {number}{sid} of the permissions boundary `{}`",
+            ground.policy
+        ),
         PolicyKind::Session => format!("statement {number}{sid} of `{}` of the session", ground.policy),
         _ => format!(
             "statement {number}{sid} of the policy `{}` of {}",

@@ -2,11 +2,12 @@
 //! that in a copy of what was read, and asks again; what is left at the end is what has to change.
 
 mod choice;
+mod copies;
 
 use serde_json::Value;
 
 use self::choice::choices;
-use super::call::{ASSUME_ROLE, Call};
+use super::call::{ASSUME_ROLE, Call, SET_SOURCE_IDENTITY, TAG_SESSION};
 use super::weigh::Asked;
 use super::{Change, How, Side, grounds, statement};
 use crate::arn::RoleArn;
@@ -47,7 +48,10 @@ impl<'a> Mending<'a> {
     /// Finds the changes, and whether they are all: every action is allowed then, or depends on what is not known.
     pub(super) fn run(mut self) -> (Vec<Change>, bool) {
         let mut rounds = 0;
-        for action in self.call.actions() {
+        let mut done = 0;
+        // What is sent may need a further action: a tag needs sts:TagSession.
+        while let Some(action) = self.actions().get(done).copied() {
+            done += 1;
             loop {
                 rounds += 1;
                 let Possible::Denied(decision) = self.with(action, possible) else {
@@ -68,7 +72,12 @@ impl<'a> Mending<'a> {
 
     /// What the other side has to say where it could not be read: a trust policy that names the caller.
     pub(super) fn trust_unread(&self) -> Change {
-        let actions = self.call.actions().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let actions = self
+            .call
+            .actions()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         let mut conditions = serde_json::Map::new();
         if let Some(id) = &self.call.role().external_id {
             conditions.insert(
@@ -88,6 +97,25 @@ impl<'a> Mending<'a> {
             statement: Some(statement::trust(&actions, self.principal(), conditions)),
             is_certain: false,
         }
+    }
+
+    /// What both sides have to allow, with what the changes send.
+    fn actions(&self) -> Vec<&'static str> {
+        let mut actions = self.call.actions();
+        for change in &self.changes {
+            let further = match change.how {
+                How::Argument { flag: "--tag", .. } => TAG_SESSION,
+                How::Argument {
+                    flag: "--source-identity",
+                    ..
+                } => SET_SOURCE_IDENTITY,
+                _ => continue,
+            };
+            if !actions.contains(&further) {
+                actions.push(further);
+            }
+        }
+        actions
     }
 
     fn asked(&self) -> Asked<'_> {
@@ -116,7 +144,7 @@ impl<'a> Mending<'a> {
                 .filter(|(of, _)| *of == kind)
                 .all(|(_, said)| matches!(said, Said::Allows(_)))
         };
-        let actions = self.call.actions().into_iter();
+        let actions = self.actions().into_iter();
         let actions = actions.filter(|action| *action == from || is_missing(action));
         actions.map(str::to_owned).collect()
     }
@@ -251,7 +279,9 @@ impl<'a> Mending<'a> {
     /// A trust policy lets the caller in by one more statement, with the conditions that the others have; or by one that is
     /// there, and whose condition nobody can meet.
     fn mend_trust(&mut self, action: &str, nearest: Option<&NearMiss>) -> bool {
-        let Some(trust) = self.trust.clone() else { return false };
+        let Some(trust) = self.trust.clone() else {
+            return false;
+        };
         let mut actions = self.missing(PolicyKind::Trust, action);
         let granting = self.granting();
         let names_caller = |miss: &NearMiss| {
@@ -346,9 +376,16 @@ impl<'a> Mending<'a> {
         let mut new = statement::whole(model);
         let is_unmet = |operator: &str, key: &str| unmet.iter().any(|(of, on)| of == operator && on == key);
         let mut conditions = statement::conditions(model, is_unmet);
-        for (operator, key, values) in model.conditions().filter(|(operator, key, _)| is_unmet(operator, key)) {
+        for (operator, key, values) in model
+            .conditions()
+            .filter(|(operator, key, _)| is_unmet(operator, key))
+        {
             let is_list = operator.starts_with("String") || operator.starts_with("Arn");
-            let Some([found]) = self.context.values(key).filter(|_| is_list && !operator.contains("Not")) else {
+            let Some([found]) = self
+                .context
+                .values(key)
+                .filter(|_| is_list && !operator.contains("Not"))
+            else {
                 continue;
             };
             let mut wanted = values.to_vec();
@@ -421,12 +458,17 @@ impl<'a> Mending<'a> {
                     policy,
                     statement: at,
                 },
-                format!("Change {said} so that it leaves this call out, or take it away: no Allow outvotes a Deny."),
+                format!(
+                    "Change {said} so that it leaves this call out, or take it away: no Allow outvotes a Deny."
+                ),
             ),
         };
         let what = match matched.kind {
             PolicyKind::ServiceControl => {
-                format!("Only the administrators of the organization can: {}", lower(&what))
+                format!(
+                    "Only the administrators of the organization can: {}",
+                    lower(&what)
+                )
             }
             _ => what,
         };
@@ -500,68 +542,6 @@ impl<'a> Mending<'a> {
         removed
             .into_iter()
             .fold(statement, |at, removed| if removed <= at { at + 1 } else { at })
-    }
-
-    fn document(&self, matched: &Matched) -> Option<Document> {
-        let held = self.asked_held(matched);
-        match matched.kind {
-            PolicyKind::Trust => self.trust.clone(),
-            _ => held.map(|held| held.document.clone()),
-        }
-    }
-
-    fn asked_held(&self, matched: &Matched) -> Option<&Held> {
-        let holdings = &self.holdings;
-        let has_id = |held: &&Held| held.id == matched.policy;
-        match matched.kind {
-            PolicyKind::Identity => holdings.policies.iter().find(has_id),
-            PolicyKind::Boundary => match &holdings.boundary {
-                Part::Read(boundary) => boundary.as_ref(),
-                Part::Unread => None,
-            },
-            PolicyKind::Session => match &holdings.session {
-                Some(Part::Read(held)) => held.iter().find(has_id),
-                _ => None,
-            },
-            PolicyKind::ServiceControl => match &holdings.service_control {
-                Part::Read(Some(levels)) => levels.iter().flatten().find(has_id),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Puts a changed document in the place of the one that it was.
-    fn put(&mut self, matched: &Matched, document: Document) -> bool {
-        let holdings = &mut self.holdings;
-        let has_id = |held: &&mut Held| held.id == matched.policy;
-        let held = match matched.kind {
-            PolicyKind::Trust => {
-                self.trust = Some(document);
-                return true;
-            }
-            PolicyKind::Identity => holdings.policies.iter_mut().find(has_id),
-            PolicyKind::Boundary => match &mut holdings.boundary {
-                Part::Read(boundary) => boundary.as_mut(),
-                Part::Unread => None,
-            },
-            PolicyKind::Session => match &mut holdings.session {
-                Some(Part::Read(held)) => held.iter_mut().find(has_id),
-                _ => None,
-            },
-            PolicyKind::ServiceControl => match &mut holdings.service_control {
-                Part::Read(Some(levels)) => levels.iter_mut().flatten().find(has_id),
-                _ => None,
-            },
-            _ => None,
-        };
-        match held {
-            Some(held) => {
-                held.document = document;
-                true
-            }
-            None => false,
-        }
     }
 }
 

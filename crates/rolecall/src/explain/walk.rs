@@ -4,10 +4,10 @@ use super::call::Call;
 use super::causes::{self, Absence, Seen};
 use super::mend::Mending;
 use super::weigh::Asked;
-use super::{Decoded, Explanation, Hop, Layer, Outcome, Reading, Says};
+use super::{Decoded, Explanation, Hop, Layer, Outcome, Reading, Says, is_refusal};
 use crate::arn::RoleArn;
 use crate::discover::{Holdings, Part, UNREAD, Unread, holdings, unread};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::policy::{Document, PolicyKind, Possible};
 use crate::provider::Provider;
 use crate::provider::reading::{Entity, Reader};
@@ -134,7 +134,10 @@ pub(super) async fn study(
     }
     hop_told.outcome = outcome(session, refusal, &hop_told.reading, is_there);
     if hop_told.outcome != Outcome::Works {
-        let absent = looked.absence.as_ref().map(|absence| causes::absent(role, absence));
+        let absent = looked
+            .absence
+            .as_ref()
+            .map(|absence| causes::absent(role, absence));
         hop_told.causes.extend(absent);
         let known = refusal.map(|error| causes::of_refusal(error, looked.entity.as_ref()));
         hop_told.causes.extend(known.unwrap_or_default());
@@ -182,36 +185,29 @@ fn find(
         context: &context,
     };
     let mending = Mending::new(call, &asked);
-    let is_refused_by_policy = told
-        .refusal
-        .as_ref()
-        .is_none_or(|error| error.aws_code().is_some_and(|code| code.starts_with("AccessDenied")));
-    let presumed = (trust.is_none() && looked.absence.is_none() && is_refused_by_policy)
-        .then(|| mending.trust_unread());
+    let is_refused_by_policy = told.refusal.as_ref().is_none_or(|error| {
+        error
+            .aws_code()
+            .is_some_and(|code| code.starts_with("AccessDenied"))
+    });
+    let presumed =
+        (trust.is_none() && looked.absence.is_none() && is_refused_by_policy).then(|| mending.trust_unread());
     if is_denied {
         let (changes, is_whole) = mending.run();
         told.changes = changes;
         if !is_whole {
-            told.notes
-                .push("The changes below are not all: what is left is not to be changed by a policy.".to_owned());
+            told.notes.push(
+                "The changes below are not all: what is left is not to be changed by a policy.".to_owned(),
+            );
         }
     }
     told.changes.extend(presumed);
 }
 
-fn outcome(
-    session: Option<&Session>,
-    refusal: Option<&Error>,
-    reading: &Reading,
-    is_there: bool,
-) -> Outcome {
-    let says_no = |error: &Error| {
-        matches!(error.kind(), ErrorKind::Denied)
-            || (error.kind() == ErrorKind::Config && error.aws_code().is_some())
-    };
+fn outcome(session: Option<&Session>, refusal: Option<&Error>, reading: &Reading, is_there: bool) -> Outcome {
     match (session, refusal) {
         (Some(_), _) => Outcome::Works,
-        (None, Some(error)) if says_no(error) => Outcome::Refused,
+        (None, Some(error)) if is_refusal(error) => Outcome::Refused,
         _ if *reading == Reading::Denied || !is_there => Outcome::Refused,
         _ => Outcome::Unknown,
     }
@@ -341,7 +337,10 @@ async fn looked_at(provider: &Provider, role: &RoleArn) -> Result<(Option<Entity
         Ok(entity) => return Ok((None, Some(Absence::Other(entity.arn)))),
         Err(error) => error,
     };
-    if !error.aws_code().is_some_and(|code| code.starts_with("NoSuchEntity")) {
+    if !error
+        .aws_code()
+        .is_some_and(|code| code.starts_with("NoSuchEntity"))
+    {
         return Err(error);
     }
     // The names are a help and no more.
@@ -377,7 +376,11 @@ fn note(call: Call<'_>, held: Option<&Holdings>, told: &mut Hop) {
             "The session is asked for one hour and not for what was configured: {reason}."
         ));
     }
-    let code = told.refusal.as_ref().and_then(Error::aws_code).unwrap_or_default();
+    let code = told
+        .refusal
+        .as_ref()
+        .and_then(Error::aws_code)
+        .unwrap_or_default();
     match (told.outcome, &told.reading) {
         (Outcome::Refused, Reading::Allowed) if told.causes.is_empty() && code.starts_with("AccessDenied") => {
             let mut remains = vec![
@@ -413,8 +416,10 @@ fn note(call: Call<'_>, held: Option<&Holdings>, told: &mut Hop) {
         told.notes.push(format!("STS could not be asked: {error}."));
     }
     if held.is_none() && told.outcome != Outcome::Works {
-        told.notes
-            .push("Who calls has no policies that could be read: the trust policy of the role alone decides.".to_owned());
+        told.notes.push(
+            "Who calls has no policies that could be read: the trust policy of the role alone decides."
+                .to_owned(),
+        );
     }
 }
 

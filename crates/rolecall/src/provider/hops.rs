@@ -29,9 +29,11 @@ impl Provider {
             insecure_endpoint: self.is_insecure(),
             ..Request::default()
         };
-        self.builder_beside(request)
-            .agent(self.0.agent.clone())
-            .of_chain(Arc::clone(&self.0.profiles), chain, None)
+        self.builder_beside(request).agent(self.0.agent.clone()).of_chain(
+            Arc::clone(&self.0.profiles),
+            chain,
+            None,
+        )
     }
 
     /// Whether it hands out a session, and is more than a key that signs by itself.

@@ -15,7 +15,11 @@ async fn a_refusal_is_told_in_a_line_and_nothing_is_assumed_for_it() {
     let assumed = started.sandbox.count("AssumeRole");
     let told = brief(&provider, &error).await.unwrap();
     assert!(told.is_decided, "{told:?}");
-    assert!(told.sentence.contains("No policy of user joe in account 111111111111 allows"), "{told:?}");
+    assert!(
+        told.sentence
+            .contains("No policy of user joe in account 111111111111 allows"),
+        "{told:?}"
+    );
     assert!(!told.sentence.contains("below"), "{told:?}");
     assert_eq!(started.sandbox.count("AssumeRole"), assumed);
 }
@@ -33,7 +37,10 @@ async fn what_a_role_demands_is_not_in_it() {
     let error = provider.session().await.unwrap_err();
     let assumed = started.sandbox.count("AssumeRole");
     let told = brief(&provider, &error).await.unwrap();
-    assert!(told.is_decided && told.sentence.contains("demands an ExternalId"), "{told:?}");
+    assert!(
+        told.is_decided && told.sentence.contains("demands an ExternalId"),
+        "{told:?}"
+    );
     assert!(!told.sentence.contains("7421"), "{told:?}");
     assert_eq!(started.sandbox.count("AssumeRole"), assumed);
 }

@@ -23,8 +23,15 @@ async fn what_works_is_said_with_the_statements_that_let_it() {
 async fn the_caller_lacks_the_permission() {
     let mut scene = Scene::default();
     scene.joe[1] = allow(json!("sts:AssumeRole"), HUB);
-    let explanation = scene.is_refused_for("identity-silent", "it is about `arn:aws:iam::666666666666:role/Hub`").await;
-    assert!(matches!(said(&explanation, PolicyKind::Identity), Says::Silent(Some((by, _))) if by.statement == 1));
+    let explanation = scene
+        .is_refused_for(
+            "identity-silent",
+            "it is about `arn:aws:iam::666666666666:role/Hub`",
+        )
+        .await;
+    assert!(
+        matches!(said(&explanation, PolicyKind::Identity), Says::Silent(Some((by, _))) if by.statement == 1)
+    );
     scene.is_mended_by(&explanation, &["identity-based policy"]).await;
 }
 
@@ -43,7 +50,12 @@ async fn both_sides_lack_it() {
 async fn the_external_id_is_missing_or_wrong() {
     let mut scene = Scene::default();
     scene.trust[0]["Condition"] = json!({"StringEquals": {"sts:ExternalId": "partner-7421"}});
-    let explanation = scene.is_refused_for("external-id-missing", "statement 1 of the trust policy of role App").await;
+    let explanation = scene
+        .is_refused_for(
+            "external-id-missing",
+            "statement 1 of the trust policy of role App",
+        )
+        .await;
     scene.is_mended_by(&explanation, &["call"]).await;
     scene.request.external_id = Some("partner-1247".parse().unwrap());
     let explanation = scene.is_refused_for("external-id-wrong", "`partner-1247`").await;
@@ -63,19 +75,28 @@ async fn the_statement_for_a_stranger_has_the_conditions_of_the_others() {
         json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": JOE},
                "Condition": {"StringEquals": {"sts:ExternalId": "partner-7421"}}})
     );
-    scene.is_mended_by(&explanation, &["role trust policy", "call"]).await;
+    scene
+        .is_mended_by(&explanation, &["role trust policy", "call"])
+        .await;
 }
 
 #[tokio::test]
 async fn mfa_is_demanded_by_the_role_or_by_the_caller_s_own_policy() {
     let mut scene = Scene::default();
     scene.trust[0]["Condition"] = json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}});
-    let explanation = scene.is_refused_for("mfa-missing", "a `Bool`, which a long-term access key never meets").await;
+    let explanation = scene
+        .is_refused_for(
+            "mfa-missing",
+            "a `Bool`, which a long-term access key never meets",
+        )
+        .await;
     scene.is_mended_by(&explanation, &["call"]).await;
 
     let mut scene = Scene::default();
-    scene.joe.push(json!({"Sid": "NoMfaNoRole", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*",
-        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}}));
+    scene.joe.push(
+        json!({"Sid": "NoMfaNoRole", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*",
+        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}}),
+    );
     let explanation = scene.is_refused_for("mfa-missing", "`NoMfaNoRole`").await;
     scene.is_mended_by(&explanation, &["call"]).await;
 }
@@ -99,12 +120,19 @@ async fn tags_and_source_identities_are_allowed_by_both_sides() {
     let mut scene = Scene::default();
     scene.request.tags = vec!["team=red".parse().unwrap()];
     scene.joe[1] = allow(json!(["sts:AssumeRole", "sts:TagSession"]), "*");
-    let explanation = scene.is_refused_for("tag-session", "the role's trust policy does not allow sts:TagSession").await;
+    let explanation = scene
+        .is_refused_for(
+            "tag-session",
+            "the role's trust policy does not allow sts:TagSession",
+        )
+        .await;
     scene.is_mended_by(&explanation, &["role trust policy"]).await;
 
     let mut scene = Scene::default();
     scene.request.source_identity = Some("joe".parse().unwrap());
-    let explanation = scene.is_refused_for("source-identity", "the caller's own policies do not allow").await;
+    let explanation = scene
+        .is_refused_for("source-identity", "the caller's own policies do not allow")
+        .await;
     scene
         .is_mended_by(&explanation, &["role trust policy", "identity-based policy"])
         .await;
@@ -114,7 +142,11 @@ async fn tags_and_source_identities_are_allowed_by_both_sides() {
 async fn the_role_is_not_there_or_is_called_otherwise() {
     for (arn, cause, fix) in [
         ("arn:aws:iam::666666666666:role/App", "wrong-path", APP),
-        ("arn:aws:iam::666666666666:role/team/Appl", "no-such-role", "`App`"),
+        (
+            "arn:aws:iam::666666666666:role/team/Appl",
+            "no-such-role",
+            "`App`",
+        ),
         ("arn:aws:iam::666666666666:role/team/app", "wrong-case", APP),
     ] {
         let scene = Scene {
@@ -137,14 +169,18 @@ async fn the_trust_policy_names_somebody_deleted() {
         ..Scene::default()
     };
     scene.trust = vec![trusting("AIDACKCEVSQ6C2EXAMPLE")];
-    let explanation = scene.is_refused_for("principal-deleted", "`AIDACKCEVSQ6C2EXAMPLE`").await;
+    let explanation = scene
+        .is_refused_for("principal-deleted", "`AIDACKCEVSQ6C2EXAMPLE`")
+        .await;
     scene.is_mended_by(&explanation, &["role trust policy"]).await;
 }
 
 #[tokio::test]
 async fn only_services_are_trusted() {
     let mut scene = Scene::default();
-    scene.trust = vec![json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}})];
+    scene.trust = vec![
+        json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}),
+    ];
     let explanation = scene.is_refused_for("service-only", "`ec2.amazonaws.com`").await;
     scene.is_mended_by(&explanation, &["role trust policy"]).await;
 }
@@ -156,13 +192,17 @@ async fn the_boundary_lacks_it_or_denies_it() {
         boundary: Some(vec![reads.clone()]),
         ..Scene::default()
     };
-    let explanation = scene.is_refused_for("boundary", "permissions boundary does not allow sts:AssumeRole").await;
+    let explanation = scene
+        .is_refused_for("boundary", "permissions boundary does not allow sts:AssumeRole")
+        .await;
     scene.is_mended_by(&explanation, &["permissions boundary"]).await;
     scene.boundary = Some(vec![
         allow(json!("*"), "*"),
         json!({"Effect": "Deny", "Action": "sts:*", "Resource": "*"}),
     ]);
-    let explanation = scene.is_refused_for("boundary", "statement 2 of the permissions boundary").await;
+    let explanation = scene
+        .is_refused_for("boundary", "statement 2 of the permissions boundary")
+        .await;
     assert_eq!(
         explanation.hops[0].changes[0].statement,
         Some(json!({"Effect": "Deny", "Action": "sts:*", "NotResource": APP}))
@@ -173,20 +213,34 @@ async fn the_boundary_lacks_it_or_denies_it() {
 #[tokio::test]
 async fn a_deny_of_the_caller_s_own_is_taken_away_or_made_to_leave_the_role_out() {
     let mut scene = Scene::default();
-    scene.joe.push(json!({"Sid": "Never", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": APP}));
-    let explanation = scene.is_refused_for("identity-denies", "statement 3 (`Never`) of the policy `own` of user joe").await;
+    scene
+        .joe
+        .push(json!({"Sid": "Never", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": APP}));
+    let explanation = scene
+        .is_refused_for(
+            "identity-denies",
+            "statement 3 (`Never`) of the policy `own` of user joe",
+        )
+        .await;
     scene.is_mended_by(&explanation, &["identity-based policy"]).await;
     scene.joe[2]["Resource"] = json!([APP, HUB]);
     let explanation = scene.is_refused_for("identity-denies", "`Never`").await;
-    assert_eq!(explanation.hops[0].changes[0].statement.as_ref().unwrap()["Resource"], HUB);
+    assert_eq!(
+        explanation.hops[0].changes[0].statement.as_ref().unwrap()["Resource"],
+        HUB
+    );
     scene.is_mended_by(&explanation, &["identity-based policy"]).await;
 }
 
 #[tokio::test]
 async fn the_role_s_own_deny() {
     let mut scene = Scene::default();
-    scene.trust.push(json!({"Effect": "Deny", "Action": "sts:AssumeRole", "Principal": {"AWS": JOE}}));
-    let explanation = scene.is_refused_for("trust-denies", "statement 2 of the trust policy of role App").await;
+    scene
+        .trust
+        .push(json!({"Effect": "Deny", "Action": "sts:AssumeRole", "Principal": {"AWS": JOE}}));
+    let explanation = scene
+        .is_refused_for("trust-denies", "statement 2 of the trust policy of role App")
+        .await;
     scene.is_mended_by(&explanation, &["role trust policy"]).await;
 }
 
@@ -200,20 +254,30 @@ async fn the_organization_denies_it_or_allows_too_little() {
         ..Scene::default()
     };
     let explanation = scene.is_refused_for("control-policy", "`NoRoles`").await;
-    scene.is_mended_by(&explanation, &["service control policy"]).await;
+    scene
+        .is_mended_by(&explanation, &["service control policy"])
+        .await;
     scene.control = Some(vec![allow(json!(["iam:*", "organizations:*"]), "*")]);
-    let explanation = scene.is_refused_for("control-policy", "no service control policy that allows").await;
-    scene.is_mended_by(&explanation, &["service control policy"]).await;
+    let explanation = scene
+        .is_refused_for("control-policy", "no service control policy that allows")
+        .await;
+    scene
+        .is_mended_by(&explanation, &["service control policy"])
+        .await;
 }
 
 #[tokio::test]
 async fn a_condition_that_is_not_the_call_s_to_meet() {
     let mut scene = Scene::default();
     scene.trust[0]["Condition"] = json!({"StringEquals": {"aws:PrincipalAccount": "222222222222"}});
-    let explanation = scene.is_refused_for("trust-condition", "aws:PrincipalAccount").await;
+    let explanation = scene
+        .is_refused_for("trust-condition", "aws:PrincipalAccount")
+        .await;
     scene.is_mended_by(&explanation, &["role trust policy"]).await;
     scene.trust[0]["Condition"] = json!({"StringEquals": {"sts:RoleSessionName": "${aws:username}-laptop"}});
-    let explanation = scene.is_refused_for("trust-condition", "sts:RoleSessionName").await;
+    let explanation = scene
+        .is_refused_for("trust-condition", "sts:RoleSessionName")
+        .await;
     scene.is_mended_by(&explanation, &["call"]).await;
 }
 
@@ -223,7 +287,9 @@ async fn a_tag_that_the_role_demands() {
     scene.joe[1] = allow(json!(["sts:AssumeRole", "sts:TagSession"]), "*");
     scene.trust[0]["Action"] = json!(["sts:AssumeRole", "sts:TagSession"]);
     scene.trust[0]["Condition"] = json!({"StringEquals": {"aws:RequestTag/team": "red"}});
-    let explanation = scene.is_refused_for("trust-condition", "aws:RequestTag/team").await;
+    let explanation = scene
+        .is_refused_for("trust-condition", "aws:RequestTag/team")
+        .await;
     scene.is_mended_by(&explanation, &["call"]).await;
 }
 
@@ -231,7 +297,9 @@ async fn a_tag_that_the_role_demands() {
 async fn durations_have_caps() {
     let mut scene = Scene::default();
     scene.request.duration = Some(AskedDuration::For("2h".parse().unwrap()));
-    let explanation = scene.is_refused_for("longer-than-role", "MaxSessionDuration is 3600 seconds").await;
+    let explanation = scene
+        .is_refused_for("longer-than-role", "MaxSessionDuration is 3600 seconds")
+        .await;
     assert!(explanation.hops[0].changes.is_empty());
     scene.longest = 7200;
     assert_eq!(scene.explained().await.outcome(), Outcome::Works);
@@ -252,7 +320,9 @@ async fn within_one_account_a_trust_policy_that_names_the_caller_is_enough() {
     };
     scene.hub.truncate(1);
     scene.trust = vec![trusting(THEIRS)];
-    let explanation = scene.is_refused_for("identity-silent", "role Hub in account 666666666666").await;
+    let explanation = scene
+        .is_refused_for("identity-silent", "role Hub in account 666666666666")
+        .await;
     assert_eq!(explanation.hops[1].trust_read_by.as_deref(), Some("the caller"));
     scene.is_mended_by(&explanation, &["identity-based policy"]).await;
 }
@@ -284,6 +354,7 @@ async fn a_partition_that_is_another() {
         request: Request {
             target: Some("arn:aws-cn:iam::666666666666:role/team/App".to_owned()),
             source_profile: Some("joe".to_owned()),
+            region: Some("cn-north-1".parse().unwrap()),
             ..Request::default()
         },
         has_via: false,

@@ -44,13 +44,24 @@ async fn a_caller_who_may_read_nothing_learns_what_would_let_them() {
     let explanation = scene.explained().await;
     let hop = &explanation.hops[0];
     assert_eq!(hop.outcome, Outcome::Refused);
-    assert!(matches!(said(&explanation, PolicyKind::Identity), Says::Unread(needs) if needs.contains(&"iam:ListUserPolicies".to_owned())), "{hop:#?}");
-    assert!(matches!(said(&explanation, PolicyKind::Trust), Says::Unread(needs) if needs == &["iam:GetRole"]));
+    assert!(
+        matches!(said(&explanation, PolicyKind::Identity), Says::Unread(needs) if needs.contains(&"iam:ListUserPolicies".to_owned())),
+        "{hop:#?}"
+    );
+    assert!(
+        matches!(said(&explanation, PolicyKind::Trust), Says::Unread(needs) if needs == &["iam:GetRole"])
+    );
     let presumed = &hop.changes[0];
     assert!(!presumed.is_certain);
-    assert!(presumed.what.contains("Ask the owner of account 666666666666"), "{presumed:?}");
+    assert!(
+        presumed.what.contains("Ask the owner of account 666666666666"),
+        "{presumed:?}"
+    );
     assert_eq!(presumed.statement.as_ref().unwrap()["Principal"]["AWS"], JOE);
-    assert!(hop.notes.join(" ").contains("What decides could not be told"), "{hop:#?}");
+    assert!(
+        hop.notes.join(" ").contains("What decides could not be told"),
+        "{hop:#?}"
+    );
 }
 
 #[tokio::test]
@@ -62,9 +73,19 @@ async fn where_the_caller_s_side_is_well_the_other_one_is_asked_for() {
     scene.trust = vec![trusting(HUB)];
     let explanation = scene.explained().await;
     let hop = &explanation.hops[0];
-    assert!(matches!(said(&explanation, PolicyKind::Identity), Says::Allows(_)));
-    assert!(hop.notes.join(" ").contains("The caller's own side allows it"), "{hop:#?}");
-    let unread = hop.unread.iter().find(|unread| unread.needs == "iam:GetRole").unwrap();
+    assert!(matches!(
+        said(&explanation, PolicyKind::Identity),
+        Says::Allows(_)
+    ));
+    assert!(
+        hop.notes.join(" ").contains("The caller's own side allows it"),
+        "{hop:#?}"
+    );
+    let unread = hop
+        .unread
+        .iter()
+        .find(|unread| unread.needs == "iam:GetRole")
+        .unwrap();
     assert!(unread.why.contains("--via") && unread.on == APP, "{unread:?}");
 }
 
@@ -77,7 +98,10 @@ async fn a_trust_policy_is_read_by_whoever_may() {
         ..Scene::default()
     };
     let explanation = scene.explained().await;
-    assert_eq!(explanation.hops[0].trust_read_by.as_deref(), Some("the role itself"));
+    assert_eq!(
+        explanation.hops[0].trust_read_by.as_deref(),
+        Some("the role itself")
+    );
     // By a target that is named for it.
     scene.has_via = true;
     let explanation = scene.explained().await;
@@ -88,7 +112,9 @@ async fn a_trust_policy_is_read_by_whoever_may() {
 #[tokio::test]
 async fn an_encoded_message_is_decoded_where_that_is_permitted() {
     let mut scene = Scene::default();
-    scene.joe.push(json!({"Sid": "Never", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": APP}));
+    scene
+        .joe
+        .push(json!({"Sid": "Never", "Effect": "Deny", "Action": "sts:AssumeRole", "Resource": APP}));
     let started = scene.start();
     let refusal = started.provider(of("app")).session().await.unwrap_err();
     let message = encoded(&started.sandbox, refusal.request_id().unwrap());
@@ -110,7 +136,10 @@ async fn an_encoded_message_is_decoded_where_that_is_permitted() {
     assert_eq!(decoded.statements[0].sid.as_deref(), Some("Never"));
     assert_eq!(decoded.principal.as_deref(), Some(JOE));
     assert_eq!(decoded.resource.as_deref(), Some(APP));
-    let wrong = started.provider(of("joe")).decode_authorization_message("nonsense").await;
+    let wrong = started
+        .provider(of("joe"))
+        .decode_authorization_message("nonsense")
+        .await;
     assert!(wrong.unwrap_err().to_string().contains("not one that STS wrote"));
 }
 

@@ -122,16 +122,14 @@ impl Scene {
             .user(User::new("reader").policy("own", &policy(&[reading()])));
         let mut world = World::new().account(ours.user(joe)).account(theirs);
         if let Some(control) = &self.control {
-            world = world
-                .account(Account::new(MANAGEMENT))
-                .organization(
-                    Organization::new(MANAGEMENT)
-                        .account_at_root(OURS)
-                        .delegated(OURS)
-                        .control_policy("Control", &policy(control))
-                        .account_without_full_access(OURS)
-                        .attach_account(OURS, "Control"),
-                );
+            world = world.account(Account::new(MANAGEMENT)).organization(
+                Organization::new(MANAGEMENT)
+                    .account_at_root(OURS)
+                    .delegated(OURS)
+                    .control_policy("Control", &policy(control))
+                    .account_without_full_access(OURS)
+                    .attach_account(OURS, "Control"),
+            );
         }
         let from = if self.over_hub { "hub" } else { "joe" };
         world

@@ -71,7 +71,10 @@ pub(super) fn explanation(explanation: &Explanation, width: Option<usize>) -> St
     page.blank();
     page.line("source  ", &explanation.source);
     if let Some(identity) = &explanation.identity {
-        page.line("        ", &format!("which is {identity}, and no role is assumed"));
+        page.line(
+            "        ",
+            &format!("which is {identity}, and no role is assumed"),
+        );
     }
     if let Some(error) = &explanation.source_refused {
         page.line("        ", &format!("gives no credentials: {error}."));
@@ -91,7 +94,10 @@ pub(super) fn explanation(explanation: &Explanation, width: Option<usize>) -> St
         page.blank();
         page.line(
             "",
-            &format!("The walk ends here: {left} more of the chain's {} roles were not tried.", explanation.of),
+            &format!(
+                "The walk ends here: {left} more of the chain's {} roles were not tried.",
+                explanation.of
+            ),
         );
     }
     page.text
@@ -104,7 +110,10 @@ fn told(page: &mut Page, number: usize, of: usize, hop: &Hop) {
     }
     match (hop.outcome, &hop.refusal, hop.until) {
         (Outcome::Works, _, Some(until)) => {
-            page.line("  STS       ", &format!("gives the session, until {}", rfc3339(until)));
+            page.line(
+                "  STS       ",
+                &format!("gives the session, until {}", rfc3339(until)),
+            );
         }
         (Outcome::Works, _, None) => page.line("  STS       ", "gives the session"),
         (_, Some(error), _) => page.line("  STS       ", &format!("refuses: {error}")),
@@ -129,7 +138,8 @@ fn told(page: &mut Page, number: usize, of: usize, hop: &Hop) {
         page.line("  ", "the message that AWS encoded");
         message(page, "    ", decoded);
     }
-    let (certain, presumed): (Vec<&Change>, Vec<&Change>) = hop.changes.iter().partition(|change| change.is_certain);
+    let (certain, presumed): (Vec<&Change>, Vec<&Change>) =
+        hop.changes.iter().partition(|change| change.is_certain);
     if !certain.is_empty() {
         page.line("  ", "the smallest change");
         changes(page, &certain);
@@ -146,7 +156,10 @@ fn told(page: &mut Page, number: usize, of: usize, hop: &Hop) {
         for unread in &hop.unread {
             page.line(
                 "    - ",
-                &format!("{}: needs {} on {} ({})", unread.what, unread.needs, unread.on, unread.why),
+                &format!(
+                    "{}: needs {} on {} ({})",
+                    unread.what, unread.needs, unread.on, unread.why
+                ),
             );
         }
     }
@@ -176,7 +189,11 @@ fn says(layer: &Layer) -> String {
         Says::Silent(None) => "allows nothing of the sort".to_owned(),
         Says::Silent(Some((ground, because))) => {
             let because: Vec<String> = because.iter().map(Mismatch::clause).collect();
-            format!("is silent; nearest is {}, but {}", ground.sentence(), because.join(", and "))
+            format!(
+                "is silent; nearest is {}, but {}",
+                ground.sentence(),
+                because.join(", and ")
+            )
         }
         Says::Unread(needs) if needs.is_empty() => "could not be read".to_owned(),
         Says::Unread(needs) => format!("could not be read: that needs {}", needs.join(", ")),
@@ -185,7 +202,10 @@ fn says(layer: &Layer) -> String {
 
 fn causes(page: &mut Page, indent: &str, causes: &[Cause]) {
     for cause in causes {
-        page.line(&format!("{indent}- "), &format!("{} {}", cause.sentence, cause.fix));
+        page.line(
+            &format!("{indent}- "),
+            &format!("{} {}", cause.sentence, cause.fix),
+        );
     }
 }
 

@@ -24,7 +24,9 @@ pub(in super::super) fn absent(role: &RoleArn, absence: &Absence) -> Cause {
         ),
         Absence::Other(arn) => cause(
             "wrong-path",
-            format!("There is no role {role}: the role of this name is {arn}, and the path is a part of its name."),
+            format!(
+                "There is no role {role}: the role of this name is {arn}, and the path is a part of its name."
+            ),
             format!("Name it whole: {arn}."),
         ),
         Absence::NoName(names) => {
@@ -79,7 +81,9 @@ fn distance(one: &str, other: &str) -> usize {
 
 /// Nobody like the caller is named.
 pub(super) fn untrusted(seen: &Seen<'_>, nearest: Option<&(Ground, Vec<Mismatch>)>) -> Vec<Cause> {
-    let Some(trust) = seen.trust else { return Vec::new() };
+    let Some(trust) = seen.trust else {
+        return Vec::new();
+    };
     let caller = &seen.holdings.arn;
     let mut names: Vec<(&str, &str)> = Vec::new();
     let allowing = trust
@@ -93,7 +97,9 @@ pub(super) fn untrusted(seen: &Seen<'_>, nearest: Option<&(Ground, Vec<Mismatch>
     }
     let is_id = |name: &str| {
         name.len() >= 16
-            && ["AIDA", "AROA", "AGPA"].iter().any(|prefix| name.starts_with(prefix))
+            && ["AIDA", "AROA", "AGPA"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
             && name.chars().all(|c| c.is_ascii_alphanumeric())
     };
     let mut causes = Vec::new();
@@ -186,7 +192,9 @@ fn permission_set(seen: &Seen<'_>, names: &[(&str, &str)]) -> Option<Cause> {
     })?;
     Some(cause(
         "permission-set-renewed",
-        format!("The trust policy names {stale}, and the role of the permission set {set} is {name} now: it was provisioned anew."),
+        format!(
+            "The trust policy names {stale}, and the role of the permission set {set} is {name} now: it was provisioned anew."
+        ),
         "Have the trust policy name the new role, or the account with a condition on aws:PrincipalArn and a `*` for the ending.",
     ))
 }

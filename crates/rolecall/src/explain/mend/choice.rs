@@ -21,7 +21,10 @@ pub(super) fn choices(
     mismatch: &Mismatch,
 ) -> Vec<Choice> {
     let Mismatch::Condition {
-        operator, key, wanted, ..
+        operator,
+        key,
+        wanted,
+        ..
     } = mismatch
     else {
         return Vec::new();
@@ -35,11 +38,19 @@ pub(super) fn choices(
             "null" => wanted.iter().any(|value| value.eq_ignore_ascii_case("false")),
             _ => operator.starts_with("numericless"),
         };
-        return mfa(call, holdings, context).filter(|_| wants_it).into_iter().collect();
+        return mfa(call, holdings, context)
+            .filter(|_| wants_it)
+            .into_iter()
+            .collect();
     }
     let is_text = matches!(
         operator,
-        "stringequals" | "stringlike" | "stringequalsignorecase" | "numericequals" | "numericlessthan" | "numericlessthanequals"
+        "stringequals"
+            | "stringlike"
+            | "stringequalsignorecase"
+            | "numericequals"
+            | "numericlessthan"
+            | "numericlessthanequals"
     );
     let Some(wanted) = wanted.first().filter(|_| is_text) else {
         return Vec::new();
@@ -56,7 +67,10 @@ pub(super) fn against(
     condition: &Mismatch,
 ) -> Option<Choice> {
     let Mismatch::Condition {
-        operator, key, wanted, ..
+        operator,
+        key,
+        wanted,
+        ..
     } = condition
     else {
         return None;
@@ -91,7 +105,8 @@ fn mfa(call: Call<'_>, holdings: &Holdings, context: &Context) -> Option<Choice>
         .is_some_and(|values| values == ["true"]);
     let (what, how) = if is_proved {
         (
-            "Prove the MFA device anew: `rolecall forget` ends the session that remembers the last proof.".to_owned(),
+            "Prove the MFA device anew: `rolecall forget` ends the session that remembers the last proof."
+                .to_owned(),
             How::Argument {
                 flag: "forget",
                 value: None,
@@ -130,7 +145,11 @@ fn send(call: Call<'_>, key: &str, pattern: &str) -> Option<Choice> {
         "sts:externalid" => ("--external-id", "external_id", "the ExternalId"),
         "sts:rolesessionname" => ("--session-name", "role_session_name", "the session name"),
         "sts:sourceidentity" => ("--source-identity", "source_identity", "the source identity"),
-        "sts:durationseconds" => ("--duration", "duration_seconds", "a duration of at most so many seconds:"),
+        "sts:durationseconds" => (
+            "--duration",
+            "duration_seconds",
+            "a duration of at most so many seconds:",
+        ),
         "aws:requestedregion" => ("--region", "region", "the region"),
         _ if lower.starts_with("aws:requesttag/") => ("--tag", "session_tags", "the tag"),
         _ => return None,

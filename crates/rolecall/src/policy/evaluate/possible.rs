@@ -150,7 +150,11 @@ pub fn possible_layers(request: &Request<'_>, policies: &Policies<'_>) -> Vec<(P
                     Outcome::Denied(by) => by,
                     Outcome::Allowed(_) | Outcome::Silent => Vec::new(),
                 };
-                Said::Depends { keys, grants, refusals }
+                Said::Depends {
+                    keys,
+                    grants,
+                    refusals,
+                }
             }
             (Outcome::Silent, _) => Said::Silent,
         };
