@@ -42,11 +42,13 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Exec(_) => CommandError::from(error).with_code(125),
         _ => error.into(),
     })?;
-    let is_explained = matches!(cli.command, Command::Explain(_) | Command::Roles(_));
-    match dispatch(cli, host, person) {
-        // It says all there is to say by itself.
-        ended if is_explained => ended,
-        ended => ended.map_err(diagnosis::added),
+    // It says all there is to say by itself.
+    let is_explained = matches!(cli.command, Command::Explain(_));
+    let ended = dispatch(cli, host, person);
+    let watched = diagnosis::taken();
+    match (ended, watched) {
+        (Err(error), Some(watched)) if !is_explained => Err(diagnosis::added(error, &watched)),
+        (ended, _) => ended,
     }
 }
 

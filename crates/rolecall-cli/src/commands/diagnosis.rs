@@ -16,7 +16,7 @@ const MOST: Duration = Duration::from_secs(2);
 const CREDENTIAL_PROCESS: Duration = Duration::from_secs(16);
 
 /// What a command was about: the last provider that it made, and until when there is time to look.
-struct Watched {
+pub(super) struct Watched {
     provider: Provider,
     until: Option<Instant>,
 }
@@ -34,17 +34,21 @@ pub(super) fn watch(provider: &Provider, delivery: Delivery) {
     *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
 }
 
+/// What the command was about, which is then forgotten.
+pub(super) fn taken() -> Option<Watched> {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// The same error; where a role was refused, with what can be said of it.
-pub(super) fn added(error: CommandError) -> CommandError {
-    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (error, watched) {
-        (CommandError::Failed { error, code }, Some(watched)) if is_refusal_of(&error, &watched.provider) => {
+pub(super) fn added(error: CommandError, watched: &Watched) -> CommandError {
+    match error {
+        CommandError::Failed { error, code } if is_refusal_of(&error, &watched.provider) => {
             CommandError::Failed {
-                error: diagnosed(error, &watched),
+                error: diagnosed(error, watched),
                 code,
             }
         }
-        (error, _) => error,
+        error => error,
     }
 }
 

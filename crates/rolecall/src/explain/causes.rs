@@ -96,9 +96,6 @@ pub(super) fn sentence_of(clause: &str) -> String {
 /// What the policies tell that were read.
 pub(super) fn of_policies(seen: &Seen<'_>) -> Vec<Cause> {
     let mut causes = Vec::new();
-    if let Some(cause) = of_the_caller(seen) {
-        causes.push(cause);
-    }
     for layer in seen.layers {
         match &layer.says {
             Says::Denies(by) => causes.extend(denied(seen, layer, by)),
@@ -110,7 +107,8 @@ pub(super) fn of_policies(seen: &Seen<'_>) -> Vec<Cause> {
     causes
 }
 
-fn of_the_caller(seen: &Seen<'_>) -> Option<Cause> {
+/// What no policy decides: credentials that assume no role at all, or none of there.
+pub(super) fn of_the_caller(seen: &Seen<'_>) -> Option<Cause> {
     let role = &seen.call.role().arn;
     let ours = seen.holdings.caller.partition;
     if role.partition() != ours {
@@ -385,4 +383,63 @@ fn mfa(seen: &Seen<'_>, whose: &str, operator: &str, found: Option<&[String]>) -
         format!("MFA is demanded, and none was proved: {whose} wants it."),
         "Prove an MFA device: --mfa, or `mfa_serial` in the profile.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_code_alone_is_a_cause_and_says_it_in_the_words_of_the_refusals() {
+        for (code, message, name) in [
+            (
+                "RegionDisabledException",
+                "STS is not enabled in af-south-1",
+                "region-disabled",
+            ),
+            (
+                "SignatureDoesNotMatch",
+                "this machine's clock is 1 h behind AWS's",
+                "clock",
+            ),
+            (
+                "SignatureDoesNotMatch",
+                "the secret key does not fit its id",
+                "secret-wrong",
+            ),
+            (
+                "InvalidClientTokenId",
+                "AWS does not know the access key",
+                "key-unknown",
+            ),
+            ("ExpiredToken", "the credentials have ended", "key-expired"),
+            (
+                "ValidationError",
+                "a role lasts an hour (STS refused: … exceeds the 1 hour session limit for roles assumed by role chaining)",
+                "chained-hour",
+            ),
+            (
+                "AccessDenied",
+                "the organization forbids it (STS refused: … with an explicit deny in a service control policy)",
+                "control-policy",
+            ),
+            (
+                "AccessDenied",
+                "it does not allow it (STS refused: … because no session policy allows the sts:AssumeRole action)",
+                "session-policy",
+            ),
+        ] {
+            let error = Error::new(ErrorKind::Denied, message)
+                .with_hint("Do this.")
+                .with_aws(Some(code), None);
+            let causes = of_refusal(&error, None);
+            let of: Vec<_> = causes.iter().map(|cause| cause.name).collect();
+            assert_eq!(of, [name], "{code} {message}");
+            assert!(!causes[0].sentence.contains("STS refused"), "{causes:?}");
+            assert_eq!(causes[0].fix, "Do this.");
+        }
+        let plain = Error::new(ErrorKind::Denied, "refused").with_aws(Some("AccessDenied"), None);
+        assert_eq!(of_refusal(&plain, None), []);
+    }
 }

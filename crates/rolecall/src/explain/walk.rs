@@ -169,11 +169,11 @@ fn find(
             .values(super::call::MFA_PRESENT)
             .is_some_and(|values| values == ["true"]),
     };
-    // A statement that nobody reaches says nothing: in the caller's own account a trust policy may be enough.
+    // Where it is not denied, what is silent need not speak: in the caller's own account a trust policy may be enough.
     let is_denied = told.reading == Reading::Denied;
-    let mut of_policies = causes::of_policies(&seen);
-    if !is_denied {
-        of_policies.clear();
+    let mut of_policies: Vec<_> = causes::of_the_caller(&seen).into_iter().collect();
+    if is_denied {
+        of_policies.extend(causes::of_policies(&seen));
     }
     let names: Vec<&str> = of_policies.iter().map(|cause| cause.name).collect();
     told.causes.retain(|cause| !names.contains(&cause.name));

@@ -1,11 +1,14 @@
 //! The classic causes, one by one.
 
-use rolecall::explain::{Outcome, Reading, Says};
+use std::time::Duration;
+
+use rolecall::explain::{Outcome, Reading, Says, explain};
 use rolecall::policy::PolicyKind;
 use rolecall::{AskedDuration, Request};
+use rolecall_sandbox::Fault;
 use serde_json::json;
 
-use super::world::{APP, HUB, JOE, Scene, THEIRS, allow, said, trusting};
+use super::world::{APP, HUB, JOE, Scene, THEIRS, allow, of, said, trusting};
 
 #[tokio::test]
 async fn what_works_is_said_with_the_statements_that_let_it() {
@@ -367,4 +370,86 @@ async fn a_partition_that_is_another() {
         hop.causes.iter().any(|cause| cause.name == "cross-partition"),
         "{explanation:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_proof_of_mfa_that_is_too_old() {
+    let mut scene = Scene::default();
+    scene.trust[0]["Condition"] = json!({"NumericLessThan": {"aws:MultiFactorAuthAge": "7200"}});
+    scene.request.mfa_serial = Some("arn:aws:iam::111111111111:mfa/phone".parse().unwrap());
+    let started = scene.start();
+    let provider = started.provider(Request {
+        target: Some("app".to_owned()),
+        ..scene.request.clone()
+    });
+    assert!(provider.session().await.is_ok());
+    started.sandbox.advance(Duration::from_secs(3 * 3600));
+    let explanation = explain(&provider, &[started.provider(of("reader"))]).await;
+    let hop = &explanation.hops[0];
+    assert_eq!(hop.outcome, Outcome::Refused, "{hop:#?}");
+    let cause = &hop.causes[0];
+    assert_eq!(cause.name, "mfa-too-old", "{hop:#?}");
+    assert!(cause.fix.contains("rolecall forget"), "{cause:?}");
+    // Forgotten, it is proved anew.
+    let anew = Scene::explained(&scene).await;
+    assert_eq!(anew.outcome(), Outcome::Works);
+}
+
+#[tokio::test]
+async fn one_session_is_trusted_and_this_is_another() {
+    let mut scene = Scene {
+        over_hub: true,
+        ..Scene::default()
+    };
+    scene.trust = vec![trusting("arn:aws:sts::666666666666:assumed-role/Hub/somebody")];
+    let explanation = scene
+        .is_refused_for("session-other", "assumed-role/Hub/somebody")
+        .await;
+    scene.is_mended_by(&explanation, &["role trust policy"]).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong() {
+    let scene = Scene {
+        config: "
+[profile late]
+role_arn = arn:aws:iam::666666666666:role/team/App
+source_profile = joe
+disable_clock_skew_correction = true
+",
+        target: "late",
+        has_via: false,
+        ..Scene::default()
+    };
+    let started = scene.start();
+    started.sandbox.set_skew(3600);
+    let explanation = explain(&started.provider(of("late")), &[]).await;
+    assert_eq!(explanation.outcome(), Outcome::Refused, "{explanation:#?}");
+    let cause = &explanation.source_causes[0];
+    assert_eq!(cause.name, "clock", "{explanation:#?}");
+    assert!(cause.sentence.contains("1 h behind AWS's"), "{cause:?}");
+    started.sandbox.set_skew(0);
+    let again = explain(&started.provider(of("late")), &[]).await;
+    assert_eq!(again.outcome(), Outcome::Works);
+}
+
+#[tokio::test]
+async fn where_sts_cannot_be_asked_what_was_read_is_told_and_no_more() {
+    let mut scene = Scene::default();
+    let started = scene.start();
+    started.sandbox.inject(Fault::Throttle, "AssumeRole", 100);
+    let explanation = explain(&started.provider(of("app")), &[started.provider(of("reader"))]).await;
+    let hop = &explanation.hops[0];
+    assert_eq!(
+        (hop.outcome, &hop.reading),
+        (Outcome::Unknown, &Reading::Allowed),
+        "{hop:#?}"
+    );
+    assert!(hop.notes.join(" ").contains("STS could not be asked"), "{hop:#?}");
+    // What was read and denies it is enough.
+    scene.trust = vec![trusting(HUB)];
+    let started = scene.start();
+    started.sandbox.inject(Fault::Throttle, "AssumeRole", 100);
+    let explanation = explain(&started.provider(of("app")), &[started.provider(of("reader"))]).await;
+    assert_eq!(explanation.outcome(), Outcome::Refused, "{explanation:#?}");
 }

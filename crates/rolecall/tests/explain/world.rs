@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rolecall::explain::{Change, Explanation, How, Outcome, Says, Side, explain};
-use rolecall::host::{Choice, MfaQuestion, Person, SignIn};
+use rolecall::host::{Choice, Clock, MfaQuestion, Person, SignIn};
 use rolecall::policy::PolicyKind;
 use rolecall::profile::{FileKind, ProfileSet};
 use rolecall::{Error, Host, Provider, Request, Secret, SessionCache};
@@ -71,6 +71,16 @@ impl Default for Scene {
             request: Request::default(),
             config: "",
         }
+    }
+}
+
+/// The sandbox's session clock.
+#[derive(Debug)]
+struct Following(Arc<Sandbox>);
+
+impl Clock for Following {
+    fn now(&self) -> SystemTime {
+        self.0.now()
     }
 }
 
@@ -159,6 +169,7 @@ impl Scene {
                 .env("AWS_ENDPOINT_URL", sandbox.endpoint())
                 .login_name("joe")
                 .person(Phone(Arc::clone(&sandbox)))
+                .clock(Following(Arc::clone(&sandbox)))
                 .build(),
             sandbox,
             profiles: Arc::new(profiles),
