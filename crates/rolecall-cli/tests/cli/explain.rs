@@ -69,6 +69,8 @@ fn what_works_ends_with_0_and_what_does_not_with_1_and_both_explain() {
     let ran = machine.run_quietly(&["explain", "app"]);
     assert!(
         ran.stdout.contains("Ask the owner of account 666666666666")
+            && ran.stdout.contains("what it may be")
+            && ran.stdout.contains("may demand an ExternalId")
             && ran
                 .stdout
                 .contains("needs iam:GetRole on arn:aws:iam::666666666666:role/App")

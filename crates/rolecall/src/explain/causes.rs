@@ -77,7 +77,7 @@ pub(super) fn of_refusal(error: &Error, entity: Option<&Entity>) -> Vec<Cause> {
     let said = message.split(" (STS refused:").next().unwrap_or(&message);
     let mut sentence = sentence_of(said);
     if let (true, Some(longest)) = (name == "longer-than-role", entity.and_then(|role| role.longest)) {
-        sentence = format!("{} Its MaxSessionDuration is {longest} seconds.", sentence);
+        sentence = format!("{sentence} Its MaxSessionDuration is {longest} seconds.");
     }
     vec![cause(
         name,

@@ -397,12 +397,18 @@ fn note(call: Call<'_>, held: Option<&Holdings>, told: &mut Hop) {
             ));
         }
         (Outcome::Refused, Reading::Depends(keys)) if told.causes.is_empty() => {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let known: Vec<&str> = keys
+                .iter()
+                .map(String::as_str)
+                .filter(|key| !key.starts_with("unread: "))
+                .collect();
             let side = caller_side(&told.layers);
-            told.notes.push(format!(
-                "{side}What decides could not be told; it depends on: {}.",
-                listed(&keys, "and")
-            ));
+            let depends = match known.as_slice() {
+                [] => "it depends on what could not be read".to_owned(),
+                known => format!("it depends on {}", listed(known, "and")),
+            };
+            told.notes
+                .push(format!("{side}What decides could not be told: {depends}."));
         }
         (Outcome::Works, Reading::Denied) => told.notes.push(
             "STS gives the session although what was read denies it: a policy was changed a moment ago, or the session is older than the change."

@@ -134,6 +134,21 @@ fn told(page: &mut Page, number: usize, of: usize, hop: &Hop) {
         page.line("  ", "why");
         causes(page, "    ", &hop.causes);
     }
+    // What the call itself suggests, where nothing that was read decides; the two kinds of hints that say no more than the
+    // rest of the page are left out.
+    if let Some(error) = hop.refusal.as_ref().filter(|_| hop.causes.is_empty()) {
+        let may_be: Vec<&String> = error
+            .hints()
+            .iter()
+            .filter(|hint| !hint.starts_with("Both sides must allow it") && !hint.starts_with("CloudTrail"))
+            .collect();
+        if !may_be.is_empty() {
+            page.line("  ", "what it may be");
+        }
+        for hint in may_be {
+            page.line("    - ", hint);
+        }
+    }
     if let Some(decoded) = &hop.decoded {
         page.line("  ", "the message that AWS encoded");
         message(page, "    ", decoded);

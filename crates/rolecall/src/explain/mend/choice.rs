@@ -140,7 +140,7 @@ fn mfa(call: Call<'_>, holdings: &Holdings, context: &Context) -> Option<Choice>
 fn send(call: Call<'_>, key: &str, pattern: &str) -> Option<Choice> {
     let lower = key.to_ascii_lowercase();
     let is_whole = !pattern.contains(['*', '?']);
-    let value = pattern.replace('*', "x").replace('?', "x");
+    let value = pattern.replace(['*', '?'], "x");
     let (flag, property, what) = match lower.as_str() {
         "sts:externalid" => ("--external-id", "external_id", "the ExternalId"),
         "sts:rolesessionname" => ("--session-name", "role_session_name", "the session name"),
