@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import article, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, soak, sso
+from . import article, browser, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, soak, sso
 from .cases import run_all
 from .config import suite as config
 from .judges import matrix, policies
@@ -22,12 +22,17 @@ def main() -> int:
 
     cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
     cases += [*matrix.cases(options.write), *policies.cases(options.write), *config.cases(options.write, options.keep)]
-    cases += soak.CASES
+    cases += [*browser.CASES, *soak.CASES]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")
     if options.only:
         cases = [case for case in cases if case.name.startswith(tuple(options.only))]
+    if options.lonely and browser.why_not():
+        left_out = [case for case in cases if case in browser.CASES]
+        cases = [case for case in cases if case not in left_out]
+        if left_out:
+            print(f"skipped {len(left_out)} cases of browser/: {browser.why_not()}", flush=True)
     if options.list:
         print(*(case.name for case in cases), sep="\n")
         return 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import browser
 from .places import GO_CLIENT, HERE, MOTO_PYTHON, MOTO_VENV, PYTHON, ROOT, RUST_TARGET, VENV, WORK, rolecall
 
 # Debian 12 has one version of Ceph, and what it does is written down in docs/enforcement.md.
@@ -26,6 +27,7 @@ def everything() -> None:
             "python": _python,
             "moto": _moto,
             "ceph": _ceph,
+            "chromium": _chromium,
             "javascript": _javascript,
             "simulate": _simulate,
             "go": _go,
@@ -75,6 +77,15 @@ def _ceph() -> None:
     found = subprocess.run(["radosgw", "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
     if not found.startswith(f"ceph version {_CEPH}."):
         raise SystemExit(f"Ceph {_CEPH} is what the cases are written for, and here is: {found.strip() or 'none'}")
+
+
+def _chromium() -> None:
+    """From Debian's own archive. Elsewhere the cases that want it are skipped, and the run says so."""
+    if shutil.which(browser.PROGRAM) or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    _call(["apt-get", "update"], more=quiet)
+    _call(["apt-get", "install", "--yes", "--no-install-recommends", browser.PROGRAM], more=quiet)
 
 
 def _javascript() -> None:

@@ -1,9 +1,10 @@
 //! The browser of whoever is at the machine, and the page of a sign-in in it.
 
 use std::io::{self, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rolecall::Host;
+use rolecall::command_line::CommandLine;
 use rolecall::host::{Browser, SignIn};
 
 use crate::person::plain;
@@ -25,28 +26,48 @@ pub(crate) fn place(host: &Host) -> Browser {
 
 /// Opens a page: `BROWSER`'s first program, else the system's own way. Whether something was started.
 pub(crate) fn open(host: &Host, url: &str) -> bool {
+    start(host, None, url).is_ok()
+}
+
+/// The same with this command in the place of `BROWSER`, where one is given. The program that was started, where it is a
+/// child of ours.
+pub(crate) fn start(
+    host: &Host,
+    command: Option<&CommandLine>,
+    url: &str,
+) -> Result<Option<Child>, rolecall::Error> {
+    const HINT: &str = "Name another browser with --browser or BROWSER, or have the link printed.";
     // Whatever starts with another scheme may start another program than a browser.
     if !may_be_opened(url) {
-        return false;
+        return Err(rolecall::Error::config("no browser is started for what is no page").with_hint(HINT));
     }
-    let chosen = host.env("BROWSER").and_then(|list| list.split(':').next());
-    let mut words = chosen.unwrap_or_default().split_whitespace();
-    let Some(program) = words.next() else {
-        return open::that_detached(url).is_ok();
+    let named = host.env("BROWSER").and_then(|list| list.split(':').next());
+    let words: Vec<&str> = match command {
+        Some(command) => command.words().collect(),
+        None => named.unwrap_or_default().split_whitespace().collect(),
     };
-    let (mut is_placed, mut command) = (false, Command::new(program));
-    for word in words {
+    let cannot = |what: &str, error: io::Error| {
+        rolecall::Error::config(format!("the browser does not start: {what}: {error}")).with_hint(HINT)
+    };
+    let Some((program, arguments)) = words.split_first() else {
+        return match open::that_detached(url) {
+            Ok(()) => Ok(None),
+            Err(error) => Err(cannot("the system's own", error)),
+        };
+    };
+    let (mut is_placed, mut browser) = (false, Command::new(program));
+    for word in arguments {
         is_placed |= word.contains("%s");
-        command.arg(word.replace("%s", url));
+        browser.arg(word.replace("%s", url));
     }
     if !is_placed {
-        command.arg(url);
+        browser.arg(url);
     }
-    let quiet = command
+    let quiet = browser
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    quiet.spawn().is_ok()
+    quiet.spawn().map(Some).map_err(|error| cannot(program, error))
 }
 
 /// `https`, or a stand-in on a literal address of loopback.

@@ -7,6 +7,7 @@ mod target;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::IsTerminal as _;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,7 +19,7 @@ use rolecall_sandbox::PlannedFault;
 
 use crate::commands::Since;
 
-pub(crate) use completion::CompletionArgs;
+pub(crate) use completion::{CompleteArgs, CompletionArgs};
 pub(crate) use console::{ConsoleArgs, SwitchRoleArgs};
 pub(crate) use roles::{ExplainArgs, RolesArgs};
 pub(crate) use target::TargetArgs;
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Print what completes rolecall's arguments in a shell, for `eval "$(rolecall completion bash)"` in its startup file
     Completion(CompletionArgs),
+    /// What a line may go on with, for the scripts of `completion`
+    #[command(hide = true)]
+    Complete(CompleteArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -107,7 +111,70 @@ impl Command {
             Self::Explain(args) => args.target.json,
             Self::Console(args) => args.target.json,
             Self::SwitchRole(args) => args.target.json,
-            Self::Hook(_) | Self::Completion(_) | Self::Demo => false,
+            Self::Hook(_) | Self::Completion(_) | Self::Complete(_) | Self::Demo => false,
+        }
+    }
+}
+
+impl Command {
+    /// The target, of a command that takes one.
+    pub(crate) fn target_mut(&mut self) -> Option<&mut TargetArgs> {
+        match self {
+            Self::Plan(target) | Self::Whoami(target) => Some(target),
+            Self::Exec(args) => Some(&mut args.target),
+            Self::Env(args) => Some(&mut args.target),
+            Self::CredentialProcess(args) => Some(&mut args.target),
+            Self::Login(args) => Some(&mut args.target),
+            Self::Logout(args) => Some(&mut args.target),
+            Self::Use(args) => Some(&mut args.target),
+            Self::Forget(args) => Some(&mut args.target),
+            Self::Roles(args) => Some(&mut args.target),
+            Self::Explain(args) => Some(&mut args.target),
+            Self::Console(args) => Some(&mut args.target),
+            Self::SwitchRole(args) => Some(&mut args.target),
+            Self::Completion(_)
+            | Self::Complete(_)
+            | Self::Hook(_)
+            | Self::Endpoint(_)
+            | Self::Audit(_)
+            | Self::Sessions(_)
+            | Self::Profiles(_)
+            | Self::Sandbox(_)
+            | Self::Agent(_)
+            | Self::Demo => None,
+        }
+    }
+
+    /// Whether it comes to nothing without a target, as it was given: `use` then says what is in use, and others have a
+    /// flag in a target's place.
+    pub(crate) fn needs_target(&self) -> bool {
+        match self {
+            Self::Exec(_) | Self::Plan(_) | Self::Whoami(_) => true,
+            Self::Env(args) => args.show || !std::io::stdout().is_terminal(),
+            Self::Explain(args) => args.decode.is_none(),
+            Self::Console(args) => !args.services,
+            Self::SwitchRole(args) => args.all.is_none(),
+            Self::Login(args) => args.sso_session.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The word that it is called by, where a target can be picked for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Exec(_) => "exec",
+            Self::Env(_) => "env",
+            Self::Plan(_) => "plan",
+            Self::Whoami(_) => "whoami",
+            Self::Roles(_) => "roles",
+            Self::Explain(_) => "explain",
+            Self::Console(_) => "console",
+            Self::SwitchRole(_) => "switch-role",
+            Self::Login(_) => "login",
+            Self::Logout(_) => "logout",
+            Self::Use(_) => "use",
+            Self::Forget(_) => "forget",
+            _ => "",
         }
     }
 }
@@ -127,6 +194,7 @@ impl Command {
             Self::Console(args) => args.target.mfa_fd,
             Self::SwitchRole(_)
             | Self::Completion(_)
+            | Self::Complete(_)
             | Self::Hook(_)
             | Self::Endpoint(_)
             | Self::Audit(_)

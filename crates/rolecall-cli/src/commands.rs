@@ -37,6 +37,10 @@ use crate::person::Asker;
 use crate::shared;
 
 pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, CommandError> {
+    // It says nothing, whatever is wrong.
+    if let Command::Complete(args) = &cli.command {
+        return completion::answer(host, args);
+    }
     // A variable that is no text decides nothing, whichever command would have read it.
     host.check().map_err(|error| match &cli.command {
         Command::Exec(_) => CommandError::from(error).with_code(125),
@@ -65,6 +69,7 @@ fn dispatch(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, CommandError
         Command::Console(args) => console::run(host, args),
         Command::SwitchRole(args) => switch_role::run(host, args),
         Command::Completion(args) => completion::run(&args),
+        Command::Complete(args) => completion::answer(host, &args),
         Command::Login(args) => login::run(host, person, args),
         Command::Logout(args) => logout::run(host, args),
         Command::Audit(args) => audit::run(host, &args),

@@ -8,9 +8,11 @@ mod child_env;
 mod cli;
 mod command_error;
 mod commands;
+mod completion;
 mod logging;
 mod output;
 mod person;
+mod picker;
 mod private_dir;
 mod serving;
 mod shared;
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     // Before any secret is read, for every command has one or its caller's.
     let hardened = rolecall::hardening::harden_process();
     command_error::own_up_to_bugs();
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return command_error::usage(&error),
     };
@@ -43,7 +45,11 @@ fn main() -> ExitCode {
         tracing::warn!("{error}");
     }
     let json = cli.command.wants_json();
-    let ended = commands::run(cli, &host, &person);
+    let ended = match picker::choose(&mut cli, &host, &person) {
+        Ok(None) => commands::run(cli, &host, &person),
+        Ok(Some(ended)) => Ok(ended),
+        Err(error) => Err(error),
+    };
     // Everything is dropped by now: files are gone, the endpoint is closed.
     match ended {
         Ok(Ended::Code(code)) => ExitCode::from(code),

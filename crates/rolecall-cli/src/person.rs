@@ -18,10 +18,11 @@ use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
 
 use crate::browser;
-use interrupts::Interrupts;
+pub(crate) use interrupts::Interrupts;
 use pinentry::Dialog;
 use reading::{Line, Lines};
-use terminal::{Answer, Terminal};
+use terminal::Answer;
+pub(crate) use terminal::Terminal;
 
 /// How long a window is left open: nobody may be at the machine, and others wait for the device.
 const LONGEST_WINDOW: Duration = Duration::from_secs(120);
@@ -164,6 +165,11 @@ impl Asker {
     fn terminal(&self) -> Option<Terminal> {
         let has_child = self.0.has_child.load(Ordering::SeqCst);
         if has_child { None } else { Terminal::open() }
+    }
+
+    /// The terminal, while it is no child's, and what interrupts whoever asks there: for what is more than a line.
+    pub(crate) fn desk(&self) -> Option<(Terminal, &Interrupts)> {
+        Some((self.terminal()?, self.interrupts()?))
     }
 
     fn interrupts(&self) -> Option<&Interrupts> {
@@ -363,6 +369,25 @@ impl Person for Asker {
                 Answer::Declined | Answer::TooLate => return Err(nobody()),
             }
         }
+    }
+
+    fn confirm(&self, question: &str) -> Result<bool, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        let (Some(mut terminal), Some(interrupts)) = (self.terminal(), self.interrupts()) else {
+            return Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("{}: it can be asked in a terminal only", plain(question)),
+            ));
+        };
+        let until = *lock(&self.0.deadline);
+        let prompt = format!("rolecall: {}? [y/N] ", plain(question));
+        let answer = terminal
+            .ask(&prompt, true, until, interrupts)
+            .map_err(|error| lost(&error))?;
+        Ok(match answer {
+            Answer::Text(text) => ["y", "yes"].contains(&text.trim().to_ascii_lowercase().as_str()),
+            Answer::Declined | Answer::TooLate => false,
+        })
     }
 
     /// Where the terminal is still ours and nobody gives up soon: a child's terminal, and the wait of whoever called

@@ -14,6 +14,8 @@ mod cli {
     mod agent_prompt;
     mod audit;
     mod bad_input;
+    mod completion;
+    mod console;
     mod deliver;
     mod exec;
     mod exec_env;
@@ -24,7 +26,9 @@ mod cli {
     mod login;
     mod mfa;
     mod mfa_ask;
+    mod picker;
     mod rehearse;
+    mod roles;
     mod sandbox;
     mod sandbox_tls;
     mod security_files;
@@ -33,6 +37,7 @@ mod cli {
     mod show;
     mod sources;
     mod support;
+    mod switch_role;
     mod terminal;
     mod use_shell;
     mod use_target;

@@ -42,6 +42,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The name of every fault that has one alone; [`Fault::Delay`] is `delay=TIME`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+
     /// The refusal that stands for the whole answer, where the fault is one.
     pub(crate) fn refusal(self, service: Service) -> Option<Refusal> {
         match (self, service) {

@@ -14,12 +14,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::arn::{PolicyArn, RoleArn};
-use crate::error::Invalid;
+use crate::error::{Error, Invalid};
 use crate::host::{CaBundle, Transport};
 use crate::parameters::{
     ExternalId, MfaSerial, SessionDuration, SessionName, SessionPolicy, SourceIdentity, Tag, Tags,
 };
-use crate::partition::Region;
+use crate::partition::{Partition, Region};
 use crate::profile::Origin;
 use crate::session::{KeyBuilder, SessionKey};
 
@@ -34,7 +34,8 @@ pub use target::Target;
 /// What the caller asks for: a target, and what overrides the target's own settings. The fields are the common flags.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`; absent: `AWS_PROFILE`, then `default`.
+    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`, the account by its id or by a name in the [`crate::index`]; absent:
+    /// `AWS_PROFILE`, then `default`.
     pub target: Option<String>,
     /// What a third party's role demands.
     pub external_id: Option<ExternalId>,
@@ -119,6 +120,8 @@ pub struct Chain {
     pub target: Target,
     /// Where the first credentials come from.
     pub source: Source,
+    /// The profile that the target's role starts from, where the target does not say so itself.
+    pub source_profile: Option<Configured<String>>,
     /// The session the source has before any role is assumed: the first role is assumed with it, or, where there is no
     /// role, it is what is handed out. None: the first role is assumed with the source's key or token itself.
     pub own: Option<OwnSession>,
@@ -128,6 +131,8 @@ pub struct Chain {
     pub roles: Vec<Role>,
     /// The region the caller works in, where one is configured.
     pub region: Option<Configured<Region>>,
+    /// The profile whose endpoints count for what is called with the session, where there is one.
+    pub set_up_by: Option<String>,
     /// Where STS is called for the source's own session, and in which region.
     pub source_sts: StsEndpoint,
     /// Whether requests are signed by AWS's clock where this machine's is wrong (`disable_clock_skew_correction`).
@@ -270,6 +275,45 @@ impl Chain {
             )
         };
         rest(self) == rest(other)
+    }
+
+    /// The partition the session is of.
+    pub fn partition(&self) -> Partition {
+        match (self.roles.last(), &self.region, &self.source.kind) {
+            (Some(role), _, _) => role.arn.partition(),
+            (None, _, SourceKind::Sso(sso)) => sso.session.region.partition(),
+            (None, Some(region), _) => region.value.partition(),
+            (None, None, _) => Partition::Aws,
+        }
+    }
+
+    /// The region to work in: the configured one, else the partition's own.
+    pub fn working_region(&self) -> Region {
+        let partition = self.partition();
+        match &self.region {
+            Some(region) if !region.value.is_global() && region.value.partition() == partition => {
+                region.value.clone()
+            }
+            _ => partition.default_region(),
+        }
+    }
+
+    /// Where `service` is called with the session that is handed out, as the target is set up. What a person should know
+    /// goes to `warnings`.
+    ///
+    /// # Errors
+    /// As [`Endpoints::locate`].
+    pub fn locate(
+        &self,
+        service: Service,
+        endpoints: &Endpoints<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<StsEndpoint, Error> {
+        let profile = self
+            .set_up_by
+            .as_deref()
+            .and_then(|name| endpoints.profiles.profile(name));
+        endpoints.locate(service, profile, &self.working_region(), warnings)
     }
 
     /// The key of the session that is handed out.

@@ -24,6 +24,7 @@ mod gates;
 mod grants;
 mod limiter;
 mod metadata;
+mod once;
 mod peer;
 mod serve;
 mod token;
@@ -46,6 +47,7 @@ use grants::Grants;
 use limiter::{Limiter, Penalty};
 use metadata::Service;
 
+pub use once::Redirect;
 pub use peer::Peer;
 
 /// What one id of the endpoint hands out.

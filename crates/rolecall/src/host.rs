@@ -12,6 +12,7 @@ mod person;
 mod process;
 mod program;
 mod proxy;
+mod replace;
 mod runtime;
 mod skew;
 mod trust;

@@ -4,6 +4,8 @@
 //! It stands in `roles.json` in [`Host::state_dir`], readable by its owner only: it holds names, and no secret. It is a
 //! memory, not a setting: what cannot be read is found again.
 
+mod lookup;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::arn::{AccountId, RoleArn};
 use crate::error::{Error, Invalid};
 use crate::host::Host;
+
+pub use lookup::Addressed;
 
 /// The form of the file. Another one is not understood, and found again.
 const VERSION: u32 = 1;

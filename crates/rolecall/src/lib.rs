@@ -87,9 +87,11 @@
 //! | [`session`] | sessions, their keys, their times, and one renewal in flight for each |
 //! | [`provider`] | runs a chain; the only module that calls AWS |
 //! | [`export`], [`endpoint`] | a session in the forms that other programs read |
+//! | [`federation`] | a session as a link to the console, and where in the console it leads |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
 //! | [`explain`] | why a role can or cannot be assumed, hop by hop, and the smallest change that lets it |
+//! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
@@ -108,6 +110,7 @@ pub mod error;
 #[cfg(unix)]
 pub mod explain;
 pub mod export;
+pub mod federation;
 pub mod hardening;
 mod hex;
 pub mod host;
@@ -120,6 +123,7 @@ pub mod provider;
 pub mod seal;
 mod secret;
 pub mod session;
+pub mod switch_role;
 pub mod time;
 
 pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};

@@ -109,6 +109,18 @@ impl Partition {
         }
     }
 
+    /// The host of the console, under which regions have hosts of their own. None of the isolated partitions: theirs is not
+    /// public.
+    pub fn console_host(self) -> Option<&'static str> {
+        match self {
+            Self::Aws => Some("console.aws.amazon.com"),
+            Self::AwsCn => Some("console.amazonaws.cn"),
+            Self::AwsEusc => Some("console.amazonaws-eusc.eu"),
+            Self::AwsUsGov => Some("console.amazonaws-us-gov.com"),
+            Self::AwsIso | Self::AwsIsoB | Self::AwsIsoE | Self::AwsIsoF => None,
+        }
+    }
+
     /// Whether a host lies under a suffix that AWS gives to its own endpoints. A customer's bucket or load balancer lies
     /// there too: this tells a typing mistake from an endpoint, not a friend from a foe.
     pub fn is_aws_host(host: &str) -> bool {

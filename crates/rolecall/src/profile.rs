@@ -1,5 +1,6 @@
 //! The user's AWS config and credentials files, read as AWS's own tools read them.
 
+pub mod block;
 mod include;
 pub mod keys;
 mod lint;
@@ -41,6 +42,8 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// What `rolecall roles` found.
+    Found,
     /// A command-line flag or a method of the library of that name.
     Flag(&'static str),
     /// An environment variable.
@@ -53,6 +56,7 @@ impl fmt::Display for Origin {
             Self::Argument(name) => f.write_str(name),
             Self::Default(rule) => write!(f, "default: {rule}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Found => f.write_str("as found by `rolecall roles`"),
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => write!(f, "${name}"),
         }

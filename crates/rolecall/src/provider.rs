@@ -7,6 +7,7 @@ mod container;
 mod decision;
 mod document;
 mod durations;
+mod federated;
 mod handover;
 mod hops;
 mod login;
@@ -44,7 +45,9 @@ use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 
+pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
+pub use federated::Federated;
 pub use handover::Handover;
 pub use role::CallerIdentity;
 

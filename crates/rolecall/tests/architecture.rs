@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules of the library it may import. Whatever is not here may not be.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     // The leaves.
     ("error", &[]),
     ("secret", &[]),
@@ -23,9 +23,13 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("host", &["error", "secret"]),
     ("hardening", &["error"]),
     ("seal", &["error", "hardening"]),
-    ("index", &["arn", "error", "host"]),
+    ("index", &["arn", "error", "host", "partition"]),
     // The one path, in its order.
-    ("profile", &["error", "host"]),
+    // Its block of found roles names what it writes by what was parsed.
+    (
+        "profile",
+        &["arn", "error", "hex", "host", "parameters", "partition"],
+    ),
     (
         "chain",
         &[
@@ -98,13 +102,28 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "time",
         ],
     ),
+    (
+        "federation",
+        &[
+            "arn",
+            "chain",
+            "error",
+            "host",
+            "parameters",
+            "partition",
+            "secret",
+        ],
+    ),
     // Beside it.
     ("audit", &["arn", "error", "hex", "host", "session", "time"]),
     ("policy", &["arn", "error", "parameters", "partition", "time"]),
+    ("switch_role", &["arn", "chain", "error", "index", "partition"]),
 ];
 
 /// Where a module may name a part of another only: these items and no others.
-const ONLY: [(&str, &str, &[&str]); 3] = [
+const ONLY: [(&str, &str, &[&str]); 4] = [
+    // A link is made for a place that the chain knows; it resolves nothing.
+    ("federation", "chain", &["StsEndpoint"]),
     // A chain is data: it may name sessions, never hold one.
     ("chain", "session", &["KeyBuilder", "SessionKey", "masked_key_id"]),
     ("provider", "endpoint", &["Grant"]),

@@ -1,7 +1,7 @@
 //! Every rule of resolving, one scenario a rule: what the user wrote, and the chain or the refusal that follows from it.
 //!
 //! A scenario is one text file in `tests/scenarios`: why it is there, then `-- config --`, `-- credentials --`,
-//! `-- env --`, `-- request --` and `-- expect --`. After a change that is meant,
+//! `-- env --`, `-- index --` (the file of found roles), `-- request --` and `-- expect --`. After a change that is meant,
 //! `UPDATE_SCENARIOS=1 cargo test -p rolecall --test chain` writes what is now the outcome, to be read in the diff.
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
@@ -90,13 +90,20 @@ impl Scenario {
     }
 
     fn outcome(&self) -> String {
+        let home = tempfile::tempdir().unwrap();
         let host = self
             .pairs("env")
             .into_iter()
             .fold(Host::builder().login_name("joe.bloggs"), |host, (name, value)| {
                 host.env(name, value)
             })
+            .home(home.path())
             .build();
+        let index = self.section("index");
+        if !index.is_empty() {
+            let path = host.state_dir().unwrap().join("roles.json");
+            host.write_private(&path, index).unwrap();
+        }
         let mut profiles = ProfileSet::default();
         let chain = profiles
             .add(FileKind::Config, Path::new("config"), self.section("config"))

@@ -11,3 +11,13 @@ pub(crate) struct CompletionArgs {
     #[arg(value_parser = parse::<Shell>)]
     pub(crate) shell: Shell,
 }
+
+#[derive(Args, Debug)]
+pub(crate) struct CompleteArgs {
+    /// The shell that asks
+    #[arg(value_parser = parse::<Shell>)]
+    pub(crate) shell: Shell,
+    /// The line up to the cursor: bash and fish hand it over whole, zsh by its words
+    #[arg(last = true, value_name = "WORD")]
+    pub(crate) words: Vec<std::ffi::OsString>,
+}

@@ -1,6 +1,7 @@
 //! The arguments of the commands that find roles and say why they refuse.
 
 use clap::Args;
+use rolecall::profile::block::NameTemplate;
 
 use super::{TargetArgs, number};
 
@@ -17,6 +18,12 @@ pub(crate) struct RolesArgs {
     /// Write without asking
     #[arg(long, requires = "write")]
     pub(crate) yes: bool,
+    /// Make the block anew, though it was edited by hand
+    #[arg(long, requires = "write")]
+    pub(crate) force: bool,
+    /// Name the profiles so: text with {account_name}, {account_id}, {role} or {source} in it
+    #[arg(long, value_name = "TEMPLATE", requires = "write")]
+    pub(crate) profile_name: Option<NameTemplate>,
     /// Show roles as a tree by account
     #[arg(long, conflicts_with = "json")]
     pub(crate) tree: bool,

@@ -11,6 +11,9 @@ use super::{Cli, Command, parse};
 pub(crate) struct TargetArgs {
     /// A profile, a role ARN, or ACCOUNT/[PATH/]ROLE
     pub(crate) target: Option<String>,
+    /// Pick the target from a list of profiles and roles that were found
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) pick: bool,
     /// What a third party's role demands to know you by
     #[arg(long, value_name = "ID", value_parser = parse::<ExternalId>)]
     external_id: Option<ExternalId>,
@@ -62,6 +65,20 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
+    /// The region of the command line.
+    pub(crate) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// Names the target that was picked, and what it starts from where nothing else was said.
+    pub(crate) fn take_picked(&mut self, target: &str, source: Option<&str>) {
+        self.pick = false;
+        self.target = Some(target.to_owned());
+        if self.source_profile.is_none() {
+            self.source_profile = source.map(str::to_owned);
+        }
+    }
+
     /// The library's request for these arguments.
     pub(crate) fn request(self, host: &Host) -> Result<Request, Error> {
         let policy = match self.policy {
@@ -96,6 +113,7 @@ impl TargetArgs {
         // Every field by its name, so that none is forgotten.
         let Self {
             target,
+            pick: _,
             external_id,
             session_name,
             duration,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall::chain::Request;
+use rolecall::discover;
 use rolecall::profile::{FileKind, ProfileSet};
 use rolecall::session::masked_key_id;
 use rolecall::{Error, ErrorKind, Host, Provider, SessionCache};
@@ -104,6 +105,7 @@ impl Demo {
 
     async fn tell(&mut self) -> Result<(), CommandError> {
         self.say("The main job, against an AWS of our own on this machine. No AWS account is involved.\n")?;
+        self.find().await?;
         let blah = self.beginning()?;
         self.use_the_role(&blah).await?;
         self.external_id().await?;
@@ -111,11 +113,21 @@ impl Demo {
         self.nothing_secret()
     }
 
-    fn beginning(&mut self) -> Result<Provider, CommandError> {
+    async fn find(&mut self) -> Result<(), CommandError> {
         self.step("Two accounts")?;
         self.line(
             "111111111111 has a user, joe.bloggs. 666666666666 has a role, BlahRole, a bucket and a topic.",
         )?;
+        self.step("Which role it is stands in joe's own policies (rolecall roles joe)")?;
+        let found = discover::roles(&self.target("joe")?, 0).await?;
+        let table = super::roles::table(&found);
+        for line in table.lines() {
+            self.line(line)?;
+        }
+        Ok(())
+    }
+
+    fn beginning(&mut self) -> Result<Provider, CommandError> {
         self.line("Profile `blah` names the role, and profile `joe` as the source to assume it with.")?;
         self.step("The plan: how `blah` is reached (rolecall plan blah). Nothing is called for it")?;
         let blah = self.target("blah")?;

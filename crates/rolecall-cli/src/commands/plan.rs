@@ -70,6 +70,9 @@ pub(crate) fn as_text(
             &chain.source.origin.to_string(),
         ),
     ];
+    if let Some(profile) = &chain.source_profile {
+        rows.push(configured("source profile", profile, Clone::clone));
+    }
     match &chain.region {
         Some(region) => rows.push(line("region", region.value.as_str(), &region.origin.to_string())),
         None => rows.push(line("region", "none", "")),
@@ -267,6 +270,10 @@ fn as_json(host: &Host, chain: &Chain, sign_in: Option<&Status>, cached_until: O
             "access_key_id": chain.source.access_key_id(),
             "origin": chain.source.origin.to_string(),
             "details": details(&chain.source.kind),
+            "chosen": chain.source_profile.as_ref().map(|profile| json!({
+                "profile": profile.value,
+                "origin": profile.origin.to_string(),
+            })),
         },
         "mfa": chain.mfa.as_ref().map(|mfa| json!({
             "serial": mfa.serial.as_ref().map(|serial| serial.value.as_str()),

@@ -14,7 +14,7 @@ const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Catches signals while a question is asked. At all other times they do what they always did.
 #[derive(Debug)]
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     /// Whether the signals that end us do so at once.
     end_at_once: Arc<AtomicBool>,
     stop_at_once: Arc<AtomicBool>,
@@ -50,7 +50,7 @@ impl Interrupts {
     }
 
     /// From here on, signals wake whoever asks.
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         let mut old = [0; 64];
         while let Ok(1..) = rustix::io::read(&self.woken, &mut old) {}
         self.last.store(0, Ordering::SeqCst);
@@ -58,12 +58,12 @@ impl Interrupts {
         self.stop_at_once.store(false, Ordering::SeqCst);
     }
 
-    pub(super) fn waker(&self) -> BorrowedFd<'_> {
+    pub(crate) fn waker(&self) -> BorrowedFd<'_> {
         self.woken.as_fd()
     }
 
     /// Does what the signal does that woke us. It returns where that was to stop, and somebody has continued us.
-    pub(super) fn obey(&self) {
+    pub(crate) fn obey(&self) {
         let mut old = [0; 64];
         let _ = rustix::io::read(&self.woken, &mut old);
         let signal = i32::try_from(self.last.swap(0, Ordering::SeqCst)).unwrap_or_default();
@@ -73,7 +73,7 @@ impl Interrupts {
     }
 
     /// From here on they do again what they always did.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.end_at_once.store(true, Ordering::SeqCst);
         self.stop_at_once.store(true, Ordering::SeqCst);
     }

@@ -32,7 +32,8 @@ fn own_group() -> Option<i32> {
     Some(rustix::process::getpgrp().as_raw_pid())
 }
 
-pub(super) struct Terminal(File);
+/// The terminal that is ours to read.
+pub(crate) struct Terminal(File);
 
 impl Terminal {
     /// The terminal, where there is one and it is ours to read: to read it from the background would stop us.
@@ -40,6 +41,11 @@ impl Terminal {
         let file = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let is_ours = tcgetpgrp(&file).is_ok_and(|group| Some(group.as_raw_pid()) == own_group());
         is_ours.then_some(Self(file))
+    }
+
+    /// To read keys from and draw on.
+    pub(crate) fn file(&self) -> &File {
+        &self.0
     }
 
     pub(super) fn say(&mut self, text: &str) {

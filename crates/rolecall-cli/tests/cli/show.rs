@@ -48,7 +48,7 @@ fn plan_json_has_the_promised_shape() {
     );
     assert_eq!(
         keys(&plan["source"]),
-        ["kind", "profile", "access_key_id", "origin", "details"]
+        ["kind", "profile", "access_key_id", "origin", "details", "chosen"]
     );
     let role = &plan["roles"][0];
     assert_eq!(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use super::support::{BINARY, Machine, wait_for};
 
@@ -95,6 +95,17 @@ impl Screen {
 
     pub(crate) fn type_in(&self, text: &str) {
         (&self.keyboard).write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Whoever has it as their terminal is told of its new size.
+    pub(crate) fn resize(&self, columns: u16, lines: u16) {
+        let size = Winsize {
+            ws_col: columns,
+            ws_row: lines,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.side, size).unwrap();
     }
 
     pub(crate) fn is_echoing(&self) -> bool {

@@ -78,6 +78,8 @@ pub enum Delivery {
     Login,
     /// To nobody yet: a session is renewed for whoever asks next.
     Renewal,
+    /// To find or to prove what may be assumed; it goes nowhere.
+    Roles,
     /// Pointers to an endpoint in a shell.
     Use,
     /// To ask who the session is; it goes nowhere.
@@ -98,6 +100,7 @@ impl Delivery {
             Self::Library => "library",
             Self::Login => "login",
             Self::Renewal => "renewal",
+            Self::Roles => "roles",
             Self::Use => "use",
             Self::Whoami => "whoami",
         }

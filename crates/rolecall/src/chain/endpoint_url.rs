@@ -117,6 +117,23 @@ impl Endpoints<'_> {
         })
     }
 
+    /// What is configured in the place of the service's own endpoint, for a link that a browser opens: the same places in
+    /// the same order, judged alike. `None` where nothing is. FIPS and dual-stack are of calls, and not of pages.
+    ///
+    /// # Errors
+    /// As [`Self::locate`], of a URL that may not be called.
+    pub fn stand_in(
+        &self,
+        service: Service,
+        profile: Option<&Profile>,
+    ) -> Result<Option<Configured<String>>, Error> {
+        let Some(Configured { value, origin }) = self.overridden(service, profile)? else {
+            return Ok(None);
+        };
+        let (url, _) = checked(service, &value, &origin, self.insecure)?;
+        Ok(Some(Configured::new(url, origin)))
+    }
+
     /// What is configured in place of the service's own endpoint.
     fn overridden(
         &self,

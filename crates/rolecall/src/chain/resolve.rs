@@ -15,7 +15,8 @@ use crate::partition::{Partition, Region};
 use crate::profile::{Origin, Profile, ProfileSet, Property, Taken};
 
 impl Chain {
-    /// Works out how to reach the target of `request`. Reads nothing but `profiles` and the environment of `host`.
+    /// Works out how to reach the target of `request`. Reads nothing but `profiles` and the environment of `host`,
+    /// and, for a role that is named by its account's name, the [`crate::index::RoleIndex`].
     ///
     /// # Errors
     /// [`crate::ErrorKind::NotConfigured`] for a name nobody knows, [`crate::ErrorKind::Config`] for everything that is
@@ -27,6 +28,7 @@ impl Chain {
             profiles,
             host,
             request,
+            found_by: None,
             warnings: Vec::new(),
         }
         .chain()
@@ -45,13 +47,15 @@ pub(super) struct Resolver<'a> {
     pub(super) profiles: &'a ProfileSet,
     pub(super) host: &'a Host,
     pub(super) request: &'a Request,
+    /// The profile by which the target's role was found.
+    found_by: Option<String>,
     warnings: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
     fn chain(mut self) -> Result<Chain, Error> {
         let named = match &self.request.target {
-            Some(text) => Named::read(text, self.profiles)?,
+            Some(text) => Named::read(text, self.profiles, self.host)?,
             None if self.is_nested() => {
                 return Err(Error::new(
                     ErrorKind::NotConfigured,
@@ -67,7 +71,15 @@ impl<'a> Resolver<'a> {
         let mut steps = Vec::new();
         let (target, source) = match named {
             Named::Profile(name) => (Target::Profile(name.clone()), self.walk(&name, &mut steps)?),
-            Named::Role(arn) => (Target::Role(arn.clone()), self.bare_role(Some(arn), &mut steps)?),
+            Named::Role(arn) => {
+                let source = self.bare_role(Some((arn.clone(), Origin::Argument("TARGET"))), &mut steps)?;
+                (Target::Role(arn), source)
+            }
+            Named::Found { arn, by } => {
+                self.found_by = by;
+                let source = self.bare_role(Some((arn.clone(), Origin::Found)), &mut steps)?;
+                (Target::Role(arn), source)
+            }
             Named::InSourcesPartition { account, resource } => {
                 let source = self.bare_role(None, &mut steps)?;
                 let partition = match steps.first() {
@@ -104,12 +116,15 @@ impl<'a> Resolver<'a> {
         let source_sts = self.located(Service::Sts, source_profile, &source_region)?;
         let corrects_clock = self.corrects_clock(&steps, source_profile)?;
         let oddities = self.oddities(&steps, &source, &target);
+        let set_up_by = self.target_set_up_by(&steps, source_profile);
         self.warnings.extend(oddities);
         Ok(Chain {
             target,
             corrects_clock,
+            set_up_by: set_up_by.map(|profile| profile.name().to_owned()),
             source_sts,
             source,
+            source_profile: self.named_source(),
             own,
             mfa,
             roles,
@@ -138,6 +153,13 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn default_profile(&self) -> &str {
         self.host.env("AWS_PROFILE").unwrap_or("default")
+    }
+
+    /// The profile that the target's role is to start from, as the flag says, else as the role was found.
+    pub(super) fn named_source(&self) -> Option<Configured<String>> {
+        let by_flag = self.request.source_profile.clone();
+        let flag = by_flag.map(|name| Configured::new(name, Origin::Flag("source-profile")));
+        flag.or_else(|| Some(Configured::new(self.found_by.clone()?, Origin::Found)))
     }
 
     /// Whether this runs inside `exec` and nothing names a profile: `default` would then quietly be another identity
@@ -171,6 +193,19 @@ impl<'a> Resolver<'a> {
             Some(name) => self.profiles.profile(name),
             None if self.is_nested() => None,
             None => self.profiles.profile(self.default_profile()),
+        }
+    }
+
+    /// The profile that counts for what is called with the session: the last role's, or, of a role without one, that which
+    /// it starts from.
+    fn target_set_up_by(&self, steps: &[Step<'a>], source: Option<&'a Profile>) -> Option<&'a Profile> {
+        let mut steps = steps.iter();
+        match steps.next() {
+            None => source,
+            Some(last) => last.profile.or_else(|| match steps.next() {
+                Some(before) => before.profile,
+                None => source,
+            }),
         }
     }
 

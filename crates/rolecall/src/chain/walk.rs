@@ -19,21 +19,30 @@ enum Visit {
 }
 
 impl<'a> Resolver<'a> {
-    /// A role named without a profile: from `--source-profile`, else from the default source.
+    /// A role named without a profile: from `--source-profile`, else from the profile it was found by, else from the
+    /// default source.
     pub(super) fn bare_role(
         &mut self,
-        arn: Option<RoleArn>,
+        role: Option<(RoleArn, Origin)>,
         steps: &mut Vec<Step<'a>>,
     ) -> Result<Source, Error> {
-        if let Some(arn) = arn {
+        if let Some((arn, origin)) = role {
             steps.push(Step {
                 arn,
                 profile: None,
-                origin: Origin::Argument("TARGET"),
+                origin,
             });
         }
-        if let Some(name) = self.request.source_profile.clone() {
-            return self.walk_from(&name, Visit::Source, &mut vec![], steps);
+        if let Some(source) = self.named_source() {
+            let walked = self.walk_from(&source.value, Visit::Source, &mut vec![], steps);
+            let is_gone = source.origin == Origin::Found && self.profiles.profile(&source.value).is_none();
+            return walked.map_err(|error| match is_gone {
+                true => error.with_hint(format!(
+                    "`rolecall roles {0}` found the role with `{0}`; name another source with --source-profile, or find it again.",
+                    source.value
+                )),
+                false => error,
+            });
         }
         if let Some(source) = self.environment()? {
             return Ok(source);

@@ -117,6 +117,8 @@ impl Default for Found {
 }
 
 type Levels = Option<Vec<Vec<Held>>>;
+/// The same as it was read, as (name, text); or the permission it lacked, and why.
+type ReadLevels = Result<Option<Vec<Vec<(String, String)>>>, (&'static str, Error)>;
 
 impl Gathering<'_> {
     /// Everything about a user or a role: themselves, their groups, their policies, their boundary, their organization.
@@ -265,7 +267,7 @@ impl Gathering<'_> {
     }
 
     /// What the organization says about the account.
-    async fn levels(&self) -> Result<Option<Vec<Vec<(String, String)>>>, (&'static str, Error)> {
+    async fn levels(&self) -> ReadLevels {
         let account = self.caller.account;
         let membership = self.reader.membership(account).await;
         match membership.map_err(|error| ("organizations:DescribeOrganization", error))? {
@@ -279,10 +281,7 @@ impl Gathering<'_> {
         }
     }
 
-    fn service_control(
-        &mut self,
-        levels: Result<Option<Vec<Vec<(String, String)>>>, (&'static str, Error)>,
-    ) -> Part<Levels> {
+    fn service_control(&mut self, levels: ReadLevels) -> Part<Levels> {
         let what = "the service control policies of the organization";
         let levels = match levels {
             Ok(None) => return Part::Read(None),

@@ -29,18 +29,17 @@ struct Seen {
     provider: Provider,
 }
 
-/// Goes from account to account, breadth first, and into none twice: roles that lead back lead nowhere.
+/// Goes from account to account, breadth first, and into none that is known: roles that lead back lead nowhere. What is
+/// closed to one may be open to whoever is a hop further, so each hop tries it once.
 pub(super) async fn read(provider: &Provider, holdings: &Holdings, known: &mut Known, hops: u32) {
-    let mut tried: BTreeSet<AccountId> = known.listed.clone();
-    let mut from = vec![(provider.clone(), doors(holdings, known, &tried))];
+    let mut closed: BTreeMap<AccountId, Error> = BTreeMap::new();
+    let mut from = vec![(provider.clone(), doors(holdings, known))];
     for hop in 1..=hops {
+        let mut entered = BTreeSet::new();
         let mut calls = Vec::new();
         for (provider, doors) in &from {
-            for (account, roles) in doors {
-                if tried.insert(*account) {
-                    calls.push(enter(provider, *account, roles));
-                }
-            }
+            let doors = doors.iter().filter(|(account, _)| entered.insert(**account));
+            calls.extend(doors.map(|(account, roles)| enter(provider, *account, roles)));
         }
         let mut next = Vec::new();
         for outcome in bounded(calls).await {
@@ -52,10 +51,7 @@ pub(super) async fn read(provider: &Provider, holdings: &Holdings, known: &mut K
                     next.push(seen.provider);
                 }
                 Err((account, error)) => {
-                    let what = format!("the roles of account {account}");
-                    known
-                        .unread
-                        .push(unread(what, "iam:ListRoles", "*".to_owned(), &error));
+                    closed.insert(account, error);
                 }
             }
         }
@@ -67,14 +63,19 @@ pub(super) async fn read(provider: &Provider, holdings: &Holdings, known: &mut K
             Some((provider.clone(), holdings))
         }))
         .await;
+        let further = further.into_iter().flatten();
         from = further
-            .into_iter()
-            .flatten()
-            .map(|(provider, holdings)| {
-                let doors = doors(&holdings, known, &tried);
-                (provider, doors)
-            })
+            .map(|(provider, holdings)| (provider, doors(&holdings, known)))
             .collect();
+    }
+    for (account, error) in closed
+        .into_iter()
+        .filter(|(account, _)| !known.listed.contains(account))
+    {
+        let what = format!("the roles of account {account}");
+        known
+            .unread
+            .push(unread(what, "iam:ListRoles", "*".to_owned(), &error));
     }
 }
 
@@ -84,8 +85,8 @@ async fn holdings_of(provider: &Provider) -> Result<Holdings, Error> {
     gather::of(provider, &reader, caller).await
 }
 
-/// The roles through which somebody may enter accounts that nobody has tried: what is certain first.
-fn doors(holdings: &Holdings, known: &Known, tried: &BTreeSet<AccountId>) -> Doors {
+/// The roles through which somebody may enter accounts that are not known: what is certain first.
+fn doors(holdings: &Holdings, known: &Known) -> Doors {
     let spoken_of = known
         .candidates
         .keys()
@@ -94,7 +95,7 @@ fn doors(holdings: &Holdings, known: &Known, tried: &BTreeSet<AccountId>) -> Doo
     let mut doors: BTreeMap<AccountId, Vec<(RoleVerdict, RoleArn)>> = BTreeMap::new();
     for arn in spoken_of.chain(concrete) {
         let account = arn.account();
-        if tried.contains(&account) || arn.partition() != holdings.caller.partition {
+        if known.listed.contains(&account) || arn.partition() != holdings.caller.partition {
             continue;
         }
         let verdict = holdings.judge(&arn, None).verdict;
@@ -140,4 +141,34 @@ async fn list(from: &Provider, role: &RoleArn) -> Result<(Provider, Vec<Entity>,
     let (roles, alias) = (roles?, alias.unwrap_or_default());
     drop(reader);
     Ok((provider, roles, alias))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Document, Effect, Statement, action_matches};
+
+    #[test]
+    fn a_hop_can_look_and_go_on_and_nothing_else() {
+        let look: Document = LOOK.parse().unwrap();
+        for (action, may) in [
+            ("iam:ListRoles", true),
+            ("iam:GetRole", true),
+            ("sts:AssumeRole", true),
+            ("iam:CreateUser", false),
+            ("iam:PassRole", false),
+            ("s3:GetObject", false),
+            ("organizations:ListAccounts", false),
+        ] {
+            let allows = |statement: &Statement| {
+                statement.effect() == Effect::Allow
+                    && statement
+                        .actions()
+                        .unwrap()
+                        .iter()
+                        .any(|pattern| action_matches(pattern, action))
+            };
+            assert_eq!(look.statements().iter().any(allows), may, "{action}");
+        }
+    }
 }

@@ -60,3 +60,23 @@ async fn tried(provider: &Provider, role: &RoleArn, profiles: &[String]) -> Resu
     };
     provider.session().await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Document, Effect};
+
+    #[test]
+    fn nothing_is_left_to_do() {
+        let policy: Document = POWERLESS.parse().unwrap();
+        let [statement] = policy.statements() else {
+            panic!("one statement")
+        };
+        assert_eq!(statement.effect(), Effect::Deny);
+        assert_eq!(
+            (statement.actions(), statement.resources()),
+            (Some(&["*".to_owned()][..]), Some(&["*".to_owned()][..]))
+        );
+        assert_eq!(statement.condition_keys().count(), 0);
+    }
+}

@@ -61,7 +61,7 @@ pub(super) async fn serve(endpoint: &Arc<Inner>, listener: TcpListener, shutdown
 }
 
 /// What leaves here must not outlive a hop, should packets of loopback ever be forwarded. Accepted sockets inherit it.
-fn keep_within_one_hop(listener: &TcpListener) {
+pub(super) fn keep_within_one_hop(listener: &TcpListener) {
     if let Err(error) = listener.set_ttl(1) {
         tracing::debug!(%error, "cannot set the time to live to one hop");
     }
@@ -78,7 +78,7 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
 
 /// The next connection. Errors of one connection are passed over; when the process or the system is short of files or
 /// memory, accepting pauses instead of spinning.
-async fn accept(listener: &TcpListener) -> TcpStream {
+pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     let mut pause = Duration::from_millis(10);
     loop {
         match listener.accept().await {

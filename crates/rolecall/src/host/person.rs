@@ -74,6 +74,17 @@ pub trait Person: fmt::Debug + Send + Sync {
     /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
     fn choose(&self, choice: &Choice) -> Result<usize, Error>;
 
+    /// Whether to do what was shown. Whoever does not say yes says no.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody can be asked.
+    fn confirm(&self, question: &str) -> Result<bool, Error> {
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!("{question}: nobody can be asked here"),
+        ))
+    }
+
     /// Where [`Person::sign_in`] would be answered. Nothing is asked of anybody unless somebody is there.
     fn browser(&self) -> Browser {
         Browser::Nowhere

@@ -292,6 +292,11 @@ pub(super) fn too_long(error: &Error) -> Option<TooLong> {
     parameters::too_long(&error.to_string())
 }
 
+/// Whether AWS refused a session for its length alone: a shorter one would be granted.
+pub fn is_too_long(error: &Error) -> bool {
+    too_long(error).is_some()
+}
+
 /// The code without the ending that one of AWS's protocols writes and another does not.
 fn bare(code: &str) -> &str {
     code.strip_suffix("Exception").unwrap_or(code)

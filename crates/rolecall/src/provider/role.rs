@@ -1,4 +1,4 @@
-//! The calls themselves: `AssumeRole`, `GetSessionToken`, `GetCallerIdentity`.
+//! The calls themselves: `AssumeRole`, `GetSessionToken`, `GetFederationToken`, `GetCallerIdentity`.
 
 use std::time::{Duration, SystemTime};
 
@@ -243,6 +243,51 @@ pub(super) async fn session_token(
         Some(_) => session.proving_mfa(),
         None => session,
     })
+}
+
+/// `GetFederationToken` under this name and with this policy; with the ARN that the session acts as.
+pub(super) async fn federation_token(
+    host: &Host,
+    sts: &StsEndpoint,
+    seconds: u32,
+    by: &By<'_>,
+    name: &str,
+    policy: &str,
+) -> Result<(Session, String), Error> {
+    let skew = by.meter(host);
+    tracing::debug!(name, seconds, sts = %sts.url, "GetFederationToken");
+    let sent = client(host, sts, by.credentials.clone(), &skew, TRIES)?
+        .get_federation_token()
+        .name(name)
+        .policy(policy)
+        .duration_seconds(i32::try_from(seconds).unwrap_or(i32::MAX))
+        .send()
+        .await;
+    let reply = match sent {
+        Ok(reply) => reply,
+        Err(error) => {
+            let context = Context {
+                skew: skew.seconds(),
+                ..by.context("GetFederationToken", sts)
+            };
+            return Err(answer::told(host, sts, error, Service::Sts, &context).await);
+        }
+    };
+    let untrusted = |what: String| untrusted(&what, sts);
+    let whom = reply.federated_user().map_or("", |user| user.arn());
+    if !whom.ends_with(&format!(":federated-user/{name}")) {
+        let whom = answer::clause(whom);
+        return Err(untrusted(format!(
+            "asked for a session of `{name}`, STS answered for `{whom}`"
+        )));
+    }
+    let credentials = reply
+        .credentials()
+        .ok_or_else(|| untrusted("STS answered without credentials".to_owned()))?;
+    let parts = parts(host, &skew, credentials, seconds, None).map_err(untrusted)?;
+    let account = whom.split(':').nth(4).and_then(|id| id.parse().ok());
+    let session = Session::new(SessionParts { account, ..parts });
+    Ok((session.answering(reply.request_id()), whom.to_owned()))
 }
 
 pub(super) async fn caller_identity(
