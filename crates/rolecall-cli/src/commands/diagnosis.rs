@@ -1,12 +1,13 @@
 //! Why a role was refused, at the end of whichever command met it: in two lines, and how to get the rest.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rolecall::audit::Delivery;
 use rolecall::chain::Target;
 use rolecall::explain::brief;
 use rolecall::{Error, ErrorKind, Provider};
+use tokio::time::Instant;
 
 use crate::command_error::CommandError;
 
