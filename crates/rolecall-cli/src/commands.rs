@@ -6,6 +6,7 @@ mod completion;
 mod console;
 mod credential_process;
 mod demo;
+mod diagnosis;
 mod endpoint;
 mod env;
 mod exec;
@@ -45,6 +46,17 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
         Command::Exec(_) => CommandError::from(error).with_code(125),
         _ => error.into(),
     })?;
+    // It says all there is to say by itself.
+    let is_explained = matches!(cli.command, Command::Explain(_));
+    let ended = dispatch(cli, host, person);
+    let watched = diagnosis::taken();
+    match (ended, watched) {
+        (Err(error), Some(watched)) if !is_explained => Err(diagnosis::added(error, &watched)),
+        (ended, _) => ended,
+    }
+}
+
+fn dispatch(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, CommandError> {
     match cli.command {
         Command::Exec(args) => exec::run(host, person, args),
         Command::Env(args) => env::run(host, args),
@@ -91,6 +103,7 @@ fn provider_in(
         .agent(shared::agent(host, delivery)?)
         .audit(Log::of(host), delivery)
         .build()?;
+    diagnosis::watch(&provider, delivery);
     for role in &provider.chain().roles {
         if let Some(reason) = role.duration_capped_by {
             tracing::warn!(

@@ -21,6 +21,7 @@ mod cli {
     mod exec_env;
     #[cfg(target_os = "linux")]
     mod exec_imds;
+    mod explain;
     mod hardening;
     mod login;
     mod mfa;

@@ -19,8 +19,10 @@ mod roles;
 mod verify;
 
 pub use gather::holdings;
+pub(crate) use gather::unread;
 pub use held::{Caller, Held, Holdings, Part, Unread, Who};
 pub use judge::{Ground, Judgement};
+pub(crate) use judge::{UNREAD, ground, with_policies};
 pub use needs::needs;
 pub use patterns::Pattern;
 pub use roles::{Found, FoundRole, roles};

@@ -105,6 +105,7 @@ struct Detail {
     hop: Option<String>,
     aws_code: Option<String>,
     request_id: Option<String>,
+    encoded: Option<String>,
     was_asked: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -119,6 +120,7 @@ impl Error {
             hop: None,
             aws_code: None,
             request_id: None,
+            encoded: None,
             was_asked: false,
             source: None,
         }))
@@ -141,6 +143,13 @@ impl Error {
         self.change(|detail| detail.hints.insert(0, printable(hint)))
     }
 
+    /// The same error with these hints in the place of its own: of somebody who knows more.
+    #[must_use]
+    pub fn with_hints(self, hints: impl IntoIterator<Item = String>) -> Self {
+        let hints = hints.into_iter().map(printable).collect();
+        self.change(|detail| detail.hints = hints)
+    }
+
     /// The same error, said of one hop of a chain (a role ARN or the source).
     #[must_use]
     pub fn with_hop(self, hop: impl Into<String>) -> Self {
@@ -154,6 +163,15 @@ impl Error {
             detail.aws_code = code.map(printable);
             detail.request_id = request_id.map(printable);
         })
+    }
+
+    /// The same error with the encoded authorization message that AWS's words had in them, which are shortened here.
+    #[must_use]
+    pub(crate) fn with_encoded_message(self, said: &str) -> Self {
+        match encoded_message(said) {
+            Some(message) => self.change(|detail| detail.encoded = Some(message.to_owned())),
+            None => self,
+        }
     }
 
     /// The same error, of somebody who was asked: to ask again at once, for whoever waits for the same, would only bother
@@ -199,6 +217,11 @@ impl Error {
         self.0.aws_code.as_deref()
     }
 
+    /// The encoded authorization message of AWS's refusal, where it had one: `DecodeAuthorizationMessage` says what is in it.
+    pub fn encoded_message(&self) -> Option<&str> {
+        self.0.encoded.as_deref()
+    }
+
     /// AWS's request id, where AWS answered.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
@@ -229,6 +252,17 @@ impl StdError for Error {
             .as_ref()
             .map(|source| &**source as &(dyn StdError + 'static))
     }
+}
+
+/// The encoded message in what a service of AWS said, where it has one: `Encoded authorization failure message: …`.
+pub fn encoded_message(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("ncoded authorization failure message:")?;
+    let rest = rest.trim_start();
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=".contains(c)))
+        .unwrap_or(rest.len());
+    // Shorter than any seal: not one, or cut off.
+    (end >= 40).then_some(&rest[..end])
 }
 
 /// Text that is not what it should be, found where it was parsed.

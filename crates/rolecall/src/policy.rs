@@ -16,6 +16,7 @@ pub use context::Context;
 pub use document::{Document, Effect, PrincipalClause, Statement, Version};
 pub use evaluate::{
     Decision, Layer, Matched, Mismatch, NearMiss, Outcome, Policies, PolicyKind, PolicySource, Possible,
-    Principal, Request, Verdict, evaluate, layers, missing_keys, near_misses, possible,
+    Principal, Request, Said, Verdict, evaluate, layers, missing_keys, near_misses, possible,
+    possible_layers,
 };
 pub use matching::{action_matches, filled_in, resource_matches, wildcard_matches};

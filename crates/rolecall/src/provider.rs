@@ -9,6 +9,7 @@ mod document;
 mod durations;
 mod federated;
 mod handover;
+mod hops;
 mod login;
 mod metadata;
 mod mfa;
@@ -396,7 +397,9 @@ impl Provider {
     /// What signs a call of the target's own: its session, or the key of a profile without a role.
     async fn by(&self) -> Result<By<'_>, Error> {
         let chain = &self.0.chain;
-        let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions();
+        // A session that proved MFA may do what the key alone may not.
+        let proved = self.at_hand().is_some_and(|session| session.proves_mfa());
+        let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions() && !proved;
         Ok(if is_own_key {
             By::hop(chain, None, self.0.source_credentials()?)
         } else {

@@ -203,14 +203,15 @@ fn the_sdks_variables_for_whole_bodies_show_no_secret() {
 }
 
 #[test]
-fn refusals_say_both_sides_and_the_external_id() {
+fn refusals_say_which_side_and_the_external_id() {
     let machine = Machine::new();
     refused(
         machine.run_quietly(&["whoami", "partner", "--external-id", "wrong"]),
         1,
         &[
             "AccessDenied",
-            "Both sides must allow it",
+            "Which side refuses could not be read",
+            "`rolecall explain partner`, with the same flags",
             "The ExternalId sent was `wrong` (--external-id)",
         ],
     );

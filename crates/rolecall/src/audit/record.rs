@@ -70,6 +70,8 @@ pub enum Delivery {
     Env,
     /// The environment of a child, or the endpoint of one.
     Exec,
+    /// To find out why a role can be assumed or not; it goes nowhere.
+    Explain,
     /// A program of its own, through the library.
     Library,
     /// A sign-in ahead of time.
@@ -94,6 +96,7 @@ impl Delivery {
             Self::Endpoint => "endpoint",
             Self::Env => "env",
             Self::Exec => "exec",
+            Self::Explain => "explain",
             Self::Library => "library",
             Self::Login => "login",
             Self::Renewal => "renewal",

@@ -85,6 +85,7 @@ pub(super) async fn of(provider: &Provider, reader: &Reader<'_>, caller: Caller)
         session,
         service_control,
         context,
+        tags: found.entity.map(|entity| entity.tags),
         unread,
         caller,
     })
@@ -393,7 +394,7 @@ impl Gathering<'_> {
     }
 }
 
-pub(super) fn unread(what: String, needs: &str, on: String, error: &Error) -> Unread {
+pub(crate) fn unread(what: String, needs: &str, on: String, error: &Error) -> Unread {
     let why = match error.kind() {
         ErrorKind::Denied => "denied".to_owned(),
         _ => error.to_string(),

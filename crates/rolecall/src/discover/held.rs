@@ -98,10 +98,15 @@ pub struct Held {
     /// What it says.
     pub document: Document,
     /// What it is known by among all of a caller's: names of inline policies are each holder's own.
-    pub(super) id: String,
+    pub(crate) id: String,
 }
 
 impl Held {
+    /// A policy that is only tried: nobody holds it.
+    pub(crate) fn new_statement(document: Document) -> Self {
+        Self::new("nobody", "a statement that is tried", None, document)
+    }
+
     pub(super) fn new(holder: &str, name: &str, version: Option<String>, document: Document) -> Self {
         Self {
             name: name.to_owned(),
@@ -153,6 +158,8 @@ pub struct Holdings {
     /// The service control policies that bind their account, a list for each level from the root down; `None` where none
     /// does.
     pub service_control: Part<Option<Vec<Vec<Held>>>>,
+    /// The tags of the user, or of the role behind the session; `None` where they could not be read.
+    pub tags: Option<Vec<(String, String)>>,
     /// The condition keys that are known of every call of theirs.
     pub context: Context,
     /// What could not be read.

@@ -12,7 +12,7 @@ use crate::policy::{
 };
 
 /// The beginning of the key that stands for something unread.
-const UNREAD: &str = "unread:";
+pub(crate) const UNREAD: &str = "unread:";
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// A statement that has a say in a verdict.
@@ -49,7 +49,13 @@ pub struct Judgement {
     pub trust_read: bool,
 }
 
-pub(super) fn judge(holdings: &Holdings, role: &RoleArn, trust: Option<&Document>) -> Judgement {
+/// Weighs every policy that has a say, with whatever is unread put in as a policy that may say anything.
+pub(crate) fn with_policies<T>(
+    holdings: &Holdings,
+    role: &RoleArn,
+    trust: Option<&Document>,
+    weigh: impl FnOnce(&Policies<'_>) -> T,
+) -> T {
     let opaque: Vec<Document> = holdings.opaque.iter().map(|name| anything(name)).collect();
     let unread_boundary = anything("the permissions boundary");
     let unread_session = anything("the session policies");
@@ -91,6 +97,10 @@ pub(super) fn judge(holdings: &Holdings, role: &RoleArn, trust: Option<&Document
             document: trust.unwrap_or(&in_place_of_trust),
         }),
     };
+    weigh(&policies)
+}
+
+pub(super) fn judge(holdings: &Holdings, role: &RoleArn, trust: Option<&Document>) -> Judgement {
     let mut context = holdings.context.clone();
     context.set("aws:ResourceAccount", role.account().as_str());
     let principal = holdings.principal();
@@ -119,7 +129,7 @@ pub(super) fn judge(holdings: &Holdings, role: &RoleArn, trust: Option<&Document
     if matches!(holdings.caller.who, Who::Root | Who::Federated { .. }) {
         return judgement(RoleVerdict::Denied, Vec::new(), Vec::new(), None);
     }
-    match possible(&request, &policies) {
+    match with_policies(holdings, role, trust, |policies| possible(&request, policies)) {
         Possible::Allowed(because) => judgement(
             RoleVerdict::Allowed,
             told(&because, Effect::Allow),
@@ -200,7 +210,12 @@ fn parsed(text: &str) -> Document {
 }
 
 /// What is told of a statement; nothing of those that stand for something unread.
-fn ground(holdings: &Holdings, trust: Option<&RoleArn>, matched: &Matched, effect: Effect) -> Option<Ground> {
+pub(crate) fn ground(
+    holdings: &Holdings,
+    trust: Option<&RoleArn>,
+    matched: &Matched,
+    effect: Effect,
+) -> Option<Ground> {
     let held: Option<&Held> = match matched.kind {
         PolicyKind::Identity => holdings.policies.iter().find(|held| held.id == matched.policy),
         PolicyKind::Boundary => match &holdings.boundary {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     values: BTreeMap<String, Vec<String>>,
+    /// The beginnings of keys, in lower case, that are known to be absent where they are not set.
+    absent: Vec<String>,
     doubt: Option<Doubt>,
 }
 
@@ -42,6 +44,16 @@ impl Context {
             .insert(key.to_ascii_lowercase(), values.into_iter().collect());
     }
 
+    /// Says that every key that begins so is known to be absent where it is not set, whatever else is in doubt.
+    pub fn set_absent(&mut self, beginning: &str) {
+        self.absent.push(beginning.to_ascii_lowercase());
+    }
+
+    /// Takes a key away.
+    pub fn remove(&mut self, key: &str) {
+        self.values.remove(&key.to_ascii_lowercase());
+    }
+
     /// The same context of a request of which no more is known: a key that is not set may have any value or none, but for
     /// those that `is_known` says yes to (in lower case), which are absent. Only [`super::possible`] can tell then.
     #[must_use]
@@ -56,6 +68,7 @@ impl Context {
         let doubt = self.doubt.map(|doubt| Doubt { benefit, ..doubt });
         Self {
             values: self.values.clone(),
+            absent: self.absent.clone(),
             doubt,
         }
     }
@@ -64,7 +77,8 @@ impl Context {
     pub(super) fn is_unknown(&self, key: &str) -> bool {
         let Some(doubt) = self.doubt else { return false };
         let key = key.to_ascii_lowercase();
-        !self.values.contains_key(&key) && !(doubt.is_known)(&key)
+        let is_absent = || self.absent.iter().any(|absent| key.starts_with(absent));
+        !self.values.contains_key(&key) && !(doubt.is_known)(&key) && !is_absent()
     }
 
     /// To whose benefit doubts are decided; `None` where there are none.

@@ -116,6 +116,12 @@ impl Statement {
         }
     }
 
+    /// Its conditions, as they were written: operator, key and values.
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
+        let conditions = self.conditions.iter();
+        conditions.map(|condition| (condition.operator(), condition.key(), condition.values()))
+    }
+
     /// The condition keys it depends on.
     pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
         self.conditions.iter().map(Condition::key)
@@ -152,6 +158,24 @@ impl Document {
     /// Its statements, in order.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
+    }
+
+    /// The same document without one of its statements, counted from 0.
+    #[must_use]
+    pub fn without(&self, statement: usize) -> Self {
+        let mut rest = self.clone();
+        if statement < rest.statements.len() {
+            rest.statements.remove(statement);
+        }
+        rest
+    }
+
+    /// The same document with the statements of another at its end.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.statements.extend(other.statements.iter().cloned());
+        both
     }
 
     /// Whether it can be attached to a user, role or session: no principals, and resources everywhere.

@@ -13,7 +13,7 @@ mod statement;
 
 pub use layers::{Layer, Outcome, layers, missing_keys};
 pub use near::{Mismatch, NearMiss, near_misses};
-pub use possible::{Possible, possible};
+pub use possible::{Possible, Said, possible, possible_layers};
 pub use principal::Principal;
 
 use self::principal::Named;

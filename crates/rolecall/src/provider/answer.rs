@@ -81,7 +81,7 @@ where
                 Some(code) => decide(service, code, message, status, context),
                 None => foreign(service, url, status, raw.body().bytes().unwrap_or_default()),
             };
-            let decided = decided.with_aws(code, request_id);
+            let decided = decided.with_aws(code, request_id).with_encoded_message(message);
             match request_id {
                 Some(id)
                     if decided.kind() == ErrorKind::Denied

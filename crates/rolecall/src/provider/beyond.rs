@@ -88,7 +88,7 @@ impl Provider {
         (starts_here && theirs.roles.last().is_some_and(|last| last.arn == *role)).then_some(found)
     }
 
-    fn builder_beside(&self, request: Request) -> ProviderBuilder {
+    pub(super) fn builder_beside(&self, request: Request) -> ProviderBuilder {
         let inner = &self.0;
         Self::builder(inner.host.clone())
             .cache(&inner.cache)

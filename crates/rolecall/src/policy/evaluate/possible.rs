@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::statement::{applied, doubts};
-use super::{Decision, Matched, Policies, PolicyKind, Request, Verdict, evaluate};
+use super::{Decision, Matched, Outcome, Policies, PolicyKind, Request, Verdict, evaluate, layers};
 use crate::policy::context::Benefit;
 use crate::policy::document::Effect;
 
@@ -90,4 +90,80 @@ fn keys(request: &Request<'_>, policies: &Policies<'_>, because: &[Matched]) -> 
             .for_each(&mut add);
     }
     keys
+}
+
+/// What the policies of one kind say about a request of which not everything is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Said {
+    /// These allow it, whatever it carries besides what is known.
+    Allows(Vec<Matched>),
+    /// These deny it, whatever it carries.
+    Denies(Vec<Matched>),
+    /// That depends on keys of which nothing is known.
+    Depends {
+        /// The keys.
+        keys: Vec<String>,
+        /// The statements that would allow it.
+        grants: Vec<Matched>,
+        /// The statements that would deny it.
+        refusals: Vec<Matched>,
+    },
+    /// No statement allows it, and none is certain to deny it.
+    Silent,
+}
+
+/// What each kind of policy says on its own about a request whose context is in doubt, in the order of [`layers`]. A kind
+/// that does not apply is absent; every level of an organization is one of its own.
+pub fn possible_layers(request: &Request<'_>, policies: &Policies<'_>) -> Vec<(PolicyKind, Said)> {
+    let to_benefit_of = |benefit| {
+        let context = request.context.to_benefit_of(benefit);
+        layers(
+            &Request {
+                context: &context,
+                ..request.clone()
+            },
+            policies,
+        )
+    };
+    let bounded = policies.boundary.is_some();
+    let at_best = to_benefit_of(Benefit::Caller);
+    let at_worst = to_benefit_of(Benefit::Owner);
+    let said = |(best, worst): (super::Layer, super::Layer), sources: &[super::PolicySource<'_>]| {
+        let kind = best.kind;
+        let said = match (best.outcome, worst.outcome) {
+            (Outcome::Denied(by), _) => Said::Denies(by),
+            (Outcome::Allowed(_), Outcome::Allowed(by)) => Said::Allows(by),
+            (Outcome::Allowed(grants), worst) => {
+                let statements = sources.iter().flat_map(|source| {
+                    let statements = source.document.statements().iter();
+                    statements.map(|statement| (source.document, statement))
+                });
+                let mut keys: Vec<String> = Vec::new();
+                for (document, statement) in statements {
+                    for key in doubts(request, bounded, kind, document, statement) {
+                        if !keys.iter().any(|known| known.eq_ignore_ascii_case(&key)) {
+                            keys.push(key);
+                        }
+                    }
+                }
+                let refusals = match worst {
+                    Outcome::Denied(by) => by,
+                    Outcome::Allowed(_) | Outcome::Silent => Vec::new(),
+                };
+                Said::Depends {
+                    keys,
+                    grants,
+                    refusals,
+                }
+            }
+            (Outcome::Silent, _) => Said::Silent,
+        };
+        (kind, said)
+    };
+    at_best
+        .into_iter()
+        .zip(at_worst)
+        .zip(applied(request, policies))
+        .map(|(layer, (_, sources))| said(layer, sources))
+        .collect()
 }
