@@ -106,7 +106,7 @@ fn the_examples_of_the_page_are_read_without_a_warning() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    let [config, credentials, include] = blocks[..] else {
+    let [config, credentials, include, written] = blocks[..] else {
         panic!("{blocks:#?}");
     };
     let mut set = ProfileSet::default();
@@ -114,6 +114,7 @@ fn the_examples_of_the_page_are_read_without_a_warning() {
     set.add(FileKind::Config, Path::new("include"), include).unwrap();
     set.add(FileKind::Credentials, Path::new("credentials"), credentials)
         .unwrap();
+    set.add(FileKind::Config, Path::new("block"), written).unwrap();
     assert_eq!(set.warnings(), Vec::<String>::new());
     let prod = set.profile("prod").unwrap();
     assert_eq!(prod.property("region").unwrap().origin().to_string(), "include:2");

@@ -12,6 +12,8 @@ pub enum Owner {
     Aws,
     /// The AWS CLI alone.
     AwsCli,
+    /// AWS Extend Switch Roles.
+    AwsExtendSwitchRoles,
     /// aws-runas.
     AwsRunas,
     /// aws-vault.
@@ -29,6 +31,7 @@ impl fmt::Display for Owner {
         f.write_str(match self {
             Self::Aws => "AWS",
             Self::AwsCli => "AWS CLI",
+            Self::AwsExtendSwitchRoles => "AWS Extend Switch Roles",
             Self::AwsRunas => "aws-runas",
             Self::AwsVault => "aws-vault",
             Self::Awsume => "awsume",
@@ -86,6 +89,7 @@ pub const KEYS: &[Key] = keys! {
     "cli_history"                          AwsCli   LEFT "a setting of the AWS CLI"
     "cli_pager"                            AwsCli   LEFT "a setting of the AWS CLI"
     "cli_timestamp_format"                 AwsCli   LEFT "a setting of the AWS CLI"
+    "color"                                AwsExtendSwitchRoles READ "the colour that the console shows after a switch"
     "credential_process"                   Aws      READ "a command that prints credentials"
     "credential_process_auto_login"        Granted  LEFT "whether Granted signs in by itself"
     "credential_source"                    Aws      READ "`Environment`, `Ec2InstanceMetadata` or `EcsContainer`, instead of a source profile"
@@ -226,7 +230,6 @@ mod tests {
             ("aws_secret_acess_key", Some("aws_secret_access_key")),
             ("duration_second", Some("duration_seconds")),
             ("sso_account", None),
-            ("color", None),
             ("team", None),
             ("s4", None),
             ("my_own_note", None),
