@@ -102,7 +102,8 @@ pub struct Held {
 }
 
 impl Held {
-    pub(super) fn new(holder: &str, name: &str, version: Option<String>, document: Document) -> Self {
+    /// A policy that `holder` has, as in `user joe`.
+    pub fn new(holder: &str, name: &str, version: Option<String>, document: Document) -> Self {
         Self {
             name: name.to_owned(),
             version,
