@@ -30,7 +30,8 @@ config.write_text(
     f"[profile hub]\nrole_arn = {_HUB}\nsource_profile = ada\n[sso-session corp]\nsso_region = eu-west-1"
 )
 mine = config.read_text()
-os.environ["AWS_CONFIG_FILE"] = str(config)
+# A written profile says no region, and the AWS CLI takes none from a source profile.
+os.environ |= {"AWS_CONFIG_FILE": str(config), "AWS_DEFAULT_REGION": "us-east-1"}
 
 before = _profiles()
 command = ("rolecall", "roles", _SOURCE, "--hops", "1", "--write", "--yes", "--json", "--profile-name", _NAMES)
@@ -40,7 +41,7 @@ added = {name: after[name] for name in after.keys() - before.keys()}
 wanted = {entry["profile"]: entry["role_arn"] for entry in first["added"]}
 
 again = json.loads(_run(*command))["write"]
-name = next(name for name, arn in wanted.items() if arn.endswith(":role/ReadOnly"))
+name = next(name for name, arn in wanted.items() if arn.endswith(":role/Owner"))
 account = name.partition(".")[0]
 told = json.loads(_run("aws", "sts", "get-caller-identity", "--profile", name, "--output", "json"))
 ours = json.loads(_run("rolecall", "whoami", name, "--json"))
@@ -48,14 +49,14 @@ ours = json.loads(_run("rolecall", "whoami", name, "--json"))
 print(
     json.dumps(
         {
-            "several profiles are written": first["written"] and len(wanted) > 3,
+            "several profiles are written": first["written"] and len(wanted) > 1,
             "to the file that AWS_CONFIG_FILE names, after all that was there": config.read_text().startswith(mine),
             "botocore reads what was there as before": all(after[name] == before[name] for name in before),
             "botocore reads the new profiles with their roles": {n: p.get("role_arn") for n, p in added.items()} == wanted,
             "none for a role that has a profile": _HUB not in wanted.values(),
             "each is assumed with the credentials that found it": {p.get("source_profile") for p in added.values()} == {_SOURCE},
             "they are named as was asked": all(n == f"{a.split(':')[4]}.{a.rpartition('/')[2]}" for n, a in wanted.items()),
-            "the AWS CLI uses one": ":assumed-role/ReadOnly/" in told["Arn"] and told["Account"] == account,
+            "the AWS CLI uses one": ":assumed-role/Owner/" in told["Arn"] and told["Account"] == account,
             "rolecall uses it too": ours["account"] == account,
             "a second time nothing is written": not again["written"] and {e["profile"] for e in again["kept"]} == set(wanted),
         }
