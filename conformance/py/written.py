@@ -30,8 +30,7 @@ config.write_text(
     f"[profile hub]\nrole_arn = {_HUB}\nsource_profile = ada\n[sso-session corp]\nsso_region = eu-west-1"
 )
 mine = config.read_text()
-# A written profile says no region, and the AWS CLI takes none from a source profile.
-os.environ |= {"AWS_CONFIG_FILE": str(config), "AWS_DEFAULT_REGION": "us-east-1"}
+os.environ["AWS_CONFIG_FILE"] = str(config)
 
 before = _profiles()
 command = ("rolecall", "roles", _SOURCE, "--hops", "1", "--write", "--yes", "--json", "--profile-name", _NAMES)
@@ -55,6 +54,8 @@ print(
             "botocore reads the new profiles with their roles": {n: p.get("role_arn") for n, p in added.items()} == wanted,
             "none for a role that has a profile": _HUB not in wanted.values(),
             "each is assumed with the credentials that found it": {p.get("source_profile") for p in added.values()} == {_SOURCE},
+            # The AWS CLI takes none from a source profile.
+            "each has her region": {p.get("region") for p in added.values()} == {"us-east-1"},
             "they are named as was asked": all(n == f"{a.split(':')[4]}.{a.rpartition('/')[2]}" for n, a in wanted.items()),
             "the AWS CLI uses one": ":assumed-role/Owner/" in told["Arn"] and told["Account"] == account,
             "rolecall uses it too": ours["account"] == account,
