@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import article, browser, lonely, ministack, prepare, rgw, sdks, secrecy, simulate, soak, sso
+from . import article, browser, lonely, ministack, prepare, rgw, roles, sdks, secrecy, simulate, soak, sso
 from .cases import run_all
 from .config import suite as config
-from .judges import matrix, policies
+from .judges import discovery, matrix, policies
 
 
 def main() -> int:
@@ -21,7 +21,8 @@ def main() -> int:
     options = parser.parse_args()
 
     cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
-    cases += [*matrix.cases(options.write), *policies.cases(options.write), *config.cases(options.write, options.keep)]
+    cases += [*roles.CASES, *matrix.cases(options.write), *policies.cases(options.write), *discovery.cases(options.write)]
+    cases += [*config.cases(options.write, options.keep)]
     cases += [*browser.CASES, *soak.CASES]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):

@@ -19,9 +19,14 @@ COUNT, SEED = 4000, 26
 Json = dict[str, Any]
 
 
+def example(name: str) -> str:
+    """A program among the library's examples."""
+    return str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / f"debug/examples/{name}")
+
+
 def decide_binary() -> str:
     """The library's example that reads cases and prints what they come to."""
-    return str(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug/examples/decide")
+    return example("decide")
 
 
 @dataclass(frozen=True)

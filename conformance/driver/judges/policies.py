@@ -20,7 +20,7 @@ Json = dict[str, Any]
 Verdicts = dict[str, bool]
 
 
-def _library(room: Room, asked: list[Json]) -> Verdicts:
+def library(room: Room, asked: list[Json]) -> Verdicts:
     """Whether the library allows each."""
     path = room.folder / f"asked{len(list(room.folder.glob('asked*')))}"
     path.write_text("".join(json.dumps(case) + "\n" for case in asked))
@@ -52,14 +52,14 @@ def _policies(write: bool, room: Room) -> None:
             unplayed = one["kind"] in ("not offered", "no setup") and name != "sandbox"
             check(id in got or unplayed, f"{id}: {name} says {one}: {json.dumps(made[id])}")
         played, its = [made[id] for id in got], quirks.of(name)
-        plain, understood = _library(room, played), _library(room, [quirks.seen(case, its) for case in played])
+        plain, understood = library(room, played), library(room, [quirks.seen(case, its) for case in played])
         for id, allowed in got.items():
             told = f"the library allows {plain[id]}, {name} {allowed}, and its quirks do not say why"
             check(allowed == understood[id], f"{id}: {told}: {json.dumps(made[id])}")
         otherwise = sum(got[id] != plain[id] for id in got)
         summary.append((name, len(got), len(got) - otherwise, otherwise, len(made) - len(got)))
         for quirk in its:
-            without = _library(room, [quirks.seen(case, [one for one in its if one is not quirk]) for case in played])
+            without = library(room, [quirks.seen(case, [one for one in its if one is not quirk]) for case in played])
             count = sum(got[id] != without[id] for id in got)
             check(count, f"no case shows that of {name}: {quirk.does}")
             quirky.append((quirk, count))

@@ -10,7 +10,7 @@ use rolecall::chain::{SourceKind, Target};
 use rolecall::discover::{self, Found, FoundRole, Proof};
 use rolecall::index::{IndexedAccount, RoleIndex, RoleVerdict};
 use rolecall::profile::block::{Options, Start, Wanted};
-use rolecall::{Host, Partition, Provider};
+use rolecall::{Host, Partition, Provider, Region};
 
 use crate::cli::RolesArgs;
 use crate::command_error::{CommandError, Ended};
@@ -63,7 +63,17 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
                 .collect(),
             force: args.force,
         };
-        let written = write::write(host, &wanted(&found, &proofs, start.as_ref()), &options, args.yes)?;
+        let written = write::write(
+            host,
+            &wanted(
+                &found,
+                &proofs,
+                start.as_ref(),
+                region(&provider, start.as_ref()).as_ref(),
+            ),
+            &options,
+            args.yes,
+        )?;
         json["write"] = written.json();
         if as_json {
             output::print_json(&json)?;
@@ -134,8 +144,21 @@ fn start(provider: &Provider) -> Option<Start> {
     }
 }
 
+/// The region that the profile they start with names: other tools take none from a `source_profile`.
+fn region(provider: &Provider, start: Option<&Start>) -> Option<Region> {
+    let Some(Start::Profile(name)) = start else {
+        return None;
+    };
+    provider.profiles().profile(name)?.value("region")?.parse().ok()
+}
+
 /// A profile for each role that may be assumed, but for those that STS refused when it was asked.
-fn wanted(found: &Found, proofs: &[Option<Proof>], start: Option<&Start>) -> Vec<Wanted> {
+fn wanted(
+    found: &Found,
+    proofs: &[Option<Proof>],
+    start: Option<&Start>,
+    region: Option<&Region>,
+) -> Vec<Wanted> {
     let roles = found.roles.iter().zip(proofs);
     let may = roles.filter(|(role, proof)| {
         may_be_assumed(role) && proof.as_ref().is_none_or(|proof| proof.verdict() != Some(false))
@@ -143,7 +166,10 @@ fn wanted(found: &Found, proofs: &[Option<Proof>], start: Option<&Start>) -> Vec
     may.map(|(role, _)| {
         let account = found.accounts.get(&role.arn.account());
         let name = account.and_then(|IndexedAccount { name, alias }| name.as_deref().or(alias.as_deref()));
-        Wanted::new(role.arn.clone(), name, start.cloned())
+        Wanted {
+            region: region.cloned(),
+            ..Wanted::new(role.arn.clone(), name, start.cloned())
+        }
     })
     .collect()
 }

@@ -102,12 +102,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// A policy that is only tried: nobody holds it.
-    pub(crate) fn new_statement(document: Document) -> Self {
-        Self::new("nobody", "a statement that is tried", None, document)
-    }
-
-    pub(super) fn new(holder: &str, name: &str, version: Option<String>, document: Document) -> Self {
+    /// A policy that `holder` has, as in `user joe`.
+    pub fn new(holder: &str, name: &str, version: Option<String>, document: Document) -> Self {
         Self {
             name: name.to_owned(),
             version,
@@ -115,6 +111,11 @@ impl Held {
             document,
             id: format!("{holder}\n{name}"),
         }
+    }
+
+    /// A policy that is only tried: nobody holds it.
+    pub(crate) fn new_statement(document: Document) -> Self {
+        Self::new("nobody", "a statement that is tried", None, document)
     }
 }
 

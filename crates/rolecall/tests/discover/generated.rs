@@ -1,6 +1,6 @@
 //! Worlds made at random, the same for the same number.
 
-use rolecall_sandbox::{Account, Group, Organization, Role, Unit, User, World};
+use serde::Serialize;
 
 pub(crate) const HOME: &str = "111111111111";
 const ACCOUNTS: [&str; 3] = [HOME, "222222222222", "333333333333"];
@@ -31,22 +31,74 @@ impl Dice {
     }
 }
 
-/// A world, everything in it that can be asked for, and who asks.
-pub(crate) struct Generated {
-    pub(crate) world: World,
-    /// The same world, in which every account but the caller's trusts the caller's, and no organization binds anybody.
-    pub(crate) open: World,
-    pub(crate) roles: Vec<String>,
-    /// `joe`, or a role of his.
+/// A world as plain data: it is built here in the sandbox, and by `conformance/driver/judges/discovery.py` elsewhere.
+#[derive(Serialize)]
+pub(crate) struct Draft {
+    /// The number it is made from.
+    pub(crate) seed: u64,
+    /// `joe`, or `hub`, a role of his.
     pub(crate) target: &'static str,
+    /// How many hops discovery takes.
     pub(crate) hops: u32,
+    /// The caller's account is the first.
+    pub(crate) accounts: Vec<Home>,
+    pub(crate) organization: Option<Bond>,
 }
 
-pub(crate) fn generated(seed: u64) -> Generated {
+/// An account.
+#[derive(Serialize)]
+pub(crate) struct Home {
+    pub(crate) id: &'static str,
+    pub(crate) alias: String,
+    /// Managed policies by name.
+    pub(crate) managed: Vec<(String, String)>,
+    pub(crate) groups: Vec<Holder>,
+    pub(crate) users: Vec<Holder>,
+    pub(crate) roles: Vec<Holder>,
+}
+
+/// Somebody policies are attached to.
+#[derive(Serialize)]
+pub(crate) struct Holder {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    /// Of a role.
+    pub(crate) trust: Option<String>,
+    /// The tag `team`.
+    pub(crate) team: Option<String>,
+    pub(crate) groups: Vec<String>,
+    /// Inline policies by name.
+    pub(crate) inline: Vec<(String, String)>,
+    /// Names of managed policies of the account.
+    pub(crate) attached: Vec<String>,
+    pub(crate) boundary: Option<String>,
+}
+
+/// An organization: one control policy binds every account but the management's.
+#[derive(Serialize)]
+pub(crate) struct Bond {
+    pub(crate) management: &'static str,
+    pub(crate) delegated: bool,
+    pub(crate) control: String,
+}
+
+impl Draft {
+    /// Every role that somebody may ask for; `Hub` is joe's own.
+    pub(crate) fn roles(&self) -> Vec<String> {
+        let of = |account: &Home| -> Vec<String> {
+            let others = account.roles.iter().filter(|role| role.name != "Hub");
+            let arn = |role: &Holder| format!("arn:aws:iam::{}:role{}{}", account.id, role.path, role.name);
+            others.map(arn).collect()
+        };
+        self.accounts.iter().flat_map(of).collect()
+    }
+}
+
+pub(crate) fn draft(seed: u64) -> Draft {
     let mut dice = Dice::new(seed);
     let policies: Vec<String> = (0..1 + dice.roll(4)).map(|_| identity(&mut dice)).collect();
     let boundary = dice.once_in(4).then(|| boundary(&mut dice));
-    let denied_read = dice.once_in(4).then(|| {
+    let denied = dice.once_in(4).then(|| {
         let calls = [
             "iam:GetUser",
             "iam:GetPolicyVersion",
@@ -66,62 +118,42 @@ pub(crate) fn generated(seed: u64) -> Generated {
     let team = dice.of(&["Dev", "Ops"]).to_owned();
     let organization = dice.roll(3);
     let control = identity(&mut dice);
-    let trusts: Vec<(usize, &str, String)> = ACCOUNTS
+    let asker = Asker {
+        policies,
+        boundary,
+        denied,
+        is_role,
+        team,
+    };
+    let mut accounts: Vec<Home> = ACCOUNTS
         .iter()
         .enumerate()
-        .flat_map(|(at, _)| NAMES.iter().map(move |name| (at, *name)))
-        .map(|(at, name)| (at, name, trust(&mut dice)))
+        .map(|(at, id)| account(at, id))
         .collect();
-    let build = |is_open: bool| {
-        let mut world = World::new();
-        for (at, id) in ACCOUNTS.iter().enumerate() {
-            let mut account = Account::new(id).alias(&format!("account-{at}"));
-            if at == 0 {
-                let of_joe = Asker {
-                    policies: &policies,
-                    boundary: boundary.as_deref(),
-                    denied: denied_read.as_deref(),
-                };
-                account = home(account, &of_joe, is_role, &team);
-            }
-            for (_, name, trust) in trusts.iter().filter(|(of, ..)| *of == at) {
-                let (path, name) = name
-                    .rsplit_once('/')
-                    .map_or(("/".to_owned(), *name), |(path, name)| {
-                        (format!("/{path}/"), name)
-                    });
-                let open = format!(
-                    r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"{HOME}"}}}}}}"#
-                );
-                let trust = if is_open && at > 0 { &open } else { trust };
-                account = account.role(Role::new(name, trust).path(&path).policy("all", ALL));
-            }
-            world = world.account(account);
+    home(&mut accounts[0], asker);
+    for account in &mut accounts {
+        for name in NAMES {
+            let (path, name) = match name.rsplit_once('/') {
+                Some((path, name)) => (format!("/{path}/"), name),
+                None => ("/".to_owned(), name),
+            };
+            let mut role = holder(name, &path);
+            role.trust = Some(trust(&mut dice));
+            role.inline.push(("all".to_owned(), ALL.to_owned()));
+            account.roles.push(role);
         }
-        if organization > 0 && !is_open {
-            let management = ACCOUNTS[usize::from(organization == 1)];
-            let mut of = Organization::new(management).control_policy("control", &control);
-            let mut unit = Unit::new("Work").attach("control");
-            for id in ACCOUNTS.iter().filter(|id| **id != management) {
-                unit = unit.account(id);
-            }
-            if organization == 1 {
-                of = of.delegated(HOME);
-            }
-            world = world.organization(of.unit(unit));
-        }
-        world = world.profile_for_user("joe", HOME, "joe");
-        world.profile_for_role("hub", &format!("arn:aws:iam::{HOME}:role/Hub"), "joe", None)
+    }
+    let bond = Bond {
+        management: ACCOUNTS[usize::from(organization == 1)],
+        delegated: organization == 1,
+        control,
     };
-    let roles = trusts
-        .iter()
-        .map(|(at, name, _)| format!("arn:aws:iam::{}:role/{name}", ACCOUNTS[*at]));
-    Generated {
-        roles: roles.collect(),
+    Draft {
+        seed,
         target: if is_role { "hub" } else { "joe" },
         hops: u32::try_from(dice.roll(3)).unwrap(),
-        world: build(false),
-        open: build(true),
+        accounts,
+        organization: (organization > 0).then_some(bond),
     }
 }
 
@@ -129,53 +161,78 @@ const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Acti
 /// What lets a caller read everything about themselves. It says nothing of assuming.
 const LOOK: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:Get*","iam:List*","organizations:*"],"Resource":"*"}}"#;
 
+fn account(at: usize, id: &'static str) -> Home {
+    Home {
+        id,
+        alias: format!("account-{at}"),
+        managed: Vec::new(),
+        groups: Vec::new(),
+        users: Vec::new(),
+        roles: Vec::new(),
+    }
+}
+
+fn holder(name: &str, path: &str) -> Holder {
+    Holder {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        trust: None,
+        team: None,
+        groups: Vec::new(),
+        inline: Vec::new(),
+        attached: Vec::new(),
+        boundary: None,
+    }
+}
+
 /// What whoever asks holds.
-struct Asker<'a> {
-    policies: &'a [String],
-    boundary: Option<&'a str>,
-    denied: Option<&'a str>,
+struct Asker {
+    policies: Vec<String>,
+    boundary: Option<String>,
+    denied: Option<String>,
+    is_role: bool,
+    team: String,
 }
 
 /// The caller's account: the policies come to joe by every way there is, or to his role, which he may always assume.
-fn home(mut account: Account, asker: &Asker<'_>, is_role: bool, team: &str) -> Account {
-    let (mut joe, mut group) = (
-        User::new("joe").path("/staff/").tag("team", team),
-        Group::new("people"),
+fn home(account: &mut Home, asker: Asker) {
+    let (mut joe, mut group, mut hub) = (
+        holder("joe", "/staff/"),
+        holder("people", "/"),
+        holder("Hub", "/"),
     );
-    let trust = format!(
+    joe.team = Some(asker.team.clone());
+    joe.groups.push("people".to_owned());
+    hub.team = Some(asker.team);
+    hub.trust = Some(format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"AWS":"arn:aws:iam::{HOME}:user/staff/joe"}}}}}}"#
-    );
-    let mut hub = Role::new("Hub", &trust).policy("look", LOOK).tag("team", team);
-    account = account.managed_policy("look", LOOK);
-    joe = joe.attach("look").group("people");
-    for (at, policy) in asker.policies.iter().enumerate() {
-        let name = format!("p{at}");
-        match (is_role, at % 3) {
-            (true, _) => hub = hub.policy(&name, policy),
-            (false, 0) => joe = joe.policy(&name, policy),
-            (false, 1) => group = group.policy(&name, policy),
+    ));
+    account.managed.push(("look".to_owned(), LOOK.to_owned()));
+    joe.attached.push("look".to_owned());
+    hub.inline.push(("look".to_owned(), LOOK.to_owned()));
+    for (at, policy) in asker.policies.into_iter().enumerate() {
+        let named = (format!("p{at}"), policy);
+        match (asker.is_role, at % 3) {
+            (true, _) => hub.inline.push(named),
+            (false, 0) => joe.inline.push(named),
+            (false, 1) => group.inline.push(named),
             (false, _) => {
-                account = account.managed_policy(&name, policy);
-                joe = joe.attach(&name);
+                joe.attached.push(named.0.clone());
+                account.managed.push(named);
             }
         }
     }
+    let caller = if asker.is_role { &mut hub } else { &mut joe };
     if let Some(edge) = asker.boundary {
-        account = account.managed_policy("edge", edge);
-        (joe, hub) = if is_role {
-            (joe, hub.boundary("edge"))
-        } else {
-            (joe.boundary("edge"), hub)
-        };
+        account.managed.push(("edge".to_owned(), edge));
+        caller.boundary = Some("edge".to_owned());
     }
     if let Some(denied) = asker.denied {
-        (joe, hub) = if is_role {
-            (joe, hub.policy("deny", denied))
-        } else {
-            (joe.policy("deny", denied), hub)
-        };
+        caller.inline.push(("deny".to_owned(), denied));
     }
-    account.group(group).user(joe).role(hub)
+    account.groups.push(group);
+    account.users.push(joe);
+    account.roles.push(hub);
 }
 
 fn condition(dice: &mut Dice) -> String {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 mod brute;
+mod built;
 mod denied;
 mod generated;
 mod hops;
