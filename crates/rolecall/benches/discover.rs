@@ -102,6 +102,7 @@ fn holdings() -> Holdings {
         session: None,
         service_control: Part::Read(None),
         context: context.in_doubt(|_| false),
+        tags: None,
         unread: Vec::new(),
     }
 }
