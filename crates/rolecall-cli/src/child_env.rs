@@ -236,8 +236,9 @@ mod tests {
     /// Whoever teaches rolecall a new key has to say which of the two it is.
     #[test]
     fn every_key_that_is_read_is_a_setting_or_leads_to_credentials() {
-        const SETTINGS: [&str; 11] = [
+        const SETTINGS: [&str; 12] = [
             "ca_bundle",
+            "color",
             "disable_clock_skew_correction",
             "ec2_metadata_service_endpoint",
             "ec2_metadata_service_endpoint_mode",

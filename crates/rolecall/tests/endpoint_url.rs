@@ -93,7 +93,7 @@ fn every_service_partition_fips_and_dual_stack_is_as_awss_rules_have_it() {
         assert_eq!(warnings, [""; 0]);
         seen += 1;
     }
-    assert_eq!(seen, 5 * 15 * 4, "the whole table was read");
+    assert_eq!(seen, 6 * 15 * 4, "the whole table was read");
 }
 
 #[test]
@@ -196,6 +196,7 @@ fn each_service_has_its_own_variable_and_its_own_key() {
         names,
         [
             "AWS_ENDPOINT_URL_IAM",
+            "AWS_ENDPOINT_URL_ORGANIZATIONS",
             "AWS_ENDPOINT_URL_SIGNIN",
             "AWS_ENDPOINT_URL_SSO",
             "AWS_ENDPOINT_URL_SSO_OIDC",
