@@ -226,3 +226,23 @@ fn encoded(machine: &Machine, request: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap();
     body["encoded_message"].as_str().unwrap().to_owned()
 }
+
+#[test]
+fn a_misspelled_role_that_nobody_can_look_for_is_told_by_ones_own_profiles() {
+    let machine = machine(&able());
+    let misspelled = "arn:aws:iam::666666666666:role/app";
+    let said = machine.run_quietly(&["explain", misspelled, "--source-profile", "joe"]);
+    assert_eq!(said.status.code(), Some(1), "{}", said.stderr);
+    assert!(
+        said.stdout.contains("your profiles name `App` in that account"),
+        "{}",
+        said.stdout
+    );
+    let other = machine.run_quietly(&[
+        "explain",
+        "arn:aws:iam::666666666666:role/Zzzzz",
+        "--source-profile",
+        "joe",
+    ]);
+    assert!(!other.stdout.contains("your profiles name"), "{}", other.stdout);
+}

@@ -260,3 +260,43 @@ fn whoever_can_assume_nothing_is_told_why() {
     );
     assert!(said.contains("hint: "), "{said}");
 }
+
+#[test]
+fn somebody_of_identity_center_finds_the_roles_of_their_permission_set() {
+    let machine = super::login::machine();
+    super::login::log_in(&machine, &["login", "sso-admin"]);
+    let said = machine.run(&["roles", "sso-admin", "--json", "--all"]).ok();
+    let roles: Value = serde_json::from_str(&said).unwrap();
+    let caller = roles["caller"]["arn"].as_str().unwrap();
+    assert!(
+        caller.contains(":assumed-role/AWSReservedSSO_Administrator_"),
+        "{caller}"
+    );
+    // An administrator's policy lets them assume whatever trusts their account, and everything of it can be read.
+    let own: Vec<&Value> = roles["roles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["account"] == "100000000011" && row["trust"] == "read")
+        .collect();
+    assert!(!own.is_empty(), "{roles:#}");
+    assert!(
+        roles["roles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["verdict"] == "pattern"
+                && row["because"][0]["policy"] == "arn:aws:iam::aws:policy/AdministratorAccess"),
+        "{roles:#}"
+    );
+    let unread: Vec<&str> = roles["unread"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["needs"].as_str())
+        .collect();
+    assert!(
+        !unread.iter().any(|needs| needs.starts_with("iam:")),
+        "{unread:?}"
+    );
+}

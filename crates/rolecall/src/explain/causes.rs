@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::policy::{Document, Mismatch, PolicyKind};
 use crate::provider::reading::Entity;
 
-pub(super) use role::{Absence, absent};
+pub(super) use role::{Absence, absent, alike};
 
 /// Everything that a cause may be seen by.
 pub(super) struct Seen<'a> {

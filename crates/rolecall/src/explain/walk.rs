@@ -12,6 +12,7 @@ use crate::policy::{Document, PolicyKind, Possible};
 use crate::provider::Provider;
 use crate::provider::reading::{Entity, Reader};
 use crate::session::Session;
+use std::collections::BTreeSet;
 
 /// Explains why a provider's target works or does not.
 ///
@@ -147,7 +148,23 @@ pub(super) async fn study(
         hop_told.decoded = decode(by, refusal).await;
     }
     note(call, held.as_ref(), &mut hop_told);
+    // STS refuses a role that is not there as any other, and nobody here could look.
+    let may_be_misspelled =
+        hop_told.outcome == Outcome::Refused && looked.entity.is_none() && looked.absence.is_none();
+    let names = may_be_misspelled.then(|| names_in_profiles(provider, role));
     hop_told
+        .notes
+        .extend(names.and_then(|names| causes::alike(role, &names)));
+    hop_told
+}
+
+/// The other roles of that account that the user has profiles for.
+fn names_in_profiles(provider: &Provider, role: &RoleArn) -> Vec<String> {
+    let profiles = provider.profiles().profiles();
+    let arns = profiles.filter_map(|profile| profile.value("role_arn")?.parse::<RoleArn>().ok());
+    let others = arns.filter(|arn| arn.account() == role.account() && arn.name() != role.name());
+    let names: BTreeSet<String> = others.map(|arn| arn.name().to_owned()).collect();
+    names.into_iter().collect()
 }
 
 /// The causes that the policies tell, and the changes.

@@ -19,7 +19,7 @@ impl Dice {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let drawn = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
-        usize::try_from(drawn).unwrap() % sides
+        usize::try_from(drawn).expect("31 bits") % sides
     }
 
     fn once_in(&mut self, sides: usize) -> bool {
@@ -151,7 +151,7 @@ pub(crate) fn draft(seed: u64) -> Draft {
     Draft {
         seed,
         target: if is_role { "hub" } else { "joe" },
-        hops: u32::try_from(dice.roll(3)).unwrap(),
+        hops: u32::try_from(dice.roll(3)).expect("below three"),
         accounts,
         organization: (organization > 0).then_some(bond),
     }

@@ -48,6 +48,18 @@ pub(in super::super) fn absent(role: &RoleArn, absence: &Absence) -> Cause {
     }
 }
 
+/// What is said of a role whose name is nearly that of another of its account, where nobody could see whether it is there.
+pub(in super::super) fn alike(role: &RoleArn, names: &[String]) -> Option<String> {
+    let near = nearest(role.name(), names);
+    (!near.is_empty()).then(|| {
+        format!(
+            "Nobody here can see whether there is a role `{}`; your profiles name {} in that account, and case counts.",
+            role.name(),
+            super::grounds::quoted(&near)
+        )
+    })
+}
+
 /// The names that may have been meant: the same but for case, or few letters away, or one a part of the other.
 fn nearest(name: &str, names: &[String]) -> Vec<String> {
     let wanted = name.to_ascii_lowercase();
