@@ -155,11 +155,13 @@ impl Asking<'_> {
             duration: Some(duration),
             ..self.request.clone()
         };
-        Provider::builder(self.host.clone())
+        let provider = Provider::builder(self.host.clone())
             .request(request)
             .agent(shared::agent(self.host, Delivery::Console)?)
             .audit(Log::of(self.host), Delivery::Console)
-            .build()
+            .build()?;
+        super::diagnosis::watch(&provider, Delivery::Console);
+        Ok(provider)
     }
 
     /// Where in the console, and where the sign-in service is called.

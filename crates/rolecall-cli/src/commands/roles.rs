@@ -30,7 +30,20 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
     let provider = super::provider(host, args.target, Delivery::Roles)?;
     let (found, proofs) = super::block_on(async {
         let found = discover::roles(&provider, args.hops).await?;
+        // Before anything is tried, which takes a second each and may be cut short.
+        keep(host, &found, &[], &provider);
         let mut proofs = Vec::new();
+        let tries = found
+            .roles
+            .iter()
+            .filter(|role| args.verify && may_be_assumed(role))
+            .count();
+        if tries > 0 && !as_json {
+            output::tell(&format!(
+                "Trying {tries} of {} roles, one a second.\n",
+                found.roles.len()
+            ));
+        }
         for role in &found.roles {
             let worth_a_try = may_be_assumed(role);
             proofs.push(match args.verify && worth_a_try {
@@ -40,7 +53,9 @@ pub(crate) fn run(host: &Host, args: RolesArgs) -> Result<Ended, CommandError> {
         }
         Ok((found, proofs))
     })?;
-    keep(host, &found, &provider);
+    if args.verify {
+        keep(host, &found, &proofs, &provider);
+    }
     let shown = show::Shown {
         found: &found,
         proofs: &proofs,
@@ -109,7 +124,7 @@ fn may_be_assumed(role: &FoundRole) -> bool {
 }
 
 /// Keeps what was found, for picking and completing without a network. What cannot be kept is found again.
-fn keep(host: &Host, found: &Found, provider: &Provider) {
+fn keep(host: &Host, found: &Found, proofs: &[Option<Proof>], provider: &Provider) {
     let chain = provider.chain();
     let source = match &chain.target {
         Target::Profile(name) => Some(name.as_str()),
@@ -117,15 +132,25 @@ fn keep(host: &Host, found: &Found, provider: &Provider) {
         Target::Role(_) if chain.roles.is_empty() => None,
         Target::Role(_) => return,
     };
+    let refused = found
+        .roles
+        .iter()
+        .zip(proofs)
+        .filter(|(_, proof)| disproved(proof.as_ref()));
+    let refused: Vec<_> = refused.map(|(role, _)| &role.arn).collect();
     let kept = RoleIndex::keep(
         host,
         &found.holdings.arn,
-        found.indexed(source),
+        found.indexed(source, &refused),
         found.accounts.clone(),
     );
     if let Err(error) = kept {
         tracing::warn!("the roles are not kept for the next time: {error}");
     }
+}
+
+fn disproved(proof: Option<&Proof>) -> bool {
+    proof.and_then(Proof::verdict) == Some(false)
 }
 
 /// What a profile says of how the caller starts; `None` where no profile can say it.
@@ -161,7 +186,10 @@ fn wanted(
 ) -> Vec<Wanted> {
     let roles = found.roles.iter().zip(proofs);
     let may = roles.filter(|(role, proof)| {
-        may_be_assumed(role) && proof.as_ref().is_none_or(|proof| proof.verdict() != Some(false))
+        // Where nothing that was read grants it, and STS did not, all that is known is the name.
+        let is_granted = !role.judgement.because.is_empty();
+        let verdict = proof.as_ref().and_then(Proof::verdict);
+        may_be_assumed(role) && verdict.unwrap_or(is_granted)
     });
     may.map(|(role, _)| {
         let account = found.accounts.get(&role.arn.account());

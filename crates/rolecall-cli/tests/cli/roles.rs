@@ -228,6 +228,50 @@ fn what_was_found_is_written_into_a_block_of_its_own() {
 }
 
 #[test]
+fn what_no_statement_grants_and_what_sts_refused_is_neither_kept_nor_written() {
+    let machine = machine();
+    machine.append_config(
+        "[profile nobody]\nrole_arn = arn:aws:iam::222222222222:role/Dev\nsource_profile = joe\n",
+    );
+    // Dev's session may read nothing of itself: all that is known of other roles is their names.
+    let before = fs::read_to_string(machine.path(".aws/config")).unwrap();
+    let ran = machine.run_quietly(&["roles", "nobody", "--write", "--yes"]);
+    assert!(ran.status.success(), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("depends on what was not read"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(fs::read_to_string(machine.path(".aws/config")).unwrap(), before);
+    let kept = || fs::read_to_string(machine.path(".local/state/rolecall/roles.json")).unwrap();
+    assert!(!kept().contains("role/Ops"), "{}", kept());
+    // A role at home that demands MFA: granted, tried, refused, and no longer offered.
+    machine.run(&["roles", "joe"]).ok();
+    assert!(kept().contains(":role/Own"), "{}", kept());
+    let said = machine.run_quietly(&["roles", "joe", "--verify"]);
+    assert!(
+        said.stdout.contains("disproved: STS refused it"),
+        "{}",
+        said.stdout
+    );
+    assert!(!kept().contains(":role/Own"), "{}", kept());
+    assert!(said.stderr.contains("Trying 3 of "), "{}", said.stderr);
+    assert!(!said.stderr.contains("--verify asks STS"), "{}", said.stderr);
+}
+
+#[test]
+fn a_user_with_a_path_needs_no_more_than_is_said() {
+    let needs = Machine::new().run(&["roles", "--needs"]).ok();
+    let joe = User::new("joe").path("/staff/").policy("needs", &needs);
+    let world = World::new()
+        .account(Account::new(HOME).user(joe))
+        .profile_for_user("joe", HOME, "joe");
+    let machine = Machine::with(Sandbox::builder().world(world).start().unwrap());
+    let roles: Value = serde_json::from_str(&machine.run(&["roles", "joe", "--json"]).ok()).unwrap();
+    assert_eq!(roles["unread"], serde_json::json!([]));
+}
+
+#[test]
 fn the_needed_policy_is_printed_without_a_call() {
     let machine = machine();
     let needs: Value = serde_json::from_str(&machine.run(&["roles", "--needs"]).ok()).unwrap();

@@ -396,7 +396,13 @@ impl Gathering<'_> {
 
 pub(crate) fn unread(what: String, needs: &str, on: String, error: &Error) -> Unread {
     let why = match error.kind() {
-        ErrorKind::Denied => "denied".to_owned(),
+        ErrorKind::Denied
+            if error
+                .aws_code()
+                .is_some_and(|code| code.starts_with("AccessDenied")) =>
+        {
+            "denied".to_owned()
+        }
         _ => error.to_string(),
     };
     Unread {

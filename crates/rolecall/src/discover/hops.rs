@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::{self, bounded, unread};
-use super::held::{Caller, Holdings};
+use super::held::{Caller, Holdings, Unread};
 use super::patterns::granted;
 use super::roles::Known;
 use crate::arn::{AccountId, RoleArn};
@@ -73,9 +73,16 @@ pub(super) async fn read(provider: &Provider, holdings: &Holdings, known: &mut K
         .filter(|(account, _)| !known.listed.contains(account))
     {
         let what = format!("the roles of account {account}");
-        known
-            .unread
-            .push(unread(what, "iam:ListRoles", "*".to_owned(), &error));
+        // A role that was refused is named by the error: nobody came as far as to list.
+        known.unread.push(match error.hop() {
+            Some(role) => Unread {
+                what,
+                needs: String::new(),
+                on: String::new(),
+                why: format!("no role of it lets the caller in; the last that was tried is {role}"),
+            },
+            None => unread(what, "iam:ListRoles", "*".to_owned(), &error),
+        });
     }
 }
 

@@ -8,6 +8,8 @@ pub fn needs(partition: Partition) -> String {
     let partition = partition.id();
     let me = [
         format!("arn:{partition}:iam::*:user/${{aws:username}}"),
+        // The variable is the name without its path.
+        format!("arn:{partition}:iam::*:user/*/${{aws:username}}"),
         // Roles, Identity Center's too, have no variable of their own name.
         format!("arn:{partition}:iam::*:role/*"),
     ];

@@ -271,13 +271,14 @@ fn is_denied(holdings: &Holdings, pattern: &Pattern) -> bool {
 }
 
 impl Found {
-    /// What is kept of it between runs: the roles that may be assumed. `source` is the target that found them.
-    pub fn indexed(&self, source: Option<&str>) -> Vec<IndexedRole> {
+    /// What is kept of it between runs: the roles that a statement grants, but for those in `but`. Of a role that nothing that
+    /// could be read speaks of, all that is known is its name. `source` is the target that found them.
+    pub fn indexed(&self, source: Option<&str>, but: &[&RoleArn]) -> Vec<IndexedRole> {
         let may = |role: &&FoundRole| {
-            matches!(
-                role.judgement.verdict,
-                RoleVerdict::Allowed | RoleVerdict::Conditional
-            )
+            let verdict = role.judgement.verdict;
+            matches!(verdict, RoleVerdict::Allowed | RoleVerdict::Conditional)
+                && !role.judgement.because.is_empty()
+                && !but.contains(&&role.arn)
         };
         let indexed = self.roles.iter().filter(may).map(|role| IndexedRole {
             arn: role.arn.clone(),

@@ -189,7 +189,8 @@ fn find(
     // Where it is not denied, what is silent need not speak: in the caller's own account a trust policy may be enough.
     let is_denied = told.reading == Reading::Denied;
     let mut of_policies: Vec<_> = causes::of_the_caller(&seen).into_iter().collect();
-    if is_denied {
+    // What is not there needs no permission.
+    if is_denied && looked.absence.is_none() {
         of_policies.extend(causes::of_policies(&seen));
     }
     let names: Vec<&str> = of_policies.iter().map(|cause| cause.name).collect();
@@ -209,7 +210,7 @@ fn find(
     });
     let presumed =
         (trust.is_none() && looked.absence.is_none() && is_refused_by_policy).then(|| mending.trust_unread());
-    if is_denied {
+    if is_denied && looked.absence.is_none() {
         let (changes, is_whole) = mending.run();
         told.changes = changes;
         if !is_whole {

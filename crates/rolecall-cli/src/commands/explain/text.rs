@@ -136,7 +136,12 @@ fn told(page: &mut Page, number: usize, of: usize, hop: &Hop) {
     }
     // What the call itself suggests, where nothing that was read decides; the two kinds of hints that say no more than the
     // rest of the page are left out.
-    if let Some(error) = hop.refusal.as_ref().filter(|_| hop.causes.is_empty()) {
+    let trust_allows = hop
+        .layers
+        .iter()
+        .any(|layer| layer.kind == PolicyKind::Trust && matches!(layer.says, Says::Allows(_)));
+    let refusal = hop.refusal.as_ref();
+    if let Some(error) = refusal.filter(|_| hop.causes.is_empty() && !trust_allows) {
         let may_be: Vec<&String> = error
             .hints()
             .iter()

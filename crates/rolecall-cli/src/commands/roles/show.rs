@@ -185,7 +185,7 @@ impl Shown<'_> {
         }
         let unread_trust = self
             .roles()
-            .filter(|(role, _)| !role.judgement.trust_read)
+            .filter(|(role, proof)| !role.judgement.trust_read && proof.and_then(Proof::verdict).is_none())
             .count();
         if unread_trust > 0 {
             text.push_str(&format!(
