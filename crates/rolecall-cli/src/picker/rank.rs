@@ -182,10 +182,8 @@ mod tests {
         assert_eq!(order(&rows, "prod"), ["prod-b", "prod-a"]);
     }
 
-    /// A key is answered within a frame; the tests' own build is many times slower than what is released.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a stopwatch")]
-    fn ten_thousand_rows_are_ranked_at_once() {
+    fn of_ten_thousand_rows_those_that_fit_are_found_and_the_likest_is_first() {
         let entries: Vec<_> = (0..10_000)
             .map(|n| {
                 Entry::new(
@@ -195,9 +193,9 @@ mod tests {
                 )
             })
             .collect();
-        let start = std::time::Instant::now();
         let found = ranked(&entries, "acc role99");
-        assert!(found.len() > 100);
-        assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
+        assert!(found.len() > 100 && found.len() < 10_000, "{}", found.len());
+        // The number of a row is that of its role.
+        assert!(found[0].to_string().starts_with("99"), "{}", found[0]);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -434,9 +433,7 @@ fn a_large_organization_is_one_page() {
         accounts.insert(id, json!({"name": format!("team {account}"), "alias": null}));
     }
     machine.found(accounts.into(), roles.into());
-    let start = std::time::Instant::now();
     let page = machine.run(&["switch-role", "--all", "-"]).ok();
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(page.matches("<li").count(), 10_003);
     assert!(page.len() < 6_000_000, "{} bytes", page.len());
 }
