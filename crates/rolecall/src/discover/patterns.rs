@@ -3,7 +3,7 @@
 use super::held::Holdings;
 use super::judge::Ground;
 use crate::arn::{AccountId, RoleArn};
-use crate::policy::{Effect, PolicyKind, action_matches, filled_in, resource_matches};
+use crate::policy::{Effect, PolicyKind, filled_in, resource_matches};
 
 /// A resource that a statement lets a caller assume, and that stands for more than one role.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub(super) fn granted(holdings: &Holdings) -> (Vec<RoleArn>, Vec<Pattern>) {
     for held in &holdings.policies {
         let version = held.document.version();
         for (index, statement) in held.document.statements().iter().enumerate() {
-            if statement.effect() != Effect::Allow || !is_about_assuming(statement) {
+            if statement.effect() != Effect::Allow || !statement.is_about_action("sts:AssumeRole") {
                 continue;
             }
             let ground = Ground {
@@ -95,19 +95,6 @@ pub(super) fn granted(holdings: &Holdings) -> (Vec<RoleArn>, Vec<Pattern>) {
     roles.sort_by_key(ToString::to_string);
     roles.dedup();
     (roles, patterns)
-}
-
-fn is_about_assuming(statement: &crate::policy::Statement) -> bool {
-    let any = |patterns: &[String]| {
-        patterns
-            .iter()
-            .any(|pattern| action_matches(pattern, "sts:AssumeRole"))
-    };
-    match (statement.actions(), statement.not_actions()) {
-        (Some(actions), _) => any(actions),
-        (None, Some(but)) => !any(but),
-        (None, None) => false,
-    }
 }
 
 /// Whether any role fits: what is about buckets alone is no pattern of roles.

@@ -249,7 +249,7 @@ fn profiles(provider: &Provider) -> BTreeMap<RoleArn, Vec<String>> {
 /// Whether a statement denies everything that a pattern covers, whatever a call carries: as a text it fits the denial's own
 /// pattern, and what fits it fits that.
 fn is_denied(holdings: &Holdings, pattern: &Pattern) -> bool {
-    use crate::policy::{Effect, action_matches, resource_matches};
+    use crate::policy::{Effect, resource_matches};
     holdings
         .policies
         .iter()
@@ -257,11 +257,7 @@ fn is_denied(holdings: &Holdings, pattern: &Pattern) -> bool {
         .any(|statement| {
             statement.effect() == Effect::Deny
                 && statement.condition_keys().next().is_none()
-                && statement.actions().is_some_and(|actions| {
-                    actions
-                        .iter()
-                        .any(|action| action_matches(action, "sts:AssumeRole"))
-                })
+                && statement.is_about_action("sts:AssumeRole")
                 && statement.resources().is_some_and(|resources| {
                     resources
                         .iter()

@@ -9,6 +9,7 @@ mod parse;
 use std::fmt;
 
 use super::condition::Condition;
+use super::matching::action_matches;
 use crate::error::Invalid;
 
 /// The version of the policy language. Variables work only in the newer one ("IAM JSON policy elements: Version").
@@ -120,6 +121,15 @@ impl Statement {
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
         let conditions = self.conditions.iter();
         conditions.map(|condition| (condition.operator(), condition.key(), condition.values()))
+    }
+
+    /// Whether an action is among its own, by `Action` or `NotAction`.
+    pub fn is_about_action(&self, action: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| action_matches(pattern, action));
+        match &self.actions {
+            Set::Only(actions) => any(actions),
+            Set::AllBut(actions) => !any(actions),
+        }
     }
 
     /// The condition keys it depends on.

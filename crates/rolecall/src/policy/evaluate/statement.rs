@@ -4,7 +4,7 @@ use super::principal::{Named, names, spares};
 use super::{Matched, Policies, PolicyKind, PolicySource, Request};
 use crate::policy::context::Benefit;
 use crate::policy::document::{Document, Effect, Set, Statement};
-use crate::policy::matching::{action_matches, resource_matches_in, resource_may_match, variables};
+use crate::policy::matching::{resource_matches_in, resource_may_match, variables};
 
 /// The policies of one kind, one level of an organization.
 pub(super) type Applied<'a> = (PolicyKind, &'a [PolicySource<'a>]);
@@ -95,11 +95,7 @@ impl Found<'_> {
 }
 
 pub(super) fn is_about_action(statement: &Statement, action: &str) -> bool {
-    let any = |patterns: &[String]| patterns.iter().any(|pattern| action_matches(pattern, action));
-    match &statement.actions {
-        Set::Only(actions) => any(actions),
-        Set::AllBut(actions) => !any(actions),
-    }
+    statement.is_about_action(action)
 }
 
 fn matches(
