@@ -4,6 +4,7 @@ mod completion;
 mod console;
 mod roles;
 mod target;
+mod vault;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -23,6 +24,10 @@ pub(crate) use completion::{CompleteArgs, CompletionArgs};
 pub(crate) use console::{ConsoleArgs, SwitchRoleArgs};
 pub(crate) use roles::{ExplainArgs, RolesArgs};
 pub(crate) use target::TargetArgs;
+pub(crate) use vault::{
+    DoctorArgs, InitArgs, VaultAction, VaultAddArgs, VaultArgs, VaultImportArgs, VaultListArgs,
+    VaultMoveArgs, VaultRemoveArgs, VaultRestoreArgs, VaultRotateArgs,
+};
 
 /// Use AWS through cross-account roles: one role in, credentials that are always fresh and never exposed.
 ///
@@ -83,6 +88,12 @@ pub(crate) enum Command {
     /// What a line may go on with, for the scripts of `completion`
     #[command(hide = true)]
     Complete(CompleteArgs),
+    /// Keep users' access keys encrypted instead of in ~/.aws/credentials
+    Vault(VaultArgs),
+    /// The first five minutes: find what is there, put keys into the vault, write a profile, try it
+    Init(InitArgs),
+    /// Look whether everything is as it should be, and say what to do where it is not
+    Doctor(DoctorArgs),
     /// Start the embedded AWS, alone or around a command; no AWS account is involved
     Sandbox(SandboxArgs),
     /// Walk through the main job in the sandbox: two accounts, a role, a bucket, a topic, an expiry
@@ -111,6 +122,9 @@ impl Command {
             Self::Explain(args) => args.target.json,
             Self::Console(args) => args.target.json,
             Self::SwitchRole(args) => args.target.json,
+            Self::Vault(args) => args.json,
+            Self::Init(args) => args.json,
+            Self::Doctor(args) => args.json,
             Self::Hook(_) | Self::Completion(_) | Self::Complete(_) | Self::Demo => false,
         }
     }
@@ -137,6 +151,9 @@ impl Command {
             | Self::Hook(_)
             | Self::Endpoint(_)
             | Self::Audit(_)
+            | Self::Vault(_)
+            | Self::Init(_)
+            | Self::Doctor(_)
             | Self::Sessions(_)
             | Self::Profiles(_)
             | Self::Sandbox(_)
@@ -192,7 +209,13 @@ impl Command {
             Self::Roles(args) => args.target.mfa_fd,
             Self::Explain(args) => args.target.mfa_fd,
             Self::Console(args) => args.target.mfa_fd,
+            Self::Vault(args) => match &args.action {
+                VaultAction::Rotate(args) => args.mfa_fd,
+                _ => None,
+            },
+            Self::Doctor(args) => args.mfa_fd,
             Self::SwitchRole(_)
+            | Self::Init(_)
             | Self::Completion(_)
             | Self::Complete(_)
             | Self::Hook(_)

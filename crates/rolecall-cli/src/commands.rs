@@ -7,11 +7,13 @@ mod console;
 mod credential_process;
 mod demo;
 mod diagnosis;
+mod doctor;
 mod endpoint;
 mod env;
 mod exec;
 mod explain;
 mod hook;
+mod init;
 mod login;
 mod logout;
 mod plan;
@@ -21,6 +23,7 @@ mod sandbox;
 mod sessions;
 mod switch_role;
 mod use_target;
+mod vault;
 mod whoami;
 
 use std::future::Future;
@@ -80,6 +83,9 @@ fn dispatch(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, CommandError
         Command::Hook(args) => hook::run(&args),
         Command::Endpoint(args) => endpoint::run(host, &args),
         Command::Agent(args) => agent::run(host, &args),
+        Command::Vault(args) => vault::run(host, args),
+        Command::Init(args) => init::run(host, &args),
+        Command::Doctor(args) => doctor::run(host, &args),
         Command::Demo => demo::run(host),
     }
 }

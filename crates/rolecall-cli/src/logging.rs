@@ -4,10 +4,10 @@ use std::io;
 
 use rolecall::Host;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+use tracing_subscriber::{Layer as _, fmt};
 
 /// Variables that make the SDK log what it redacts otherwise.
 const BODIES: [&str; 2] = ["LOG_SENSITIVE_BODIES", "LOG_SIGNABLE_BODY"];
@@ -19,10 +19,10 @@ pub(crate) fn start(host: &Host, verbose: u8) {
         1 => "error,rolecall=debug",
         _ => "debug",
     };
-    let filter = host.env("ROLECALL_LOG").unwrap_or(default);
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = host
+        .env("ROLECALL_LOG")
+        .and_then(|filter| filter.parse::<Targets>().ok());
+    let filter = asked.or_else(|| default.parse().ok()).unwrap_or_default();
     // The SDK's modules that would write whole bodies are held back, whatever the filter says.
     let bodies = BODIES.iter().any(|name| host.env(name).is_some());
     let held_back =

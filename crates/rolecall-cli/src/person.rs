@@ -4,6 +4,7 @@ mod askpass;
 mod interrupts;
 mod pinentry;
 mod reading;
+mod secrets;
 mod terminal;
 
 use std::fs::File;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rolecall::error::is_hidden;
-use rolecall::host::{Browser, Choice, MfaQuestion, Person, SignIn, Stat};
+use rolecall::host::{Browser, Choice, MfaQuestion, Person, SecretQuestion, SignIn, Stat};
 use rolecall::{Error, ErrorKind, Host, Secret};
 use tokio::time::Instant;
 
@@ -40,6 +41,8 @@ struct Inner {
     host: Host,
     /// The descriptor a code is read from, until it has been.
     descriptor: Mutex<Option<Descriptor>>,
+    /// The descriptor the vault's passphrase is read from, until it has been.
+    passphrase: Mutex<Option<Descriptor>>,
     /// One question at a time.
     asking: Mutex<()>,
     /// When whoever waits for us gives up.
@@ -78,17 +81,18 @@ impl Asker {
     )]
     pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
         let flag = descriptor.map(|number| number.to_string());
-        let number = flag.or_else(|| Some(host.env("ROLECALL_MFA_FD")?.trim().to_owned()));
+        let by = |name: &str| Some(host.env(name)?.trim().to_owned());
         let open = |number: String| Descriptor {
             file: match number.parse::<u32>() {
                 Ok(number) => File::open(format!("/dev/fd/{number}")),
-                Err(_) => Err(std::io::Error::other("ROLECALL_MFA_FD takes a number")),
+                Err(_) => Err(std::io::Error::other("it takes the number of a descriptor")),
             },
             number,
         };
         Self(Arc::new(Inner {
             host: host.clone(),
-            descriptor: Mutex::new(number.map(open)),
+            descriptor: Mutex::new(flag.or_else(|| by("ROLECALL_MFA_FD")).map(open)),
+            passphrase: Mutex::new(by("ROLECALL_VAULT_PASSPHRASE_FD").map(open)),
             asking: Mutex::default(),
             deadline: Mutex::default(),
             has_child: AtomicBool::new(false),
@@ -220,14 +224,14 @@ impl Asker {
     }
 
     /// The line that the descriptor holds. It is read once: what is read from it later is another's.
-    fn read_descriptor(&self, descriptor: Descriptor) -> Result<Secret, Error> {
+    fn read_descriptor(&self, descriptor: Descriptor, what: &str, example: &str) -> Result<Secret, Error> {
         let Descriptor { number, file } = descriptor;
         let fail = |why: &dyn std::fmt::Display| {
             Error::config(format!(
-                "no code can be read from descriptor {}: {why}",
+                "no {what} can be read from descriptor {}: {why}",
                 plain(&number)
             ))
-            .with_hint("Open it for reading, as in `rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD`.")
+            .with_hint(format!("Open it for reading, as in `{example}`."))
         };
         let file = file.map_err(|error| fail(&error))?;
         let until = (*lock(&self.0.deadline)).unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
@@ -313,7 +317,11 @@ impl Person for Asker {
     fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error> {
         let _one_at_a_time = lock(&self.0.asking);
         if let Some(descriptor) = lock(&self.0.descriptor).take() {
-            return self.read_descriptor(descriptor);
+            return self.read_descriptor(
+                descriptor,
+                "code",
+                "rolecall exec prod --mfa-fd 3 3< <(oathtool …) -- CMD",
+            );
         }
         if let Some(error) = self.left_alone() {
             return Err(error);
@@ -334,6 +342,14 @@ impl Person for Asker {
         Err(Error::new(ErrorKind::NeedsUser, outcome).with_hint(
             "Try again, with the device at hand; or let `mfa_process` in the profile print the code.",
         ))
+    }
+
+    fn secret(&self, question: &SecretQuestion) -> Result<Secret, Error> {
+        self.ask_secret(question)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.window_patience()
     }
 
     fn choose(&self, choice: &Choice) -> Result<usize, Error> {

@@ -262,7 +262,9 @@ impl Chain {
     pub(crate) fn differs_in_key_only(&self, other: &Self) -> bool {
         let rest = |chain: &Self| {
             let mut chain = chain.clone();
-            if let SourceKind::AccessKey(key) | SourceKind::Environment(key) = &mut chain.source.kind {
+            if let SourceKind::AccessKey(key) | SourceKind::Environment(key) | SourceKind::Vault(key) =
+                &mut chain.source.kind
+            {
                 key.access_key_id.clear();
             }
             // Without a role a temporary key has no session of its own.

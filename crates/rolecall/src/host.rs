@@ -9,6 +9,7 @@ mod http;
 mod issuer;
 mod journal;
 mod person;
+mod private;
 mod process;
 mod program;
 mod proxy;
@@ -33,7 +34,7 @@ pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub(crate) use self::journal::{Journal, Part};
 use self::person::{Asking, Questions};
-pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SignIn};
+pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SecretQuestion, SignIn};
 pub use self::process::{Process, Stat};
 pub(crate) use self::skew::Skew;
 pub use self::trust::{is_unknown_authority, proxy_hint, tls_hint};
@@ -198,6 +199,16 @@ impl Host {
         {
             Some(path) => path.to_owned(),
             None => self.home()?.join(".local/state"),
+        };
+        Some(base.join("rolecall"))
+    }
+
+    /// The folder for what is the user's and outlives everything: `XDG_DATA_HOME/rolecall`, else `~/.local/share/rolecall`.
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        let named = self.env("XDG_DATA_HOME").map(Path::new);
+        let base = match named.filter(|path| path.is_absolute()) {
+            Some(path) => path.to_owned(),
+            None => self.home()?.join(".local/share"),
         };
         Some(base.join("rolecall"))
     }

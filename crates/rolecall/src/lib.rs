@@ -93,6 +93,7 @@
 //! | [`explain`] | why a role can or cannot be assumed, hop by hop, and the smallest change that lets it |
 //! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
+//! | [`vault`] | where long-term access keys rest, encrypted |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
@@ -125,6 +126,7 @@ mod secret;
 pub mod session;
 pub mod switch_role;
 pub mod time;
+pub mod vault;
 
 pub use arn::{AccountId, AssumedRoleArn, PolicyArn, RoleArn};
 pub use chain::{AskedDuration, Chain, Request};

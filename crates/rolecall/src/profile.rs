@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, printable};
 use crate::host::Host;
+use crate::vault::List;
 use include::Included;
 pub use lint::{SourceSetting, Taken};
 pub(crate) use mask::shown_url;
@@ -48,6 +49,8 @@ pub enum Origin {
     Flag(&'static str),
     /// An environment variable.
     Variable(&'static str),
+    /// The vault.
+    Vault,
 }
 
 impl fmt::Display for Origin {
@@ -59,6 +62,7 @@ impl fmt::Display for Origin {
             Self::Found => f.write_str("as found by `rolecall roles`"),
             Self::Flag(name) => write!(f, "--{name}"),
             Self::Variable(name) => write!(f, "${name}"),
+            Self::Vault => f.write_str("the vault"),
         }
     }
 }
@@ -130,7 +134,12 @@ pub struct ProfileSet {
     warnings: Vec<Warning>,
     /// The files that were looked at, and whether they were there.
     files: Vec<(PathBuf, bool)>,
+    /// Why nobody knows which profiles have a key in the vault.
+    vault: Option<Error>,
 }
+
+/// The property by which a profile has a key in the vault: the key's id. It stands in no file.
+pub const VAULT: &str = "rolecall_vault";
 
 impl ProfileSet {
     /// Reads the files that `host` points to. A missing file is an empty one, as to AWS's tools.
@@ -152,7 +161,37 @@ impl ProfileSet {
             }
             set.files.push((path, text.is_some()));
         }
+        // A vault that cannot be read takes no profile away that has nothing to do with it.
+        match List::load(host) {
+            Ok(list) => set.add_vault(&list),
+            Err(error) => set.vault = Some(error),
+        }
         Ok(set)
+    }
+
+    /// Adds the keys of the vault: each to the profile of its name, which need not stand in any file.
+    pub fn add_vault(&mut self, list: &List) {
+        for entry in list.entries() {
+            let profile = self
+                .profiles
+                .entry(entry.profile.clone())
+                .or_insert_with(|| Profile {
+                    name: entry.profile.clone(),
+                    origin: Origin::Vault,
+                    properties: Vec::new(),
+                });
+            let kept = Property::kept(VAULT, &entry.access_key_id, Origin::Vault);
+            profile.properties.push(kept);
+            profile.settle();
+        }
+        if !list.entries().is_empty() {
+            self.included = include::resolve(&self.profiles);
+        }
+    }
+
+    /// Why it is not known which profiles have a key in the vault, where that is so.
+    pub fn vault_error(&self) -> Option<&Error> {
+        self.vault.as_ref()
     }
 
     /// The files that [`ProfileSet::load`] reads, in that order.
@@ -272,6 +311,7 @@ impl ProfileSet {
     /// two sources.
     pub fn warnings(&self) -> Vec<String> {
         let mut said: Vec<_> = self.warnings.iter().map(Warning::text).collect();
+        said.extend(self.vault.as_ref().map(ToString::to_string));
         for profile in self.profiles() {
             said.extend(self.oddities(profile, Taken::AsTarget));
         }
@@ -313,7 +353,8 @@ impl ProfileSet {
             about => abouts.contains(about),
         };
         let said = self.warnings.iter().filter(concerns).map(Warning::text);
-        said.chain(oddities).collect()
+        let vault = self.vault.as_ref().map(ToString::to_string);
+        said.chain(oddities).chain(vault).collect()
     }
 
     /// What is odd about one profile that no single line shows.
@@ -347,6 +388,7 @@ impl ProfileSet {
             .map(|(path, there)| format!("{}{}", path.display(), if *there { "" } else { " (not there)" }))
             .collect();
         let error = Error::new(ErrorKind::NotConfigured, format!("there is no profile `{name}`"));
+        let error = self.with_vault(error);
         let near = self.nearest(name);
         let error = match near.len() {
             0 => error,
@@ -369,6 +411,17 @@ impl ProfileSet {
                 looked_at.join(" and ")
             ),
         })
+    }
+
+    /// The same error, where the vault may hold what is missing and cannot be read.
+    pub(crate) fn with_vault(&self, error: Error) -> Error {
+        match &self.vault {
+            None => error,
+            Some(vault) => vault.hints().iter().fold(
+                error.with_hint(format!("It may be in the vault: {vault}.")),
+                |error, hint| error.with_hint(hint.as_str()),
+            ),
+        }
     }
 
     fn nearest(&self, name: &str) -> Vec<String> {

@@ -44,6 +44,7 @@ use crate::error::{Error, ErrorKind, is_throttling};
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
+use crate::vault::Vault;
 
 pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
@@ -79,6 +80,8 @@ struct Inner {
     /// Whether plain http may leave this machine.
     is_insecure: bool,
     agent: Option<Agent>,
+    /// Where the source's key rests, where it is in the vault.
+    vault: Vault,
     pace: Arc<Pace>,
     audited: Option<Audited>,
     /// Whom it waits for now: for the session of this slot, and in words.
@@ -181,6 +184,7 @@ impl ProviderBuilder {
         let now = self.host.now();
         let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
         Provider(Arc::new(Inner {
+            vault: Vault::of(&self.host),
             host: self.host,
             is_insecure: self.request.insecure_endpoint,
             profiles,
@@ -401,7 +405,7 @@ impl Provider {
         let proved = self.at_hand().is_some_and(|session| session.proves_mfa());
         let is_own_key = chain.roles.is_empty() && !chain.source.hands_out_sessions() && !proved;
         Ok(if is_own_key {
-            By::hop(chain, None, self.0.source_credentials()?)
+            By::hop(chain, None, self.0.source_credentials().await?)
         } else {
             let credentials = self.session().await?.credentials().clone();
             By::hop(chain, Some(chain.roles.len()), credentials)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the modules of the library it may import. Whatever is not here may not be.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     // The leaves.
     ("error", &[]),
     ("secret", &[]),
@@ -24,11 +24,22 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("hardening", &["error"]),
     ("seal", &["error", "hardening"]),
     ("index", &["arn", "error", "host", "partition"]),
+    // Bytes by key, and a list without secrets: it knows neither profiles nor AWS.
+    ("vault", &["error", "hex", "host", "seal", "secret", "time"]),
     // The one path, in its order.
     // Its block of found roles names what it writes by what was parsed.
     (
         "profile",
-        &["arn", "error", "hex", "host", "parameters", "partition"],
+        &[
+            "arn",
+            "command_line",
+            "error",
+            "hex",
+            "host",
+            "parameters",
+            "partition",
+            "vault",
+        ],
     ),
     (
         "chain",
@@ -68,6 +79,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "secret",
             "session",
             "time",
+            "vault",
         ],
     ),
     (
@@ -121,7 +133,9 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
 ];
 
 /// Where a module may name a part of another only: these items and no others.
-const ONLY: [(&str, &str, &[&str]); 4] = [
+const ONLY: [(&str, &str, &[&str]); 5] = [
+    // Which profiles have a key; never the key.
+    ("profile", "vault", &["List"]),
     // A link is made for a place that the chain knows; it resolves nothing.
     ("federation", "chain", &["StsEndpoint"]),
     // A chain is data: it may name sessions, never hold one.

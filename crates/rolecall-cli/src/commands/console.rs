@@ -203,7 +203,7 @@ impl Asking<'_> {
         if provider.is_own_key() {
             return self.federated(provider).await;
         }
-        if let Some(credentials) = provider.key_without_end()? {
+        if let Some(credentials) = provider.key_without_end().await? {
             return Ok(Granted {
                 whom: provider.chain().source.to_string(),
                 credentials,

@@ -40,6 +40,8 @@ pub enum SourceKind {
     Process(CommandLine),
     /// A role of IAM Identity Center.
     Sso(Box<Sso>),
+    /// An access key in the vault, under the profile's name.
+    Vault(KeySource),
     /// A token of an OpenID Connect provider, exchanged for the first role's session.
     WebIdentity(TokenSource),
 }
@@ -146,6 +148,7 @@ impl SourceKind {
             Self::Login(_) => "login",
             Self::Process(_) => "process",
             Self::Sso(_) => "sso",
+            Self::Vault(_) => "vault",
             Self::WebIdentity(_) => "web_identity",
         }
     }
@@ -175,7 +178,10 @@ impl Source {
     /// Whether the source hands out temporary credentials of its own: a session before any role.
     pub fn hands_out_sessions(&self) -> bool {
         match self.kind {
-            SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => false,
+            SourceKind::AccessKey(_)
+            | SourceKind::Environment(_)
+            | SourceKind::Vault(_)
+            | SourceKind::WebIdentity(_) => false,
             SourceKind::Container(_)
             | SourceKind::InstanceMetadata(_)
             | SourceKind::Login(_)
@@ -186,7 +192,7 @@ impl Source {
 
     fn key(&self) -> Option<&KeySource> {
         match &self.kind {
-            SourceKind::AccessKey(key) | SourceKind::Environment(key) => Some(key),
+            SourceKind::AccessKey(key) | SourceKind::Environment(key) | SourceKind::Vault(key) => Some(key),
             _ => None,
         }
     }
@@ -195,8 +201,8 @@ impl Source {
     pub(super) fn fingerprint(&self) -> KeyBuilder {
         let mut key = KeyBuilder::new("source");
         match &self.kind {
-            // Not the kind: the same access key in a file and in a variable is the same identity.
-            SourceKind::AccessKey(source) | SourceKind::Environment(source) => {
+            // Not the kind: the same access key in a file, in a variable and in the vault is the same identity.
+            SourceKind::AccessKey(source) | SourceKind::Environment(source) | SourceKind::Vault(source) => {
                 key.text("access key").text(&source.access_key_id);
             }
             SourceKind::Container(container) => {
@@ -249,6 +255,11 @@ impl fmt::Display for Source {
                     Some(profile) => write!(f, "access key {id} of profile `{profile}`"),
                     None => write!(f, "access key {id}"),
                 }
+            }
+            SourceKind::Vault(key) => {
+                let id = masked_key_id(&key.access_key_id);
+                let profile = self.profile.as_deref().unwrap_or_default();
+                write!(f, "access key {id} of profile `{profile}`, in the vault")
             }
             SourceKind::Environment(key) => {
                 write!(

@@ -12,7 +12,7 @@ use crate::arn::RoleArn;
 use crate::command_line::CommandLine;
 use crate::error::{Error, ErrorKind, Invalid};
 use crate::parameters::Tags;
-use crate::profile::{Origin, Profile, Property};
+use crate::profile::{Origin, Profile, Property, VAULT};
 
 /// Where instance metadata is, unless told otherwise.
 const METADATA_V4: &str = "http://169.254.169.254";
@@ -41,20 +41,22 @@ impl<'a> Resolver<'a> {
         }
         if let Some(property) = profile.property("credential_process") {
             let command = parsed::<CommandLine>(property, "credential_process")?;
-            if let Some(error) = self_naming(profile, &command, property) {
-                return Err(error);
+            if !profile.names_itself() {
+                return Ok(of(SourceKind::Process(command), property));
             }
-            return Ok(of(SourceKind::Process(command), property));
+            // So the AWS CLI gets at a key in the vault.
+            return vaulted(profile)?.ok_or_else(|| self.profiles.with_vault(self_naming(profile, property)));
         }
-        static_keys(profile)?.ok_or_else(|| {
-            Error::config(format!(
+        own_key(profile)?.ok_or_else(|| {
+            let error = Error::config(format!(
                 "profile `{}` ({}) holds neither a role nor credentials",
                 profile.name(),
                 profile.origin()
+            ));
+            self.profiles.with_vault(error).with_hint(format!(
+                "Give it `role_arn` and `source_profile`, or put its access key into the vault: `rolecall vault add {}`.",
+                profile.name()
             ))
-            .with_hint(
-                "Give it `role_arn` and `source_profile`, or `aws_access_key_id` and `aws_secret_access_key`.",
-            )
         })
     }
 
@@ -338,8 +340,36 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The key of a profile: in the vault, else in a file.
+pub(super) fn own_key(profile: &Profile) -> Result<Option<Source>, Error> {
+    match vaulted(profile)? {
+        Some(source) => Ok(Some(source)),
+        None => static_keys(profile),
+    }
+}
+
+/// A profile's key in the vault.
+fn vaulted(profile: &Profile) -> Result<Option<Source>, Error> {
+    let Some(property) = profile.property(VAULT) else {
+        return Ok(None);
+    };
+    // A file may say so too, and holds no key by that.
+    if *property.origin() != Origin::Vault {
+        return Ok(None);
+    }
+    Ok(Some(Source {
+        kind: SourceKind::Vault(KeySource {
+            access_key_id: property.one_line(VAULT)?.to_owned(),
+            temporary: false,
+            ends_at: None,
+        }),
+        profile: Some(profile.name().to_owned()),
+        origin: Origin::Vault,
+    }))
+}
+
 /// An access key in a profile.
-pub(super) fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
+fn static_keys(profile: &Profile) -> Result<Option<Source>, Error> {
     let (id, secret) = (
         profile.property("aws_access_key_id"),
         profile.property("aws_secret_access_key"),
@@ -398,23 +428,15 @@ fn half_pair(there: &str, missing: &str) -> Error {
 }
 
 /// `credential_process = rolecall credential-process NAME` in profile NAME would call itself for ever.
-fn self_naming(profile: &Profile, command: &CommandLine, property: &Property) -> Option<Error> {
-    let words: Vec<_> = command.words().collect();
-    let at = words.iter().position(|word| *word == "credential-process")?;
-    let is_ours = command
-        .program()
-        .rsplit(['/', '\\'])
-        .next()
-        .is_some_and(|name| name.starts_with("rolecall"));
+fn self_naming(profile: &Profile, property: &Property) -> Error {
     let name = profile.name();
-    (is_ours && words.get(at + 1).copied() == Some(name)).then(|| {
-        Error::config(format!(
-            "profile `{name}` asks rolecall for itself ({}), for ever",
-            property.origin()
-        ))
-        .with_hint(format!(
-            "Put `role_arn` and `source_profile` into `[profile {name}-role]`, and write \
-                 `credential_process = rolecall credential-process {name}-role` here."
-        ))
-    })
+    Error::config(format!(
+        "profile `{name}` asks rolecall for itself ({}), for ever",
+        property.origin()
+    ))
+    .with_hint(format!(
+        "Put `role_arn` and `source_profile` into `[profile {name}-role]`, and write \
+         `credential_process = rolecall credential-process {name}-role` here; or put an access key of its own into the vault: \
+         `rolecall vault add {name}`."
+    ))
 }

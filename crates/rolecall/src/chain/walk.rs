@@ -2,10 +2,10 @@
 
 use super::Source;
 use super::resolve::{Resolver, Step, parsed};
-use super::sources::static_keys;
+use super::sources::own_key;
 use crate::arn::RoleArn;
 use crate::error::{Error, ErrorKind};
-use crate::profile::{Origin, Profile};
+use crate::profile::{Origin, Profile, VAULT};
 
 /// What a profile is visited as.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -115,7 +115,7 @@ impl<'a> Resolver<'a> {
         seen.push(name.to_owned());
         // For the profile that was asked for its role comes before its keys; for a source its keys before its role.
         if visit == Visit::Source
-            && let Some(source) = static_keys(profile)?
+            && let Some(source) = own_key(profile)?
         {
             return Ok(source);
         }
@@ -154,6 +154,8 @@ impl<'a> Resolver<'a> {
                 self.walk_from(&source, Visit::Source, seen, steps)
             }
             (None, None, Some(source)) => self.credential_source(profile, source),
+            // As aws-vault has it: a key that was put into the vault for this very profile assumes its role.
+            (None, None, None) if profile.property(VAULT).is_some() => self.own_source(profile, steps),
             (None, None, None) => Err(Error::config(format!(
                 "profile `{name}` names a role ({}), but no credentials to assume it with",
                 role_arn.origin()
@@ -208,7 +210,7 @@ impl<'a> Resolver<'a> {
         if SOURCES.iter().any(|key| profile.value(key).is_some()) {
             return self.base(profile, steps);
         }
-        static_keys(profile)?.ok_or_else(|| {
+        own_key(profile)?.ok_or_else(|| {
             Error::config(format!(
                 "the source profiles go round in a circle: `{0}` → `{0}`, and `{0}` has no credentials of its own",
                 profile.name()
@@ -221,7 +223,12 @@ impl<'a> Resolver<'a> {
         let names: Vec<_> = self
             .profiles
             .profiles()
-            .filter(|profile| profile.value("aws_access_key_id").is_some())
+            .filter(|profile| {
+                profile
+                    .value(VAULT)
+                    .or(profile.value("aws_access_key_id"))
+                    .is_some()
+            })
             .map(|profile| format!("`{}`", profile.name()))
             .take(5)
             .collect();

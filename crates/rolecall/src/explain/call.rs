@@ -185,25 +185,29 @@ impl<'a> Call<'a> {
         let is_role = matches!(holdings.caller.who, Who::Role { .. });
         match (&self.chain.source.kind, self.chain.own) {
             _ if is_role => set(false, None),
-            (SourceKind::AccessKey(key) | SourceKind::Environment(key), own) if !key.temporary => match own {
-                // The first role is assumed with a session that was got with a code, by another process perhaps: how old that
-                // is only the session knows.
-                Some(OwnSession::Token { .. })
-                    if self.hop == 0
-                        && self
-                            .chain
-                            .mfa
-                            .as_ref()
-                            .is_some_and(|mfa| mfa.strategy == MfaStrategy::Session) =>
-                {
-                    context.set(MFA_PRESENT, "true");
+            (SourceKind::AccessKey(key) | SourceKind::Environment(key) | SourceKind::Vault(key), own)
+                if !key.temporary =>
+            {
+                match own {
+                    // The first role is assumed with a session that was got with a code, by another process perhaps: how old that
+                    // is only the session knows.
+                    Some(OwnSession::Token { .. })
+                        if self.hop == 0
+                            && self
+                                .chain
+                                .mfa
+                                .as_ref()
+                                .is_some_and(|mfa| mfa.strategy == MfaStrategy::Session) =>
+                    {
+                        context.set(MFA_PRESENT, "true");
+                    }
+                    Some(OwnSession::Token { .. }) => set(false, None),
+                    _ => {
+                        context.set_absent(MFA_PRESENT);
+                        context.set_absent(MFA_AGE);
+                    }
                 }
-                Some(OwnSession::Token { .. }) => set(false, None),
-                _ => {
-                    context.set_absent(MFA_PRESENT);
-                    context.set_absent(MFA_AGE);
-                }
-            },
+            }
             // A session in a file may have been made with a code.
             _ => {}
         }

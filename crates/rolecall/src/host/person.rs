@@ -18,6 +18,17 @@ pub struct MfaQuestion {
     pub refused: Option<String>,
 }
 
+/// What else is secret and asked for: a passphrase, a key.
+#[derive(Clone, Debug)]
+pub struct SecretQuestion {
+    /// What it is, as in `the passphrase of rolecall's vault`.
+    pub what: String,
+    /// What became of the answer before, where this is not the first question.
+    pub refused: Option<String>,
+    /// Whether it is chosen now: it is asked for twice, and both have to be the same.
+    pub is_new: bool,
+}
+
 /// A choice of one from several.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -67,6 +78,20 @@ pub trait Person: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
     fn mfa_code(&self, question: &MfaQuestion) -> Result<Secret, Error>;
+
+    /// A secret that is no code. An empty one is an answer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
+    fn secret(&self, question: &SecretQuestion) -> Result<Secret, Error> {
+        Err(nobody_for(question))
+    }
+
+    /// How long somebody may be waited for who is asked by another program, as by a keyring's own window; `None` where no
+    /// window may open.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
 
     /// Which of the options it is.
     ///
@@ -137,6 +162,14 @@ impl Person for Nobody {
     }
 
     fn waiting(&self, _what: &str, _left: Duration) {}
+}
+
+fn nobody_for(question: &SecretQuestion) -> Error {
+    Error::new(
+        ErrorKind::NeedsUser,
+        format!("{} is needed, and nobody can be asked here", question.what),
+    )
+    .with_hint("Run it where a person is.")
 }
 
 /// The open questions, for whoever waits for an answer without having asked.

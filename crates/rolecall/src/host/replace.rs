@@ -153,7 +153,7 @@ fn keep_owner(_file: &File, _about: &fs::Metadata) -> io::Result<()> {
 }
 
 /// So that the new name outlives a crash. Not every file system can; the text itself is safe by then.
-fn sync(folder: &Path) {
+pub(super) fn sync(folder: &Path) {
     #[expect(clippy::disallowed_methods, reason = "a folder is no file whose text is read")]
     let opened = File::open(folder);
     if let Ok(folder) = opened {

@@ -1,7 +1,8 @@
 //! What is odd about one profile: two sources in it, or a section it names and nobody wrote.
 
 use super::parse::FileKind;
-use super::{Profile, Property};
+use super::{Profile, Property, VAULT};
+use crate::command_line::CommandLine;
 
 /// What a profile is taken for: its role comes before its keys where it is the target, and after them where it is the
 /// source of another. AWS's SDKs do the same.
@@ -31,6 +32,8 @@ pub enum SourceSetting {
     Process,
     /// `aws_access_key_id`.
     AccessKey,
+    /// A key in the vault.
+    Vault,
 }
 
 impl SourceSetting {
@@ -44,6 +47,7 @@ impl SourceSetting {
             Self::Login => "login",
             Self::Process => "process",
             Self::AccessKey => "access key",
+            Self::Vault => "vault",
         }
     }
 }
@@ -58,27 +62,60 @@ impl Profile {
         let is_own_source = self.value("source_profile") == Some(self.name());
         let role = role.filter(|_| !is_own_source);
         let access_key = first(&["aws_access_key_id", "aws_secret_access_key"]);
-        let (early_key, late_key) = match taken {
-            Taken::AsSource => (access_key, None),
+        let vault = self.property(VAULT);
+        let (early, late) = match taken {
+            Taken::AsSource => ([vault, access_key], [None; 2]),
             // Keys beside a role are what it has to be somebody's source, not a second source of its own.
-            Taken::AsTarget => (None, access_key.filter(|_| role.is_none())),
+            Taken::AsTarget => (
+                [None; 2],
+                [vault, access_key].map(|key| key.filter(|_| role.is_none())),
+            ),
         };
+        let process = self
+            .property("credential_process")
+            .filter(|_| vault.is_none() || !self.names_itself());
         let named = self
             .property("credential_source")
             .filter(|_| self.value("role_arn").is_none());
         [
-            (SourceSetting::AccessKey, early_key),
+            (SourceSetting::Vault, early[0]),
+            (SourceSetting::AccessKey, early[1]),
             (SourceSetting::Role, role),
             (SourceSetting::CredentialSource, named),
             (SourceSetting::WebIdentity, web_identity),
             (SourceSetting::Sso, first(&["sso_session", "sso_start_url"])),
             (SourceSetting::Login, self.property("login_session")),
-            (SourceSetting::Process, self.property("credential_process")),
-            (SourceSetting::AccessKey, late_key),
+            (SourceSetting::Process, process),
+            (SourceSetting::Vault, late[0]),
+            (SourceSetting::AccessKey, late[1]),
         ]
         .into_iter()
         .filter_map(|(setting, property)| Some((setting, property?)))
         .collect()
+    }
+}
+
+impl Profile {
+    /// Whether its `credential_process` is `rolecall credential-process` of this very profile. With a key in the vault that
+    /// is how other tools get at it; without one it would ask for itself for ever.
+    pub fn names_itself(&self) -> bool {
+        let command = self.property("credential_process").and_then(|property| {
+            property
+                .one_line("credential_process")
+                .ok()?
+                .parse::<CommandLine>()
+                .ok()
+        });
+        let Some(command) = command else {
+            return false;
+        };
+        let words: Vec<_> = command.words().collect();
+        let Some(at) = words.iter().position(|word| *word == "credential-process") else {
+            return false;
+        };
+        let program = command.program().rsplit(['/', '\\']).next();
+        program.is_some_and(|name| name.starts_with("rolecall"))
+            && words.get(at + 1).copied() == Some(self.name())
     }
 }
 
@@ -87,7 +124,11 @@ pub(super) fn two_sources(profile: &Profile, taken: Taken) -> Option<String> {
     let mut sources = profile.sources(taken);
     // AWS's tools agree on a source that has a role besides its keys.
     if taken == Taken::AsSource
-        && let [(SourceSetting::AccessKey, _), (SourceSetting::Role, _), ..] = sources[..]
+        && let [
+            (SourceSetting::AccessKey | SourceSetting::Vault, _),
+            (SourceSetting::Role, _),
+            ..,
+        ] = sources[..]
     {
         sources.remove(1);
     }
@@ -131,5 +172,7 @@ fn botocores_rank(setting: SourceSetting, property: &Property) -> u8 {
         SourceSetting::Process => 5,
         SourceSetting::AccessKey => 6,
         SourceSetting::CredentialSource => 7,
+        // It knows nothing of it.
+        SourceSetting::Vault => 8,
     }
 }

@@ -74,6 +74,24 @@ impl Property {
         property
     }
 
+    /// A property that stands in none of the two files: what rolecall itself keeps of a profile.
+    pub(super) fn kept(key: &'static str, value: &str, origin: Origin) -> Self {
+        let file = FileText {
+            kind: FileKind::Config,
+            path: Arc::from(Path::new("")),
+            text: Zeroizing::new(value.to_owned()),
+        };
+        let end = value.len()..value.len();
+        Self {
+            key: Cow::Borrowed(key),
+            file: Arc::new(file),
+            first: 0..value.len(),
+            below: end,
+            joined: None,
+            origin,
+        }
+    }
+
     /// The key, in lower case.
     pub fn key(&self) -> &str {
         &self.key

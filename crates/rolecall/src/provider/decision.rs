@@ -96,7 +96,7 @@ impl Signer {
     fn of_source(source: &Source) -> Self {
         match &source.kind {
             SourceKind::AccessKey(key) | SourceKind::Environment(key) if key.temporary => Self::TemporaryKey,
-            SourceKind::AccessKey(_) | SourceKind::Environment(_) => Self::LongTermKey,
+            SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::Vault(_) => Self::LongTermKey,
             SourceKind::Container(_) | SourceKind::InstanceMetadata(_) => Self::Machine,
             SourceKind::Login(_) => Self::Login,
             SourceKind::Process(_) => Self::Process,

@@ -58,7 +58,7 @@ impl Provider {
 
     async fn federation_token(&self, duration: SessionDuration) -> Result<Federated, Error> {
         let (inner, chain) = (&self.0, self.chain());
-        let by = By::hop(chain, None, inner.source_credentials()?);
+        let by = By::hop(chain, None, inner.source_credentials().await?);
         let identity = role::caller_identity(&inner.host, &chain.source_sts, by.clone()).await?;
         let user = user(&identity.arn)?;
         let name = federated_name(user);
@@ -91,10 +91,10 @@ impl Provider {
     ///
     /// # Errors
     /// [`ErrorKind::NotConfigured`] when it has gone.
-    pub fn key_without_end(&self) -> Result<Option<Credentials>, Error> {
+    pub async fn key_without_end(&self) -> Result<Option<Credentials>, Error> {
         let chain = self.chain();
         match chain.roles.is_empty() && chain.source.is_temporary_key() && chain.source.ends_at().is_none() {
-            true => self.0.source_credentials().map(Some),
+            true => self.0.source_credentials().await.map(Some),
             false => Ok(None),
         }
     }

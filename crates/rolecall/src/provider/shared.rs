@@ -77,6 +77,7 @@ impl Inner {
         match &self.chain.source.kind {
             SourceKind::AccessKey(_)
             | SourceKind::Environment(_)
+            | SourceKind::Vault(_)
             | SourceKind::Container(_)
             | SourceKind::InstanceMetadata(_) => return Some(key),
             // Whose sign-in is in the cache.

@@ -31,7 +31,7 @@ impl Inner {
         let source = &self.chain.source;
         if source.is_temporary_key() {
             if let Some(end) = source.ends_at() {
-                return self.temporary_key(end);
+                return self.temporary_key(end).await;
             }
             return Err(Error::config(format!(
                 "{source} is temporary, and nothing says when it ends: it can neither be renewed nor handed on"
@@ -52,12 +52,12 @@ impl Inner {
     }
 
     /// The source's temporary key itself, of which something says when it ends.
-    fn temporary_key(&self, end: SystemTime) -> Result<Session, Error> {
+    async fn temporary_key(&self, end: SystemTime) -> Result<Session, Error> {
         let now = self.host.now();
         if end <= now {
             return Err(self.ended(end));
         }
-        let credentials = self.source_credentials()?;
+        let credentials = self.source_credentials().await?;
         Ok(Session::new(SessionParts {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),
@@ -99,10 +99,14 @@ impl Inner {
             SourceKind::Login(login) => login::fetch(host, source, login).await,
             SourceKind::Process(command) => process::fetch(host, source, command, self.account()).await,
             SourceKind::Sso(sso) => sso::fetch(host, source, sso).await,
-            SourceKind::AccessKey(_) | SourceKind::Environment(_) | SourceKind::WebIdentity(_) => Err(
-                Error::new(ErrorKind::Internal, format!("{source} hands out no sessions"))
-                    .with_hint("This is a bug of rolecall: please report it."),
-            ),
+            SourceKind::AccessKey(_)
+            | SourceKind::Environment(_)
+            | SourceKind::Vault(_)
+            | SourceKind::WebIdentity(_) => Err(Error::new(
+                ErrorKind::Internal,
+                format!("{source} hands out no sessions"),
+            )
+            .with_hint("This is a bug of rolecall: please report it.")),
         }
     }
 
@@ -116,7 +120,7 @@ impl Inner {
         if let SourceKind::WebIdentity(token) = &self.chain.source.kind {
             return self.negotiated(0, With::Token(token)).await;
         }
-        let used = self.source_credentials()?;
+        let used = self.source_credentials().await?;
         // What is known to have ended is not sent: it is refused here, as AWS would.
         let replaced = self
             .replaced
@@ -135,7 +139,7 @@ impl Inner {
                 outcome => return outcome,
             },
         };
-        let changed = self.changed_credentials(&used, refused)?;
+        let changed = self.changed_credentials(&used, refused).await?;
         let session = self.ask(changed.clone()).await?;
         *self.replaced.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
         Ok(session)
@@ -171,9 +175,9 @@ impl Inner {
     }
 
     /// The source's credentials as the files have them now; `refused`, with what was found, when that is no help.
-    fn changed_credentials(&self, used: &Credentials, refused: Error) -> Result<Credentials, Error> {
+    async fn changed_credentials(&self, used: &Credentials, refused: Error) -> Result<Credentials, Error> {
         let source = &self.chain.source;
-        let (Some(request), SourceKind::AccessKey(_), Some(profile)) =
+        let (Some(request), SourceKind::AccessKey(_) | SourceKind::Vault(_), Some(profile)) =
             (&self.request, &source.kind, &source.profile)
         else {
             return Err(refused);
@@ -195,7 +199,7 @@ impl Inner {
                 "The AWS files have changed since, in more than a key: make the provider anew to use them.",
             ));
         }
-        let changed = credentials(&chain.source, &profiles, &self.host)?;
+        let changed = self.credentials_of(&chain.source, &profiles).await?;
         if parts(&changed) == parts(used) {
             return Err(refused.with_hint(format!(
                 "The keys of profile `{profile}` have not changed since they were read."
@@ -209,12 +213,35 @@ impl Inner {
     }
 
     /// The source's credentials: those the files had last, as far as this provider knows.
-    pub(super) fn source_credentials(&self) -> Result<Credentials, Error> {
-        let replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
-        match replaced.as_ref() {
-            Some(credentials) => Ok(credentials.clone()),
-            None => credentials(&self.chain.source, &self.profiles, &self.host),
+    pub(super) async fn source_credentials(&self) -> Result<Credentials, Error> {
+        let replaced = self
+            .replaced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match replaced {
+            Some(credentials) => Ok(credentials),
+            None => self.credentials_of(&self.chain.source, &self.profiles).await,
         }
+    }
+
+    async fn credentials_of(&self, source: &Source, profiles: &ProfileSet) -> Result<Credentials, Error> {
+        let (SourceKind::Vault(_), Some(profile)) = (&source.kind, source.profile.clone()) else {
+            return credentials(source, profiles, &self.host);
+        };
+        // It may wait for a person, or for a keyring that waits for one.
+        let vault = self.vault.clone();
+        let _asking = self
+            .host
+            .asking(format!("the vault's key of profile `{profile}`"));
+        let key = mfa::blocking(move || vault.key(&profile)).await?;
+        Ok(Credentials::new(
+            key.id(),
+            key.secret().expose(),
+            None,
+            None,
+            "rolecall",
+        ))
     }
 }
 

@@ -151,6 +151,10 @@ fn renew(context: &Context<'_>) -> String {
             "get new ones from what wrote them{} (`saml2aws login`, `aws sts get-session-token`, a portal's page)",
             at(context.source)
         ),
+        Some(SourceKind::Vault(_)) => format!(
+            "put a key that AWS knows into the vault (`rolecall vault add {}`)",
+            context.source.and_then(|source| source.profile.as_deref()).unwrap_or_default()
+        ),
         Some(SourceKind::Environment(_)) => {
             "export new ones from what set AWS_ACCESS_KEY_ID, or unset it with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN".to_owned()
         }

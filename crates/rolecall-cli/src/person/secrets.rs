@@ -1,0 +1,114 @@
+//! Secrets that are no codes: passphrases and keys. They are asked for as codes are, and never shown.
+
+use std::time::Duration;
+
+use rolecall::host::SecretQuestion;
+use rolecall::{Error, ErrorKind, Secret};
+use tokio::time::Instant;
+
+use super::pinentry::{self, Dialog};
+use super::terminal::Answer;
+use super::{Asker, LONGEST_WINDOW, Way, askpass, lock, lost, plain, reading};
+
+const WAYS: &str =
+    "Run it in a terminal; or let ROLECALL_ASKPASS or ROLECALL_PINENTRY name a program that asks.";
+/// How often a new passphrase may be typed differently the second time.
+const TRIES: usize = 3;
+
+impl Asker {
+    pub(super) fn ask_secret(&self, question: &SecretQuestion) -> Result<Secret, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        let is_passphrase = question.what.contains("passphrase");
+        if is_passphrase && let Some(descriptor) = lock(&self.0.passphrase).take() {
+            return self.read_descriptor(
+                descriptor,
+                "passphrase",
+                "ROLECALL_VAULT_PASSPHRASE_FD=3 rolecall exec prod 3< <(pass show vault) -- CMD",
+            );
+        }
+        if !question.is_new {
+            return self.secret_once(&question.what, question.refused.as_deref());
+        }
+        let mut refused = question.refused.clone();
+        for _ in 0..TRIES {
+            let first = self.secret_once(&format!("a new one: {}", question.what), refused.as_deref())?;
+            let second = self.secret_once(&format!("the same again: {}", question.what), None)?;
+            if first.expose() == second.expose() {
+                return Ok(first);
+            }
+            refused = Some("the two were not the same".to_owned());
+        }
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!("{} was typed differently each time", question.what),
+        )
+        .with_hint("Try again."))
+    }
+
+    /// How long a keyring's own window may be waited for.
+    pub(super) fn window_patience(&self) -> Option<Duration> {
+        let until = *lock(&self.0.deadline);
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        Some(left.map_or(LONGEST_WINDOW, |left| left.min(LONGEST_WINDOW)))
+    }
+
+    fn secret_once(&self, what: &str, refused: Option<&str>) -> Result<Secret, Error> {
+        let what = plain(what);
+        let nobody = || {
+            Error::new(
+                ErrorKind::NeedsUser,
+                format!("{what} is needed, and there is no way to ask for it here"),
+            )
+            .with_hint(WAYS)
+        };
+        let Some(way) = self.way() else {
+            return Err(nobody());
+        };
+        let until = self.until(&way);
+        let window = until.unwrap_or_else(|| reading::in_(LONGEST_WINDOW));
+        let refused = refused.map(plain);
+        let answer = match way {
+            Way::Askpass { program, setting } => {
+                let text = match refused {
+                    Some(refused) => format!("{refused}. rolecall needs {what}: "),
+                    None => format!("rolecall needs {what}: "),
+                };
+                askpass::ask(&self.0.host, &program, setting, &text, window)?
+            }
+            Way::Pinentry { program, setting } => {
+                let text = format!("rolecall needs {what}");
+                let dialog = Dialog {
+                    description: &text,
+                    prompt: "Secret:",
+                    error: refused.as_deref(),
+                };
+                pinentry::ask(&self.0.host, &program, setting, &dialog, window)?
+            }
+            Way::Terminal(mut terminal) => {
+                let Some(interrupts) = self.interrupts() else {
+                    return Err(nobody());
+                };
+                if let Some(refused) = refused {
+                    terminal.say(&format!("rolecall: {refused}\n"));
+                }
+                let prompt = format!("rolecall: {what} (it is not shown): ");
+                terminal
+                    .ask(&prompt, false, until, interrupts)
+                    .map_err(|error| lost(&error))?
+            }
+        };
+        match answer {
+            Answer::Text(text) => Ok(Secret::new(text.to_string())),
+            Answer::Declined => Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("the question for {what} was not answered"),
+            )
+            .with_hint("Nothing was done. Try again.")),
+            Answer::TooLate => Err(
+                Error::new(ErrorKind::NeedsUser, format!("{what} did not come in time")).with_hint(
+                    "Unlock the vault ahead of time, as with `rolecall login`, or keep it in a keyring.",
+                ),
+            ),
+        }
+    }
+}

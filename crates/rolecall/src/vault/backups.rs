@@ -1,0 +1,94 @@
+//! Files as they were before keys were taken out of them: kept like keys, for they hold some.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::{BackendKind, Backup, Vault};
+use crate::error::{Error, ErrorKind};
+use crate::hex::hex;
+use crate::time::rfc3339;
+
+impl Vault {
+    /// Keeps the text of a file that is about to be replaced by `after`, so that it can be put back.
+    ///
+    /// # Errors
+    /// Why it was not kept: then the file must not be replaced.
+    pub fn back_up(
+        &self,
+        path: &Path,
+        text: &[u8],
+        after: &[u8],
+        kind: BackendKind,
+        profiles: &[String],
+    ) -> Result<Backup, Error> {
+        let backend = self.backend(kind)?;
+        backend.unlock()?;
+        let _lock = self.lock()?;
+        let mut list = self.list()?;
+        let now = self.0.host.now();
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(|error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("the system gives no random numbers: {error}"),
+            )
+        })?;
+        let backup = Backup {
+            id: format!("{}-{}", rfc3339(now).replace(['-', ':'], ""), hex(&random)),
+            path: path.to_owned(),
+            backend: kind,
+            saved_at: now,
+            replaced_by: hex(&Sha256::digest(after)),
+            profiles: profiles.to_vec(),
+        };
+        self.save(backend.as_ref(), &backup.record(), text)?;
+        list.add_backup(backup.clone());
+        list.save(&self.0.host)?;
+        Ok(backup)
+    }
+
+    /// The text of a backup.
+    ///
+    /// # Errors
+    /// Why its backend does not give it.
+    pub fn backup_text(&self, backup: &Backup) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.backend(backup.backend)?
+            .load(&backup.record())?
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotConfigured,
+                    format!(
+                        "the backup {} is listed, and not there in {}",
+                        backup.id, backup.backend
+                    ),
+                )
+                .with_hint("Somebody removed it there.")
+            })
+    }
+
+    /// Whether `text` is what a backup's file was replaced by: then it has not changed since.
+    pub fn is_as_replaced(backup: &Backup, text: &[u8]) -> bool {
+        hex(&Sha256::digest(text)) == backup.replaced_by
+    }
+
+    /// Deletes a backup.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConfigured`] where there is none of that id.
+    pub fn discard_backup(&self, id: &str) -> Result<Backup, Error> {
+        let _lock = self.lock()?;
+        let mut list = self.list()?;
+        let backup = list.take_backup(id).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotConfigured,
+                format!("the vault has no backup `{id}`"),
+            )
+            .with_hint("`rolecall vault list` shows those there are.")
+        })?;
+        self.backend(backup.backend)?.delete(&backup.record())?;
+        list.save(&self.0.host)?;
+        Ok(backup)
+    }
+}
