@@ -348,6 +348,10 @@ impl Person for Asker {
         self.ask_secret(question)
     }
 
+    fn text(&self, question: &str) -> Result<String, Error> {
+        self.ask_text(question)
+    }
+
     fn patience(&self) -> Option<Duration> {
         self.window_patience()
     }

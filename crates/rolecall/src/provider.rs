@@ -22,6 +22,7 @@ mod skew;
 mod source;
 pub mod sso;
 mod web_identity;
+mod whose;
 
 use std::fmt;
 use std::future::Future;
@@ -51,6 +52,7 @@ pub use durations::{Tries, remembered as remembered_duration};
 pub use federated::Federated;
 pub use handover::Handover;
 pub use role::CallerIdentity;
+pub use whose::whose;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
 ///

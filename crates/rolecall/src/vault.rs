@@ -10,6 +10,7 @@
 mod access_key;
 mod backend;
 mod backups;
+mod given;
 mod list;
 mod upkeep;
 

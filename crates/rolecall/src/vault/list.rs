@@ -149,6 +149,13 @@ impl List {
         }
     }
 
+    /// A list of these keys.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut list = Self::default();
+        entries.into_iter().for_each(|entry| list.put(entry));
+        list
+    }
+
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
         let odd = |why: String| {
             Error::config(format!("{} is no list of a vault: {why}", path.display()))
