@@ -22,7 +22,7 @@ use crate::host::{FileLock, Host};
 
 pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
-pub use list::{Backup, Entry, List};
+pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
 
 /// How often, and after what time, the lock is tried again that another process holds: for ten seconds.

@@ -120,8 +120,11 @@ pub(crate) fn path(host: &Host) -> Option<PathBuf> {
     Some(folder(host).ok()?.join("vault.json"))
 }
 
-/// Refuses a name that no profile has.
-pub(super) fn check_name(profile: &str) -> Result<(), Error> {
+/// Refuses a name that no profile can have.
+///
+/// # Errors
+/// [`ErrorKind::Config`], with the name.
+pub fn check_name(profile: &str) -> Result<(), Error> {
     let is_odd = |c: char| crate::error::is_hidden(c) || matches!(c, '[' | ']');
     if profile.is_empty()
         || profile.len() > LONGEST_NAME

@@ -7,7 +7,7 @@ use rolecall::host::SecretQuestion;
 use rolecall::provider::whose;
 use rolecall::session::masked_key_id;
 use rolecall::time::rfc3339;
-use rolecall::vault::{AccessKey, Added};
+use rolecall::vault::{AccessKey, Added, check_name};
 use rolecall::{CallerIdentity, Error, ErrorKind, Host, ProfileSet};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -19,7 +19,8 @@ use crate::output;
 pub(crate) fn run(host: &Host, args: &VaultAddArgs, json: bool) -> Result<Ended, CommandError> {
     let vault = super::vault(host);
     let profile = args.profile.as_str();
-    // What is wrong about the place is said before anything is asked.
+    // What is wrong about the name or the place is said before anything is asked.
+    check_name(profile)?;
     let chosen = vault.choose(args.backend)?;
     let before = vault.list()?.entry(profile).cloned();
     if let Some(before) = &before {
