@@ -10,6 +10,7 @@
 mod access_key;
 mod backend;
 mod backups;
+mod given;
 mod list;
 mod upkeep;
 
@@ -22,7 +23,7 @@ use crate::host::{FileLock, Host};
 pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
 pub use backups::Replaced;
-pub use list::{Backup, Entry, List};
+pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
 
 /// How often, and after what time, the lock is tried again that another process holds: for ten seconds.

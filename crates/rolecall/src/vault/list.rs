@@ -127,8 +127,11 @@ pub(crate) fn path(host: &Host) -> Option<PathBuf> {
     Some(folder(host).ok()?.join("vault.json"))
 }
 
-/// Refuses a name that no profile has.
-pub(super) fn check_name(profile: &str) -> Result<(), Error> {
+/// Refuses a name that no profile can have.
+///
+/// # Errors
+/// [`ErrorKind::Config`], with the name.
+pub fn check_name(profile: &str) -> Result<(), Error> {
     let is_odd = |c: char| crate::error::is_hidden(c) || matches!(c, '[' | ']');
     if profile.is_empty()
         || profile.len() > LONGEST_NAME
@@ -154,6 +157,13 @@ impl List {
             Some(bytes) => Self::parse(&path, &bytes),
             None => Ok(Self::default()),
         }
+    }
+
+    /// A list of these keys.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut list = Self::default();
+        entries.into_iter().for_each(|entry| list.put(entry));
+        list
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
