@@ -22,6 +22,7 @@ use crate::host::{FileLock, Host};
 
 pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
+pub use backups::Replaced;
 pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
 

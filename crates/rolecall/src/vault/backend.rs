@@ -36,7 +36,7 @@ impl RecordKind {
 pub struct RecordKey {
     /// What kind it is.
     pub kind: RecordKind,
-    /// Whose: a profile's name, a file's path.
+    /// Whose: a profile's name, a file's.
     pub name: String,
     /// Which of those: an access key id, the backup's id.
     pub id: String,

@@ -1,5 +1,6 @@
 //! Files as they were before keys were taken out of them: kept like keys, for they hold some.
 
+use std::fmt;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -10,19 +11,38 @@ use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 use crate::time::rfc3339;
 
+/// A file that is about to be replaced.
+#[derive(Clone, Copy)]
+pub struct Replaced<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What is in it; nothing where it is not there yet.
+    pub before: &'a [u8],
+    /// What will be in it.
+    pub after: &'a [u8],
+}
+
+impl fmt::Debug for Replaced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The texts may hold access keys.
+        f.debug_struct("Replaced")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Vault {
-    /// Keeps the text of a file that is about to be replaced by `after`, so that it can be put back.
+    /// Keeps the texts of files that are about to be replaced, so that they can be put back together: all of them are
+    /// kept, or none. Their ids have one beginning, [`Backup::run`].
     ///
     /// # Errors
-    /// Why it was not kept: then the file must not be replaced.
+    /// Why they were not kept: then the files must not be replaced.
     pub fn back_up(
         &self,
-        path: &Path,
-        text: &[u8],
-        after: &[u8],
+        files: &[Replaced<'_>],
         kind: BackendKind,
         profiles: &[String],
-    ) -> Result<Backup, Error> {
+    ) -> Result<Vec<Backup>, Error> {
         let backend = self.backend(kind)?;
         backend.unlock()?;
         let _lock = self.lock()?;
@@ -35,18 +55,23 @@ impl Vault {
                 format!("the system gives no random numbers: {error}"),
             )
         })?;
-        let backup = Backup {
-            id: format!("{}-{}", rfc3339(now).replace(['-', ':'], ""), hex(&random)),
-            path: path.to_owned(),
-            backend: kind,
-            saved_at: now,
-            replaced_by: hex(&Sha256::digest(after)),
-            profiles: profiles.to_vec(),
-        };
-        self.save(backend.as_ref(), &backup.record(), text)?;
-        list.add_backup(backup.clone());
+        let run = format!("{}-{}", rfc3339(now).replace(['-', ':'], ""), hex(&random));
+        let mut backups = Vec::with_capacity(files.len());
+        for (number, file) in (1..).zip(files) {
+            let backup = Backup {
+                id: format!("{run}-{number}"),
+                path: file.path.to_owned(),
+                backend: kind,
+                saved_at: now,
+                replaced_by: hex(&Sha256::digest(file.after)),
+                profiles: profiles.to_vec(),
+            };
+            self.save(backend.as_ref(), &backup.record(), file.before)?;
+            list.add_backup(backup.clone());
+            backups.push(backup);
+        }
         list.save(&self.0.host)?;
-        Ok(backup)
+        Ok(backups)
     }
 
     /// The text of a backup.

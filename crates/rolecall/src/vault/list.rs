@@ -59,11 +59,18 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// The record that holds the text.
+    /// What the ids of the backups begin with that were made together: they are put back together.
+    pub fn run(&self) -> &str {
+        self.id.rsplit_once('-').map_or(&self.id, |(run, _)| run)
+    }
+
+    /// The record that holds the text. The file's name alone is in it: a whole path is too long for some backends, and the
+    /// id makes it the only one.
     pub fn record(&self) -> RecordKey {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         RecordKey {
             kind: RecordKind::Backup,
-            name: self.path.display().to_string(),
+            name: name.to_string_lossy().into_owned(),
             id: self.id.clone(),
         }
     }
