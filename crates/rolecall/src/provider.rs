@@ -15,6 +15,7 @@ mod metadata;
 mod mfa;
 mod plain;
 mod process;
+mod reach;
 pub(crate) mod reading;
 mod role;
 mod shared;
@@ -50,6 +51,7 @@ pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
 pub use federated::Federated;
 pub use handover::Handover;
+pub use reach::{Reached, reach};
 pub use role::CallerIdentity;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
@@ -76,9 +78,9 @@ struct Inner {
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
-    /// Who keeps sessions for all processes of this user.
     /// Whether plain http may leave this machine.
     is_insecure: bool,
+    /// Who keeps sessions for all processes of this user.
     agent: Option<Agent>,
     /// Where the source's key rests, where it is in the vault.
     vault: Vault,
@@ -110,9 +112,17 @@ pub struct ProviderBuilder {
     request: Request,
     agent: Option<Agent>,
     audited: Option<Audited>,
+    vault: Option<Vault>,
 }
 
 impl ProviderBuilder {
+    /// The vault to take keys from: what is unlocked in it is not asked for again. Without it each provider opens its own.
+    #[must_use]
+    pub fn vault(mut self, vault: &Vault) -> Self {
+        self.vault = Some(vault.clone());
+        self
+    }
+
     /// The agent to share sessions with: what another process of this user has got is not got again, and what this one gets
     /// is there for the others. Without it a provider shares nothing.
     #[must_use]
@@ -184,7 +194,7 @@ impl ProviderBuilder {
         let now = self.host.now();
         let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
         Provider(Arc::new(Inner {
-            vault: Vault::of(&self.host),
+            vault: self.vault.unwrap_or_else(|| Vault::of(&self.host)),
             host: self.host,
             is_insecure: self.request.insecure_endpoint,
             profiles,
@@ -220,6 +230,7 @@ impl Provider {
             request: Request::default(),
             agent: None,
             audited: None,
+            vault: None,
         }
     }
 

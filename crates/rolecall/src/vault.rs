@@ -11,6 +11,7 @@ mod access_key;
 mod backend;
 mod backups;
 mod list;
+mod prove;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
