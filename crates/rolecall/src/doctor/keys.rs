@@ -73,7 +73,11 @@ fn choice(vault: &Vault, found: &mut Vec<Finding>) {
             let what = format!("a new key would rest in {}: {}", chosen.kind, chosen.why);
             found.push(finding(Severity::Ok, "backend", what));
             for (kind, error) in chosen.passed_over {
-                let what = format!("{kind} is passed over: {error}");
+                let (kind, error_said) = (kind.to_string(), error.to_string());
+                let what = match error_said.contains(&kind) {
+                    true => error_said,
+                    false => format!("{kind} is passed over: {error_said}"),
+                };
                 let hint = match error.hints() {
                     [] => "Nothing has to be done.".to_owned(),
                     hints => hints.join(" "),

@@ -49,7 +49,7 @@ pub(super) fn look(host: &Host, profiles: &Result<Arc<ProfileSet>, Error>) -> Ve
                     .filter(|warning| said.insert((*warning).clone()));
                 found.extend(news.cloned().map(warning));
                 source(host, profile, &chain, &mut sign_ins, &mut found);
-                region(profiles, profile, &chain, &mut found);
+                region(host, profiles, profile, &mut found);
             }
             Err(error) => found.push(unresolved(profile, &error)),
         }
@@ -178,46 +178,28 @@ fn source(
     }
 }
 
-/// A region that is missing, or of another partition than the role.
-fn region(profiles: &ProfileSet, profile: &Profile, chain: &Chain, found: &mut Vec<Finding>) {
+/// A region that is missing. rolecall takes that of the source then; AWS's tools take none.
+fn region(host: &Host, profiles: &ProfileSet, profile: &Profile, found: &mut Vec<Finding>) {
     let name = profile.name();
-    let Some(region) = &chain.region else {
-        // What is only somebody's source is called by their region.
-        let is_source = profiles
-            .profiles()
-            .any(|other| other.value("source_profile") == Some(name) && other.name() != name);
-        if !is_source {
-            found.push(
-                finding(
-                    Severity::Warning,
-                    "region_missing",
-                    format!("profile `{name}` has no region: AWS's tools stop at their first call"),
-                )
-                .hint("Add a line as `region = eu-west-1` to it, or set AWS_REGION.")
-                .at(profile.origin()),
-            );
-        }
+    let is_set = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .iter()
+        .any(|name| host.env(name).is_some());
+    if is_set || profile.property("region").is_some() {
         return;
-    };
-    if let Some(role) = chain.roles.last()
-        && role.arn.partition() != region.value.partition()
-    {
+    }
+    // What is only somebody's source is called by their region.
+    let is_source = profiles
+        .profiles()
+        .any(|other| other.value("source_profile") == Some(name) && other.name() != name);
+    if !is_source {
         found.push(
             finding(
-                Severity::Problem,
-                "region_partition",
-                format!(
-                    "profile `{name}` works in {}, which is of the partition {}, and its role is of {}",
-                    region.value,
-                    region.value.partition().id(),
-                    role.arn.partition().id()
-                ),
+                Severity::Warning,
+                "region_missing",
+                format!("profile `{name}` has no region of its own: without rolecall AWS's tools stop at their first call"),
             )
-            .hint(format!(
-                "Name a region of the role's partition, as {}.",
-                role.arn.partition().default_region()
-            ))
-            .at(&region.origin),
+            .hint("Add a line as `region = eu-west-1` to it, or set AWS_REGION.")
+            .at(profile.origin()),
         );
     }
 }
