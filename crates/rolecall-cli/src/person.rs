@@ -81,18 +81,21 @@ impl Asker {
     )]
     pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
         let flag = descriptor.map(|number| number.to_string());
-        let by = |name: &str| Some(host.env(name)?.trim().to_owned());
-        let open = |number: String| Descriptor {
+        let named = |name: &str| Some((host.env(name)?.trim().to_owned(), name.to_owned()));
+        let open = |(number, name): (String, String)| Descriptor {
             file: match number.parse::<u32>() {
                 Ok(number) => File::open(format!("/dev/fd/{number}")),
-                Err(_) => Err(std::io::Error::other("it takes the number of a descriptor")),
+                Err(_) => Err(std::io::Error::other(format!("{name} takes a number"))),
             },
             number,
         };
+        let code = flag
+            .map(|number| (number, "--mfa-fd".to_owned()))
+            .or_else(|| named("ROLECALL_MFA_FD"));
         Self(Arc::new(Inner {
             host: host.clone(),
-            descriptor: Mutex::new(flag.or_else(|| by("ROLECALL_MFA_FD")).map(open)),
-            passphrase: Mutex::new(by("ROLECALL_VAULT_PASSPHRASE_FD").map(open)),
+            descriptor: Mutex::new(code.map(open)),
+            passphrase: Mutex::new(named("ROLECALL_VAULT_PASSPHRASE_FD").map(open)),
             asking: Mutex::default(),
             deadline: Mutex::default(),
             has_child: AtomicBool::new(false),
@@ -346,6 +349,10 @@ impl Person for Asker {
 
     fn secret(&self, question: &SecretQuestion) -> Result<Secret, Error> {
         self.ask_secret(question)
+    }
+
+    fn text(&self, question: &str) -> Result<String, Error> {
+        self.ask_text(question)
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -43,5 +43,6 @@ mod cli {
     mod terminal;
     mod use_shell;
     mod use_target;
+    mod vault;
     mod worlds;
 }

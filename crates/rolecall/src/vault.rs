@@ -4,30 +4,28 @@
 //! know without a secret (which profile has a key, its id, where it rests) stands in a [`List`], so that listing and
 //! resolving unlock nothing. The secrets rest in a [`Backend`]: bytes by key, and nothing else known of them.
 //!
-//! A record is never changed: a new key is a new record, the list is turned to it in one step, and then the old record is
-//! deleted. So whatever a crash interrupts, the list names a record that is whole; what it does not name is swept later.
+//! A new key is a new record. The list is turned to it in one step, by which it also says of the old record that it leaves;
+//! then that is deleted. So whatever a crash interrupts, the list names records that are whole; and what was to be deleted
+//! and is still there is deleted by whoever changes the vault next.
 
 mod access_key;
 mod backend;
 mod backups;
+mod given;
 mod list;
 mod prove;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::host::{FileLock, Host};
 
 pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
-pub use list::{Backup, Entry, List};
+pub use backups::Replaced;
+pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
-
-/// How often, and after what time, the lock is tried again that another process holds: for ten seconds.
-const TRIES: u32 = 500;
-const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// The vault of one user, on one host. Backends are opened when they are needed, and unlocked once.
 #[derive(Clone, Debug)]
@@ -56,6 +54,16 @@ impl Vault {
             host: host.clone(),
             open: Mutex::default(),
         }))
+    }
+
+    /// The same, with this backend where it needs one of its kind: for a place that rolecall does not know.
+    #[must_use]
+    pub fn using(self, backend: Arc<dyn Backend>) -> Self {
+        let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|other| other.kind() != backend.kind());
+        open.push(backend);
+        drop(open);
+        self
     }
 
     /// What is in it. Unlocks nothing.
@@ -94,16 +102,16 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where the profile has none, and why its backend does not give it.
     pub fn key(&self, profile: &str) -> Result<AccessKey, Error> {
-        let mut missing = None;
+        let mut missing: Option<Entry> = None;
         // Once more where it was moved or replaced between the list and the record.
-        for _ in 0..2 {
+        loop {
             let list = self.list()?;
             let entry = list.entry(profile).ok_or_else(|| no_entry(profile))?;
             if missing.as_ref() == Some(entry) {
                 break;
             }
-            if let Some(bytes) = self.backend(entry.backend)?.load(&entry.record())? {
-                return AccessKey::from_record(&entry.record(), &bytes);
+            if let Some(key) = self.load(entry)? {
+                return Ok(key);
             }
             missing = Some(entry.clone());
         }
@@ -115,6 +123,14 @@ impl Vault {
         .with_hint(format!(
             "Somebody removed it there. `rolecall vault add {profile}` puts a key there again."
         )))
+    }
+
+    /// The key that an entry lists; `None` where its record is not there.
+    fn load(&self, entry: &Entry) -> Result<Option<AccessKey>, Error> {
+        let bytes = self.backend(entry.backend)?.load(&entry.record())?;
+        bytes
+            .map(|bytes| AccessKey::from_record(&entry.record(), &bytes))
+            .transpose()
     }
 
     /// Puts a key into the vault, in the place of the profile's old one: saved, read back, then listed; then the old one is
@@ -137,21 +153,52 @@ impl Vault {
             saved_at: self.0.host.now(),
             arn: arn.map(str::to_owned),
         };
+        match self.put(entry, key, None)? {
+            Some(added) => Ok(added),
+            // It was put in the place of whatever was there.
+            None => Err(no_entry(profile)),
+        }
+    }
+
+    /// The same; where `expected` is given, only in the place of that: else nothing is done, and there is nothing to tell.
+    fn put(&self, entry: Entry, key: &AccessKey, expected: Option<&Entry>) -> Result<Option<Added>, Error> {
+        let (kind, record) = (entry.backend, entry.record());
         let backend = self.backend(kind)?;
         // A person may be asked for a passphrase: before others are locked out.
         backend.unlock()?;
-        let _lock = self.lock()?;
-        let mut list = self.list()?;
-        let before = list.entry(profile).cloned();
-        self.save(backend.as_ref(), &entry.record(), &key.to_record(profile))?;
-        list.put(entry.clone());
-        list.save(&self.0.host)?;
-        if let Some(before) = &before
-            && (before.record() != entry.record() || before.backend != kind)
-        {
-            self.sweep(before.backend, &before.record());
+        let mut change = self.change()?;
+        let before = change.list.entry(&entry.profile).cloned();
+        if expected.is_some() && expected != before.as_ref() {
+            return Ok(None);
         }
-        Ok(Added { entry, before })
+        let is_same = before
+            .as_ref()
+            .is_some_and(|before| (before.backend, before.record()) == (kind, record.clone()));
+        // One that is damaged is not worth keeping.
+        let old = match is_same {
+            true => backend.load(&record).ok().flatten(),
+            false => None,
+        };
+        let bytes = key.to_record(&entry.profile);
+        let saved = self.save(backend.as_ref(), &record, &bytes);
+        let listed = saved.and_then(|()| {
+            if let Some(before) = change.list.put(entry.clone())
+                && !is_same
+            {
+                change.list.leaves(before.backend, before.record());
+            }
+            change.list.save(&self.0.host)
+        });
+        if let Err(error) = listed {
+            match old {
+                Some(old) => drop(backend.save(&record, &old)),
+                None if is_same => {}
+                None => self.take_back(backend.as_ref(), &record),
+            }
+            return Err(error);
+        }
+        self.finish(&mut change);
+        Ok(Some(Added { entry, before }))
     }
 
     /// Saves a record, and reads it back: what cannot be read is not saved.
@@ -167,42 +214,87 @@ impl Vault {
         }
     }
 
-    /// Takes a profile's key out of the vault; gives what was listed.
+    /// Deletes a record that was saved and could not be listed.
+    fn take_back(&self, backend: &dyn Backend, record: &RecordKey) {
+        if let Err(error) = backend.delete(record) {
+            tracing::warn!("a record stays in {} that nothing names: {error}", backend.kind());
+        }
+    }
+
+    /// Takes a profile's key out of the vault; gives what was listed. Unlocks nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::NotConfigured`] where there is none.
+    /// [`ErrorKind::NotConfigured`] where there is none; why it could not be deleted, and then it is as it was.
     pub fn remove(&self, profile: &str) -> Result<Entry, Error> {
-        let _lock = self.lock()?;
-        let mut list = self.list()?;
-        let entry = list.take(profile).ok_or_else(|| no_entry(profile))?;
-        // The record first: a key that is not listed any more must not be there.
-        self.backend(entry.backend)?.delete(&entry.record())?;
-        list.save(&self.0.host)?;
+        let mut change = self.change()?;
+        let entry = change.list.take(profile).ok_or_else(|| no_entry(profile))?;
+        self.let_go(&mut change, entry.backend, &entry.record(), |list| {
+            list.put(entry.clone());
+        })?;
         Ok(entry)
     }
 
-    /// Deletes a record that nothing names any more. Left behind, it is found by `doctor`.
-    fn sweep(&self, kind: BackendKind, record: &RecordKey) {
-        let swept = self.backend(kind).and_then(|backend| backend.delete(record));
-        if let Err(error) = swept {
-            tracing::warn!("an old record stays in {kind}: {error}");
+    /// Deletes a record that was just taken from the list: first it is listed as one that leaves, so that a crash cannot
+    /// bring it back. `restore` lists it again where it cannot be deleted.
+    fn let_go(
+        &self,
+        change: &mut Change,
+        kind: BackendKind,
+        record: &RecordKey,
+        restore: impl FnOnce(&mut List),
+    ) -> Result<(), Error> {
+        let backend = self.backend(kind)?;
+        change.list.leaves(kind, record.clone());
+        change.list.save(&self.0.host)?;
+        if let Err(error) = backend.delete(record) {
+            restore(&mut change.list);
+            change.list.save(&self.0.host)?;
+            return Err(error);
+        }
+        self.finish(change);
+        Ok(())
+    }
+
+    /// Begins a change: no other process changes the vault until it is dropped. Nobody is asked anything meanwhile.
+    fn change(&self) -> Result<Change, Error> {
+        let lock = self.lock()?;
+        let folder = list::folder(&self.0.host)?;
+        for folder in [folder.join("records"), folder] {
+            self.0.host.sweep_unfinished(&folder);
+        }
+        Ok(Change {
+            list: self.list()?,
+            _lock: lock,
+        })
+    }
+
+    /// Deletes what leaves, and lists that it is gone. What cannot be deleted now is tried again with the next change.
+    fn finish(&self, change: &mut Change) {
+        let leaving = change.list.leaving().to_vec();
+        for (kind, record) in &leaving {
+            match self.backend(*kind).and_then(|backend| backend.delete(record)) {
+                Ok(()) => change.list.stays(*kind, record),
+                Err(error) => tracing::warn!("an old record stays in {kind}: {error}"),
+            }
+        }
+        if change.list.leaving().len() != leaving.len()
+            && let Err(error) = change.list.save(&self.0.host)
+        {
+            // They are gone; deleting them once more does no harm.
+            tracing::debug!("the vault still lists what is deleted: {error}");
         }
     }
 
     /// One process changes the vault at a time.
     fn lock(&self) -> Result<FileLock, Error> {
-        let path = list::folder(&self.0.host)?.join("vault.lock");
-        for _ in 0..TRIES {
-            if let Some(lock) = self.0.host.try_lock(&path)? {
-                return Ok(lock);
-            }
-            std::thread::sleep(BETWEEN_TRIES);
-        }
-        Err(
-            Error::new(ErrorKind::Unavailable, "another rolecall changes the vault now")
-                .with_hint("Try again when it is done."),
-        )
+        list::lock(&self.0.host)
     }
+}
+
+/// A change that was begun, with the list as it is, and then is to be.
+struct Change {
+    list: List,
+    _lock: FileLock,
 }
 
 fn no_entry(profile: &str) -> Error {

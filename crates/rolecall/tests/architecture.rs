@@ -27,7 +27,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     // Bytes by key, and a list without secrets: it knows neither profiles nor AWS.
     ("vault", &["error", "hex", "host", "seal", "secret", "time"]),
     // The one path, in its order.
-    // Its block of found roles names what it writes by what was parsed.
+    // Its block of found roles names what it writes by what was parsed; keys in the clear are found as secrets.
     (
         "profile",
         &[
@@ -38,6 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "host",
             "parameters",
             "partition",
+            "secret",
             "vault",
         ],
     ),

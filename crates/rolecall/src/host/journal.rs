@@ -327,12 +327,12 @@ fn tighten(_file: &File, _about: &fs::Metadata) -> io::Result<()> {
 
 /// Whether the limit on the size of files forbids so large a one: the write would end this process (SIGXFSZ).
 #[cfg(unix)]
-fn over_limit(length: u64) -> bool {
+pub(super) fn over_limit(length: u64) -> bool {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
     limit.current.is_some_and(|most| length > most)
 }
 
 #[cfg(not(unix))]
-fn over_limit(_length: u64) -> bool {
+pub(super) fn over_limit(_length: u64) -> bool {
     false
 }

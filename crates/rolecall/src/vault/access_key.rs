@@ -28,6 +28,12 @@ struct Record {
     secret_access_key: Zeroizing<String>,
 }
 
+/// Whether it can be the id of an access key.
+pub(super) fn is_id(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (16..=128).contains(&text.len()) && text.chars().all(is_word)
+}
+
 impl AccessKey {
     /// A key, looked at as far as that goes without asking AWS. An id has 16 to 128 letters, digits and `_`
     /// (`AccessKeyId`, IAM API reference); one that begins with `ASIA` is a session's, and ends.
@@ -35,8 +41,7 @@ impl AccessKey {
     /// # Errors
     /// What is wrong about it; the secret is not quoted.
     pub fn new(id: &str, secret: Secret) -> Result<Self, Invalid> {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if !(16..=128).contains(&id.len()) || !id.chars().all(is_word) {
+        if !is_id(id) {
             return Err(Invalid::new(
                 "an access key id has 16 to 128 letters and digits, as in AKIAIOSFODNN7EXAMPLE",
             ));
@@ -87,7 +92,10 @@ impl AccessKey {
     }
 
     /// What a record holds, which has to be the one it was looked up by.
-    pub(super) fn from_record(key: &RecordKey, bytes: &[u8]) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untrusted`]: it is no record, or another's. Nothing of it is quoted.
+    pub fn from_record(key: &RecordKey, bytes: &[u8]) -> Result<Self, Error> {
         let odd = |why: &str| {
             Error::new(ErrorKind::Untrusted, format!("the record of {key} is not used: {why}")).with_hint(
                 "It was changed or damaged. Add the key again (`rolecall vault add`), or a new one if you are not sure who changed it.",

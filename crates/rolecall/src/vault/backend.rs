@@ -9,7 +9,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::List;
-use crate::error::{Error, Invalid};
+use crate::error::{Error, Invalid, printable};
 use crate::host::Host;
 
 /// What kind of record it is.
@@ -29,6 +29,12 @@ impl RecordKind {
             Self::Backup => "backup",
         }
     }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::AccessKey, Self::Backup];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// Which record it is. Nothing of it is secret: a backend may show it to anybody who may look into it.
@@ -36,7 +42,7 @@ impl RecordKind {
 pub struct RecordKey {
     /// What kind it is.
     pub kind: RecordKind,
-    /// Whose: a profile's name, a file's path.
+    /// Whose: a profile's name, a file's.
     pub name: String,
     /// Which of those: an access key id, the backup's id.
     pub id: String,
@@ -44,9 +50,28 @@ pub struct RecordKey {
 
 impl fmt::Display for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A backend may hold what others wrote into it.
+        let [name, id] = [&self.name, &self.id].map(|text| printable(text.as_str()));
         match self.kind {
-            RecordKind::AccessKey => write!(f, "key {} of profile `{}`", self.id, self.name),
-            RecordKind::Backup => write!(f, "backup {} of {}", self.id, self.name),
+            RecordKind::AccessKey => write!(f, "key {id} of profile `{name}`"),
+            RecordKind::Backup => write!(f, "backup {id} of {name}"),
+        }
+    }
+}
+
+impl RecordKey {
+    /// What its file is called among the encrypted files, and what stands beside it where that name does not say which
+    /// record it is. No two records share one, even where upper and lower case are the same.
+    pub fn file(&self) -> (String, Option<Vec<u8>>) {
+        let label = file::names::label(self).map(|(_, label)| label);
+        (file::names::file(self), label)
+    }
+
+    /// The record whose file is called so, with what stands beside it; `None` where no record's is.
+    pub fn of_file(name: &str, label: &[u8]) -> Option<Self> {
+        match file::names::read(name)? {
+            file::names::Named::Record(key) => Some(key),
+            file::names::Named::Elsewhere(_) => file::names::read_label(name, label),
         }
     }
 }
@@ -85,6 +110,18 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why they cannot be listed.
     fn keys(&self) -> Result<Vec<RecordKey>, Error>;
+
+    /// Asks for the passphrase, then for a new one, and locks all of it with that; the records stay as they are.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] for a backend that is not locked by a passphrase of rolecall's; why it was not changed,
+    /// and then the old one holds.
+    fn change_passphrase(&self) -> Result<(), Error> {
+        Err(
+            Error::config(format!("{} has no passphrase of rolecall's", self.kind()))
+                .with_hint("It is locked by your login: change that passphrase there."),
+        )
+    }
 }
 
 /// The kinds of backends.

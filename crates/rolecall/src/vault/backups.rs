@@ -1,32 +1,104 @@
 //! Files as they were before keys were taken out of them: kept like keys, for they hold some.
 
+use std::fmt;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{BackendKind, Backup, Vault};
+use super::{BackendKind, Backup, RecordKey, Vault};
 use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 use crate::time::rfc3339;
 
+/// A file that is about to be replaced.
+#[derive(Clone, Copy)]
+pub struct Replaced<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What is in it; nothing where it is not there yet.
+    pub before: &'a [u8],
+    /// What will be in it.
+    pub after: &'a [u8],
+}
+
+impl fmt::Debug for Replaced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The texts may hold access keys.
+        f.debug_struct("Replaced")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The form of a record. Another one is not understood.
+const VERSION: u32 = 1;
+
+/// The first line of a record: so no record is taken for another's. The file's text follows.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    version: u32,
+    path: String,
+    backup: String,
+}
+
+fn to_record(key: &RecordKey, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let head = Head {
+        version: VERSION,
+        path: key.name.clone(),
+        backup: key.id.clone(),
+    };
+    let head = serde_json::to_vec(&head).map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("a backup was not written: {error}"))
+            .with_hint("This is a bug of rolecall: please report it.")
+    })?;
+    // Of the whole size from the beginning: growing would leave copies behind.
+    let mut record = Zeroizing::new(Vec::with_capacity(head.len() + 1 + text.len()));
+    record.extend_from_slice(&head);
+    record.push(b'\n');
+    record.extend_from_slice(text);
+    Ok(record)
+}
+
+fn from_record(key: &RecordKey, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let cut = record.iter().position(|byte| *byte == b'\n');
+    let (head, text) = record.split_at(cut.unwrap_or(record.len()));
+    let is_it = serde_json::from_slice::<Head>(head)
+        .is_ok_and(|head| head.version == VERSION && head.path == key.name && head.backup == key.id);
+    match text.split_first() {
+        Some((_, text)) if is_it => Ok(Zeroizing::new(text.to_vec())),
+        _ => Err(Error::new(
+            ErrorKind::Untrusted,
+            format!("the record of {key} is not used: it is another's, or of another version of rolecall"),
+        )
+        .with_hint("It was changed or damaged. `rolecall vault restore` names the other backups there are.")),
+    }
+}
+
 impl Vault {
-    /// Keeps the text of a file that is about to be replaced by `after`, so that it can be put back.
+    /// Keeps the texts of files that are about to be replaced, so that they can be put back together: all of them are
+    /// kept, or none. Their ids have one beginning, [`Backup::run`].
     ///
     /// # Errors
-    /// Why it was not kept: then the file must not be replaced.
+    /// Why they were not kept: then the files must not be replaced.
     pub fn back_up(
         &self,
-        path: &Path,
-        text: &[u8],
-        after: &[u8],
+        files: &[Replaced<'_>],
         kind: BackendKind,
         profiles: &[String],
-    ) -> Result<Backup, Error> {
+    ) -> Result<Vec<Backup>, Error> {
+        if let Some(file) = files.iter().find(|file| file.path.to_str().is_none()) {
+            return Err(Error::config(format!(
+                "{} cannot be kept: its name is not UTF-8",
+                file.path.display()
+            ))
+            .with_hint("Rename the file, or what leads to it."));
+        }
         let backend = self.backend(kind)?;
         backend.unlock()?;
-        let _lock = self.lock()?;
-        let mut list = self.list()?;
+        let mut change = self.change()?;
         let now = self.0.host.now();
         let mut random = [0; 4];
         getrandom::fill(&mut random).map_err(|error| {
@@ -34,19 +106,40 @@ impl Vault {
                 ErrorKind::Unavailable,
                 format!("the system gives no random numbers: {error}"),
             )
+            .with_hint("Nothing was changed. Try again.")
         })?;
-        let backup = Backup {
-            id: format!("{}-{}", rfc3339(now).replace(['-', ':'], ""), hex(&random)),
-            path: path.to_owned(),
-            backend: kind,
-            saved_at: now,
-            replaced_by: hex(&Sha256::digest(after)),
-            profiles: profiles.to_vec(),
+        let run = format!(
+            "{}-{}",
+            rfc3339(now).replace(['-', ':'], ""),
+            hex(&random).to_uppercase()
+        );
+        let backups: Vec<_> = (1..)
+            .zip(files)
+            .map(|(number, file)| Backup {
+                id: format!("{run}-{number}"),
+                path: file.path.to_owned(),
+                backend: kind,
+                saved_at: now,
+                replaced_by: hex(&Sha256::digest(file.after)),
+                profiles: profiles.to_vec(),
+            })
+            .collect();
+        let mut save = || {
+            for (backup, file) in backups.iter().zip(files) {
+                let record = backup.record();
+                self.save(backend.as_ref(), &record, &to_record(&record, file.before)?)?;
+                change.list.add_backup(backup.clone());
+            }
+            change.list.save(&self.0.host)
         };
-        self.save(backend.as_ref(), &backup.record(), text)?;
-        list.add_backup(backup.clone());
-        list.save(&self.0.host)?;
-        Ok(backup)
+        if let Err(error) = save() {
+            for backup in &backups {
+                self.take_back(backend.as_ref(), &backup.record());
+            }
+            return Err(error);
+        }
+        self.finish(&mut change);
+        Ok(backups)
     }
 
     /// The text of a backup.
@@ -54,18 +147,19 @@ impl Vault {
     /// # Errors
     /// Why its backend does not give it.
     pub fn backup_text(&self, backup: &Backup) -> Result<Zeroizing<Vec<u8>>, Error> {
-        self.backend(backup.backend)?
-            .load(&backup.record())?
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotConfigured,
-                    format!(
-                        "the backup {} is listed, and not there in {}",
-                        backup.id, backup.backend
-                    ),
-                )
-                .with_hint("Somebody removed it there.")
-            })
+        let record = backup.record();
+        let found = self.backend(backup.backend)?.load(&record)?;
+        let found = found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotConfigured,
+                format!(
+                    "the backup {} is listed, and not there in {}",
+                    backup.id, backup.backend
+                ),
+            )
+            .with_hint("Somebody removed it there.")
+        })?;
+        from_record(&record, &found)
     }
 
     /// Whether `text` is what a backup's file was replaced by: then it has not changed since.
@@ -78,17 +172,17 @@ impl Vault {
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where there is none of that id.
     pub fn discard_backup(&self, id: &str) -> Result<Backup, Error> {
-        let _lock = self.lock()?;
-        let mut list = self.list()?;
-        let backup = list.take_backup(id).ok_or_else(|| {
+        let mut change = self.change()?;
+        let backup = change.list.take_backup(id).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotConfigured,
                 format!("the vault has no backup `{id}`"),
             )
             .with_hint("`rolecall vault list` shows those there are.")
         })?;
-        self.backend(backup.backend)?.delete(&backup.record())?;
-        list.save(&self.0.host)?;
+        self.let_go(&mut change, backup.backend, &backup.record(), |list| {
+            list.add_backup(backup.clone());
+        })?;
         Ok(backup)
     }
 }

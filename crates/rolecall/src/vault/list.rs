@@ -1,17 +1,17 @@
 //! What is in the vault, without any secret: read by every command, and unlocked by none.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+mod stored;
 
-use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use super::{BackendKind, RecordKey, RecordKind};
 use crate::error::{Error, ErrorKind};
-use crate::host::Host;
-use crate::time::{parsed, rfc3339};
+use crate::host::{FileLock, Host};
 
-/// The form of the file. Another one is not understood.
-const VERSION: u32 = 1;
+/// How often, and after what time, the lock is tried again that another process holds: for ten seconds.
+const TRIES: u32 = 500;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// A profile's name longer than this is none.
 const LONGEST_NAME: usize = 256;
 
@@ -59,11 +59,18 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// The record that holds the text.
+    /// What the ids of the backups begin with that were made together: they are put back together.
+    pub fn run(&self) -> &str {
+        self.id.rsplit_once('-').map_or(&self.id, |(run, _)| run)
+    }
+
+    /// The record that holds the text. The file's name alone is in it: a whole path is too long for some backends, and the
+    /// id makes it the only one.
     pub fn record(&self) -> RecordKey {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         RecordKey {
             kind: RecordKind::Backup,
-            name: self.path.display().to_string(),
+            name: name.to_string_lossy().into_owned(),
             id: self.id.clone(),
         }
     }
@@ -76,35 +83,8 @@ pub struct List {
     entries: Vec<Entry>,
     /// The oldest first.
     backups: Vec<Backup>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    version: u32,
-    entries: Vec<StoredEntry>,
-    backups: Vec<StoredBackup>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct StoredEntry {
-    profile: String,
-    access_key_id: String,
-    backend: String,
-    saved_at: String,
-    arn: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct StoredBackup {
-    id: String,
-    path: PathBuf,
-    backend: String,
-    saved_at: String,
-    replaced_by: String,
-    profiles: Vec<String>,
+    /// Records that are not listed any more, and may still be there: whoever changes the list next deletes them.
+    leaving: Vec<(BackendKind, RecordKey)>,
 }
 
 /// The vault's folder.
@@ -120,8 +100,29 @@ pub(crate) fn path(host: &Host) -> Option<PathBuf> {
     Some(folder(host).ok()?.join("vault.json"))
 }
 
-/// Refuses a name that no profile has.
-pub(super) fn check_name(profile: &str) -> Result<(), Error> {
+/// One process changes the vault at a time: the list, the identity and which records there are. Nobody is asked anything
+/// while it is held.
+pub(super) fn lock(host: &Host) -> Result<FileLock, Error> {
+    let folder = folder(host)?;
+    host.private_folder(&folder)?;
+    let path = folder.join("vault.lock");
+    for _ in 0..TRIES {
+        if let Some(lock) = host.try_lock(&path)? {
+            return Ok(lock);
+        }
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+    Err(
+        Error::new(ErrorKind::Unavailable, "another rolecall changes the vault now")
+            .with_hint("Try again when it is done."),
+    )
+}
+
+/// Refuses a name that no profile can have.
+///
+/// # Errors
+/// [`ErrorKind::Config`], with the name.
+pub fn check_name(profile: &str) -> Result<(), Error> {
     let is_odd = |c: char| crate::error::is_hidden(c) || matches!(c, '[' | ']');
     if profile.is_empty()
         || profile.len() > LONGEST_NAME
@@ -149,53 +150,18 @@ impl List {
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let odd = |why: String| {
-            Error::config(format!("{} is no list of a vault: {why}", path.display()))
-                .with_hint("`rolecall vault list --rebuild` makes it anew from what the backends hold.")
-        };
-        let stored: Stored = serde_json::from_slice(bytes).map_err(|error| odd(error.to_string()))?;
-        if stored.version != VERSION {
-            return Err(odd(format!("it is of version {}", stored.version)));
-        }
-        let time = |text: &str| parsed(text).ok_or_else(|| odd(format!("`{text}` is no time")));
-        let kind = |name: &str| {
-            name.parse::<BackendKind>()
-                .map_err(|invalid| odd(invalid.to_string()))
-        };
+    /// A list of these keys.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut list = Self::default();
-        for entry in stored.entries {
-            list.put(Entry {
-                backend: kind(&entry.backend)?,
-                saved_at: time(&entry.saved_at)?,
-                profile: entry.profile,
-                access_key_id: entry.access_key_id,
-                arn: entry.arn,
-            });
+        for entry in entries {
+            let _ = list.put(entry);
         }
-        for backup in stored.backups {
-            list.backups.push(Backup {
-                backend: kind(&backup.backend)?,
-                saved_at: time(&backup.saved_at)?,
-                id: backup.id,
-                path: backup.path,
-                replaced_by: backup.replaced_by,
-                profiles: backup.profiles,
-            });
-        }
-        Ok(list)
+        list
     }
 
     /// Writes it, whole or not at all. Only whoever holds the vault's lock may.
     pub(super) fn save(&self, host: &Host) -> Result<(), Error> {
-        let stored = Stored {
-            version: VERSION,
-            entries: self.entries.iter().map(StoredEntry::of).collect(),
-            backups: self.backups.iter().map(StoredBackup::of).collect(),
-        };
-        let text = serde_json::to_vec_pretty(&stored)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("the vault's list: {error}")))?;
-        host.write_private_bytes(&folder(host)?.join("vault.json"), &text)
+        host.write_private_bytes(&folder(host)?.join("vault.json"), &self.to_text()?)
     }
 
     /// Every key, by profile.
@@ -219,15 +185,26 @@ impl List {
             .binary_search_by(|entry| entry.profile.as_str().cmp(profile))
     }
 
-    /// Puts a key in, in the place of the profile's old one.
-    pub(super) fn put(&mut self, entry: Entry) {
+    /// Puts a key in, in the place of the profile's old one; gives that.
+    pub(super) fn put(&mut self, entry: Entry) -> Option<Entry> {
+        self.stays(entry.backend, &entry.record());
         match self.find(&entry.profile) {
-            Ok(at) => self.entries[at] = entry,
-            Err(at) => self.entries.insert(at, entry),
+            Ok(at) => Some(std::mem::replace(&mut self.entries[at], entry)),
+            Err(at) => {
+                self.entries.insert(at, entry);
+                None
+            }
         }
     }
 
+    /// Takes a profile's key out.
+    pub(super) fn take(&mut self, profile: &str) -> Option<Entry> {
+        let at = self.find(profile).ok()?;
+        Some(self.entries.remove(at))
+    }
+
     pub(super) fn add_backup(&mut self, backup: Backup) {
+        self.stays(backup.backend, &backup.record());
         self.backups.push(backup);
     }
 
@@ -236,34 +213,28 @@ impl List {
         Some(self.backups.remove(at))
     }
 
-    /// Takes a profile's key out.
-    pub(super) fn take(&mut self, profile: &str) -> Option<Entry> {
-        let at = self.find(profile).ok()?;
-        Some(self.entries.remove(at))
+    /// Records that are not listed any more, and may still be there.
+    pub(super) fn leaving(&self) -> &[(BackendKind, RecordKey)] {
+        &self.leaving
     }
-}
 
-impl StoredEntry {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            profile: entry.profile.clone(),
-            access_key_id: entry.access_key_id.clone(),
-            backend: entry.backend.name().to_owned(),
-            saved_at: rfc3339(entry.saved_at),
-            arn: entry.arn.clone(),
+    /// A record that is not listed any more is to be deleted.
+    pub(super) fn leaves(&mut self, backend: BackendKind, record: RecordKey) {
+        if !self.leaving.contains(&(backend, record.clone())) {
+            self.leaving.push((backend, record));
         }
     }
-}
 
-impl StoredBackup {
-    fn of(backup: &Backup) -> Self {
-        Self {
-            id: backup.id.clone(),
-            path: backup.path.clone(),
-            backend: backup.backend.name().to_owned(),
-            saved_at: rfc3339(backup.saved_at),
-            replaced_by: backup.replaced_by.clone(),
-            profiles: backup.profiles.clone(),
-        }
+    /// It is deleted, or listed again.
+    pub(super) fn stays(&mut self, backend: BackendKind, record: &RecordKey) {
+        self.leaving
+            .retain(|(kind, leaving)| (*kind, leaving) != (backend, record));
+    }
+
+    /// The records that are listed, with where each rests.
+    pub(super) fn records(&self) -> impl Iterator<Item = (BackendKind, RecordKey)> {
+        let entries = self.entries.iter().map(|entry| (entry.backend, entry.record()));
+        let backups = self.backups.iter();
+        entries.chain(backups.map(|backup| (backup.backend, backup.record())))
     }
 }

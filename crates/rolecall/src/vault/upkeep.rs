@@ -1,7 +1,14 @@
 //! Moving keys between backends, and finding again what the list lost.
 
-use super::{BackendKind, Entry, List, RecordKey, RecordKind, Vault, no_entry};
-use crate::error::Error;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::{BackendKind, Backup, Entry, List, RecordKey, RecordKind, Vault, list, no_entry};
+use crate::error::{Error, ErrorKind};
+use crate::time::parsed;
+
+/// How often a key is read again that another process replaces while it is moved.
+const TRIES: usize = 3;
 
 /// What was found again.
 #[derive(Clone, Debug)]
@@ -18,16 +25,42 @@ impl Vault {
     /// # Errors
     /// Why it could not be moved: it is where it was.
     pub fn move_to(&self, profile: &str, kind: BackendKind) -> Result<Entry, Error> {
-        let entry = self
-            .list()?
-            .entry(profile)
-            .cloned()
-            .ok_or_else(|| no_entry(profile))?;
-        if entry.backend == kind {
-            return Ok(entry);
+        for _ in 0..TRIES {
+            let list = self.list()?;
+            let before = list.entry(profile).ok_or_else(|| no_entry(profile))?;
+            if before.backend == kind {
+                return Ok(before.clone());
+            }
+            let Some(key) = self.load(before)? else {
+                // Moved or replaced meanwhile; else this says that it is not there.
+                self.key(profile)?;
+                continue;
+            };
+            let entry = Entry {
+                backend: kind,
+                saved_at: self.0.host.now(),
+                ..before.clone()
+            };
+            // What another process put there meanwhile is newer than what was read here.
+            if let Some(added) = self.put(entry, &key, Some(before))? {
+                return Ok(added.entry);
+            }
         }
-        let key = self.key(profile)?;
-        Ok(self.add(profile, &key, kind, entry.arn.as_deref())?.entry)
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("another process changes the key of profile `{profile}` now"),
+        )
+        .with_hint("Nothing was moved. Try again when it is done."))
+    }
+
+    /// Locks the encrypted file with a new passphrase, which is asked for after the old one. The records stay as they are:
+    /// whoever has a copy of the old file and knows the old passphrase can still open them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotConfigured`] where there is no encrypted file, [`ErrorKind::NeedsUser`] where the old passphrase
+    /// was not given, and why it was not written: then the old one holds.
+    pub fn change_passphrase(&self) -> Result<(), Error> {
+        self.backend(BackendKind::File)?.change_passphrase()
     }
 
     /// Records that the list does not name: a crash left them, or the list was lost.
@@ -35,59 +68,110 @@ impl Vault {
     /// # Errors
     /// Why the list cannot be read. A backend that cannot be looked into has none.
     pub fn orphans(&self) -> Result<Vec<(BackendKind, RecordKey)>, Error> {
-        let list = self.list()?;
-        let known = |kind: BackendKind, record: &RecordKey| {
-            let entries = list.entries().iter().map(|entry| (entry.backend, entry.record()));
-            let backups = list
-                .backups()
-                .iter()
-                .map(|backup| (backup.backend, backup.record()));
-            entries
-                .chain(backups)
-                .any(|(backend, known)| backend == kind && known == *record)
-        };
+        let listed: HashSet<_> = self.list()?.records().collect();
         let mut orphans = Vec::new();
         for kind in BackendKind::of_this_system() {
             let keys = self.backend(*kind).and_then(|backend| backend.keys());
-            let keys = keys.unwrap_or_default().into_iter();
-            orphans.extend(keys.filter(|key| !known(*kind, key)).map(|key| (*kind, key)));
+            let keys = keys.unwrap_or_default().into_iter().map(|key| (*kind, key));
+            orphans.extend(keys.filter(|record| !listed.contains(record)));
         }
         Ok(orphans)
     }
 
-    /// Makes the list anew from what the backends hold. Of two keys of one profile the list that is there decides, else the
-    /// first backend of this system. Unlocks nothing.
+    /// Deletes a record that the list does not name. One that is listed by now is left alone.
     ///
     /// # Errors
-    /// Why it cannot be written.
+    /// Why it is still there.
+    pub fn discard_orphan(&self, kind: BackendKind, record: &RecordKey) -> Result<(), Error> {
+        let mut change = self.change()?;
+        if change
+            .list
+            .records()
+            .any(|listed| listed == (kind, record.clone()))
+        {
+            return Ok(());
+        }
+        self.backend(kind)?.delete(record)?;
+        change.list.stays(kind, record);
+        self.finish(&mut change);
+        Ok(())
+    }
+
+    /// Makes the list anew from what the backends hold. Of two keys of one profile the list that is there decides, else the
+    /// first backend of this system. A list that cannot be understood stays beside the new one, as `vault.json.broken`.
+    /// Of backups it is not known any more what their files were replaced by. Unlocks nothing.
+    ///
+    /// # Errors
+    /// Why it cannot be read or written, or that another version of rolecall wrote it: then nothing was changed.
     pub fn rebuild(&self) -> Result<Rebuilt, Error> {
         let _lock = self.lock()?;
-        let mut list = self.list().unwrap_or_else(|_| List::default());
+        let host = &self.0.host;
+        let path = list::folder(host)?.join("vault.json");
+        let mut list = match host.read_private(&path)? {
+            None => List::default(),
+            Some(bytes) => match List::parse(&path, &bytes) {
+                Ok(list) => list,
+                Err(error) if List::is_foreign(&bytes) => return Err(error),
+                Err(_) => {
+                    host.write_private_bytes(&path.with_extension("json.broken"), &bytes)?;
+                    List::default()
+                }
+            },
+        };
         let mut unread = Vec::new();
         for kind in BackendKind::of_this_system() {
-            let keys = match self.backend(*kind).and_then(|backend| backend.keys()) {
-                Ok(keys) => keys,
-                Err(error) => {
-                    unread.push((*kind, error));
-                    continue;
-                }
-            };
-            for key in keys {
-                if key.kind == RecordKind::AccessKey && list.entry(&key.name).is_none() {
-                    list.put(Entry {
-                        profile: key.name,
-                        access_key_id: key.id,
-                        backend: *kind,
-                        saved_at: self.0.host.now(),
-                        arn: None,
-                    });
-                }
+            match self.backend(*kind).and_then(|backend| backend.keys()) {
+                Ok(keys) => keys.into_iter().for_each(|key| self.found(&mut list, *kind, key)),
+                Err(error) => unread.push((*kind, error)),
             }
         }
-        list.save(&self.0.host)?;
+        list.save(host)?;
         Ok(Rebuilt {
             entries: list.entries().to_vec(),
             unread,
         })
     }
+
+    /// Lists a record that a backend holds, unless it is known.
+    fn found(&self, list: &mut List, kind: BackendKind, key: RecordKey) {
+        let is_known = |list: &List| {
+            let record = (kind, key.clone());
+            list.leaving().contains(&record) || list.records().any(|listed| listed == record)
+        };
+        // What names no profile was never listed.
+        let is_named = key.kind != RecordKind::AccessKey || list::check_name(&key.name).is_ok();
+        if is_known(list) || !is_named {
+            return;
+        }
+        let now = self.0.host.now();
+        match key.kind {
+            RecordKind::AccessKey if list.entry(&key.name).is_none() => {
+                list.put(Entry {
+                    profile: key.name,
+                    access_key_id: key.id,
+                    backend: kind,
+                    saved_at: now,
+                    arn: None,
+                });
+            }
+            RecordKind::AccessKey => {}
+            RecordKind::Backup => list.add_backup(Backup {
+                saved_at: time_of(&key.id).unwrap_or(now),
+                id: key.id,
+                path: PathBuf::from(key.name),
+                backend: kind,
+                replaced_by: String::new(),
+                profiles: Vec::new(),
+            }),
+        }
+    }
+}
+
+/// The time in a backup's id: `20261128T051000Z-1A2B3C4D`.
+fn time_of(id: &str) -> Option<std::time::SystemTime> {
+    let (time, _) = id.split_once('-')?;
+    let (day, time) = (time.get(..8)?, time.get(8..)?);
+    let [year, month, date] = [day.get(..4)?, day.get(4..6)?, day.get(6..)?];
+    let [hour, minute, second] = [time.get(1..3)?, time.get(3..5)?, time.get(5..)?];
+    parsed(&format!("{year}-{month}-{date}T{hour}:{minute}:{second}"))
 }

@@ -1,34 +1,47 @@
 //! Records as encrypted files (age, <https://age-encryption.org/v1>): each under one X25519 identity, which itself is
 //! encrypted once under a passphrase. So a passphrase costs one key derivation, however many records are read, and a record
 //! can be opened with other tools: `age -d -i identity.age records/…`.
+//!
+//! age does not sign. But a record can be made only by who knows the identity's public half, and that is written nowhere.
 
+pub(super) mod names;
 mod passphrase;
 
 use std::fmt;
+use std::io::Read as _;
+use std::iter;
 use std::path::PathBuf;
-use std::str::FromStr as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use age::secrecy::{ExposeSecret as _, SecretString};
+use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Backend, BackendKind, RecordKey, RecordKind};
+use self::names::Named;
+use super::{Backend, BackendKind, RecordKey};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
-
-/// What stands for itself in a file's name.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-/// Between the parts of a record's name.
-const BETWEEN: char = '.';
+use crate::vault::list;
 
 /// The encrypted files.
 pub(super) struct Files {
     host: Host,
     folder: PathBuf,
     /// The identity, once it is unlocked.
-    identity: Mutex<Option<Identity>>,
+    identity: Mutex<Option<Unlocked>>,
+}
+
+/// The identity, and which `identity.age` it came out of.
+struct Unlocked {
+    identity: Identity,
+    wrapped: Digest,
+}
+
+type Digest = [u8; 32];
+
+fn digest(wrapped: &[u8]) -> Digest {
+    Sha256::digest(wrapped).into()
 }
 
 impl Files {
@@ -36,45 +49,102 @@ impl Files {
     pub(super) fn of(host: &Host) -> Result<Self, Error> {
         Ok(Self {
             host: host.clone(),
-            folder: super::super::list::folder(host)?,
+            folder: list::folder(host)?,
             identity: Mutex::default(),
         })
     }
 
+    fn records(&self) -> PathBuf {
+        self.folder.join("records")
+    }
+
     fn path(&self, key: &RecordKey) -> PathBuf {
-        let part = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
-        let name = [key.kind.name().to_owned(), part(&key.name), part(&key.id)].join(&BETWEEN.to_string());
-        self.folder.join("records").join(format!("{name}.age"))
+        self.records().join(names::file(key))
     }
 
-    fn key(name: &str) -> Option<RecordKey> {
-        let mut parts = name.strip_suffix(".age")?.split(BETWEEN);
-        let (kind, name, id) = (parts.next()?, parts.next()?, parts.next()?);
-        let kind = [RecordKind::AccessKey, RecordKind::Backup]
-            .into_iter()
-            .find(|known| known.name() == kind)?;
-        let part = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
-        match parts.next() {
-            None => Some(RecordKey {
-                kind,
-                name: part(name)?,
-                id: part(id)?,
-            }),
-            Some(_) => None,
-        }
+    fn identity_path(&self) -> PathBuf {
+        self.folder.join("identity.age")
     }
 
+    fn held(&self) -> MutexGuard<'_, Option<Unlocked>> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with the identity, which the passphrase is asked for where it is not unlocked yet.
     fn with_identity<T>(&self, work: impl FnOnce(&Identity) -> Result<T, Error>) -> Result<T, Error> {
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(identity) = identity.as_ref() {
-            return work(identity);
+        let mut held = self.held();
+        if let Some(unlocked) = held.as_ref() {
+            return work(&unlocked.identity);
         }
-        let text = passphrase::unlock(&self.host, &self.folder.join("identity.age"))?;
-        let unlocked = Identity::from_str(text.expose_secret().trim()).map_err(|_| {
-            damaged("its identity").with_hint("Put `identity.age` back from a backup of your own.")
-        })?;
-        work(identity.insert(unlocked))
+        let unlocked = match self.host.read_private(&self.identity_path())? {
+            Some(wrapped) => Unlocked {
+                identity: passphrase::open(&self.host, &wrapped, None)?,
+                wrapped: digest(&wrapped),
+            },
+            None => self.create()?,
+        };
+        work(&held.insert(unlocked).identity)
     }
+
+    /// Forgets an identity that is not this vault's any more: its file was replaced, or is gone. Whether it was so.
+    fn forget_replaced(&self) -> Result<bool, Error> {
+        let mut held = self.held();
+        let Some(unlocked) = held.as_ref() else {
+            return Ok(false);
+        };
+        let now = self.host.read_private(&self.identity_path())?;
+        if now.is_some_and(|wrapped| digest(&wrapped) == unlocked.wrapped) {
+            return Ok(false);
+        }
+        *held = None;
+        Ok(true)
+    }
+
+    /// Makes the identity, under a new passphrase.
+    fn create(&self) -> Result<Unlocked, Error> {
+        let named = self.host.names_in(&self.records())?;
+        let records = named.iter().filter(|name| names::read(name).is_some()).count();
+        if records > 0 {
+            return Err(Error::new(
+                ErrorKind::NotConfigured,
+                format!("the vault's `identity.age` is gone, and {records} records are there that only it opens"),
+            )
+            .with_hint("Put `identity.age` back from a backup of your own.")
+            .with_hint(format!(
+                "If it is lost, nobody can open them: remove {}, then add the keys again or make new ones in the IAM console.",
+                self.records().display()
+            )));
+        }
+        let made = passphrase::make(&self.host)?;
+        // Asked and wrapped before others are locked out; another process may have been as far.
+        let lock = list::lock(&self.host)?;
+        match self.host.read_private(&self.identity_path())? {
+            None => {
+                self.host
+                    .write_private_bytes(&self.identity_path(), &made.wrapped)?;
+                Ok(Unlocked {
+                    wrapped: digest(&made.wrapped),
+                    identity: made.identity,
+                })
+            }
+            Some(theirs) => {
+                drop(lock);
+                Ok(Unlocked {
+                    wrapped: digest(&theirs),
+                    identity: passphrase::open(&self.host, &theirs, Some(made.passphrase))?,
+                })
+            }
+        }
+    }
+}
+
+/// Opens what age sealed.
+fn open(identity: &dyn age::Identity, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, age::DecryptError> {
+    let decryptor = age::Decryptor::new_buffered(sealed)?;
+    // Of the whole size from the beginning: growing would leave copies behind.
+    let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
+    decryptor.decrypt(iter::once(identity))?.read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 fn damaged(what: &str) -> Error {
@@ -90,6 +160,7 @@ impl Backend for Files {
     }
 
     fn unlock(&self) -> Result<(), Error> {
+        self.forget_replaced()?;
         self.with_identity(|_| Ok(()))
     }
 
@@ -97,36 +168,85 @@ impl Backend for Files {
         let Some(sealed) = self.host.read_private(&self.path(key))? else {
             return Ok(None);
         };
-        self.with_identity(|identity| {
-            age::decrypt(identity, &sealed)
-                .map(|bytes| Some(Zeroizing::new(bytes)))
-                .map_err(|_| {
-                    damaged(&format!("the {key}")).with_hint(
-                        "It was changed, cut short, or written under another identity. Add the key again (`rolecall vault add`).",
-                    )
-                })
+        let read = || self.with_identity(|identity| Ok(open(identity, &sealed).ok()));
+        let opened = match read()? {
+            // A process that lives long may hold the identity of a vault that was made anew.
+            None if self.forget_replaced()? => read()?,
+            opened => opened,
+        };
+        opened.map(Some).ok_or_else(|| {
+            damaged(&format!("the {key}")).with_hint(
+                "It was changed, cut short, or written under another identity. Add the key again (`rolecall vault add`).",
+            )
         })
     }
 
     fn save(&self, key: &RecordKey, value: &[u8]) -> Result<(), Error> {
+        // What is sealed for an identity that is gone, nobody opens.
+        self.forget_replaced()?;
         let sealed = self.with_identity(|identity| {
             age::encrypt(&identity.to_public(), value).map_err(|error| {
                 Error::new(
                     ErrorKind::Internal,
                     format!("a record was not encrypted: {error}"),
                 )
+                .with_hint("Nothing was changed. This is a bug of rolecall: please report it.")
             })
         })?;
+        // Before the record: without it nobody knows which one it is.
+        if let Some((name, label)) = names::label(key) {
+            self.host
+                .write_private_bytes(&self.records().join(name), &label)?;
+        }
         self.host.write_private_bytes(&self.path(key), &sealed)
     }
 
     fn delete(&self, key: &RecordKey) -> Result<(), Error> {
-        self.host.remove(&self.path(key))
+        self.host.remove_private(&self.path(key))?;
+        match names::label(key) {
+            Some((name, _)) => self.host.remove_private(&self.records().join(name)),
+            None => Ok(()),
+        }
     }
 
     fn keys(&self) -> Result<Vec<RecordKey>, Error> {
-        let names = self.host.names_in(&self.folder.join("records"))?;
-        Ok(names.iter().filter_map(|name| Self::key(name)).collect())
+        let folder = self.records();
+        let read = |file: &String| match names::read(file)? {
+            Named::Record(key) => Some(key),
+            Named::Elsewhere(label) => {
+                let label = self.host.read_private(&folder.join(label)).ok()??;
+                names::read_label(file, &label)
+            }
+        };
+        Ok(self.host.names_in(&folder)?.iter().filter_map(read).collect())
+    }
+
+    fn change_passphrase(&self) -> Result<(), Error> {
+        let path = self.identity_path();
+        let nothing = || {
+            Error::new(
+                ErrorKind::NotConfigured,
+                "there is no encrypted file, and no passphrase of it",
+            )
+            .with_hint("`rolecall vault list` shows where the keys are.")
+        };
+        let before = self.host.read_private(&path)?.ok_or_else(nothing)?;
+        let identity = passphrase::open(&self.host, &before, None)?;
+        let after = passphrase::wrap_anew(&self.host, &identity)?;
+        let _lock = list::lock(&self.host)?;
+        if self.host.read_private(&path)?.as_ref() != Some(&before) {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "another process changed the passphrase meanwhile",
+            )
+            .with_hint("Nothing was changed. Try again."));
+        }
+        self.host.write_private_bytes(&path, &after)?;
+        *self.held() = Some(Unlocked {
+            identity,
+            wrapped: digest(&after),
+        });
+        Ok(())
     }
 }
 
@@ -139,4 +259,6 @@ impl fmt::Debug for Files {
 }
 
 /// The text of an identity, as age writes it.
-type IdentityText = SecretString;
+fn identity_text(identity: &Identity) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(identity.to_string().expose_secret().as_bytes().to_vec())
+}
