@@ -359,6 +359,15 @@ impl Person for Asker {
         self.window_patience()
     }
 
+    fn way_to_ask(&self) -> Option<String> {
+        Some(match self.way()? {
+            Way::Askpass { setting, .. } => format!("by the program that {setting} names"),
+            Way::Pinentry { setting: "PATH", .. } => "by the pinentry in PATH".to_owned(),
+            Way::Pinentry { setting, .. } => format!("by the pinentry that {setting} names"),
+            Way::Terminal(_) => "in this terminal".to_owned(),
+        })
+    }
+
     fn choose(&self, choice: &Choice) -> Result<usize, Error> {
         let _one_at_a_time = lock(&self.0.asking);
         let nobody = || {

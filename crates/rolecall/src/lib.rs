@@ -90,6 +90,7 @@
 //! | [`federation`] | a session as a link to the console, and where in the console it leads |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
+//! | [`doctor`] | whether a set-up works and is safe, and what to do where it is not |
 //! | [`explain`] | why a role can or cannot be assumed, hop by hop, and the smallest change that lets it |
 //! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
@@ -106,6 +107,8 @@ pub mod chain;
 pub mod command_line;
 #[cfg(unix)]
 pub mod discover;
+#[cfg(unix)]
+pub mod doctor;
 pub mod endpoint;
 pub mod error;
 #[cfg(unix)]

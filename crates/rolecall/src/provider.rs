@@ -16,6 +16,7 @@ mod metadata;
 mod mfa;
 mod plain;
 mod process;
+mod reach;
 pub(crate) mod reading;
 mod role;
 mod shared;
@@ -52,6 +53,7 @@ pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
 pub use federated::Federated;
 pub use handover::Handover;
+pub use reach::{Reached, reach};
 pub use role::CallerIdentity;
 pub use whose::whose;
 
@@ -79,9 +81,9 @@ struct Inner {
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
-    /// Who keeps sessions for all processes of this user.
     /// Whether plain http may leave this machine.
     is_insecure: bool,
+    /// Who keeps sessions for all processes of this user.
     agent: Option<Agent>,
     /// Where the source's key rests, where it is in the vault.
     vault: Vault,

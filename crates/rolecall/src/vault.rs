@@ -13,6 +13,7 @@ mod backend;
 mod backups;
 mod given;
 mod list;
+mod prove;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};

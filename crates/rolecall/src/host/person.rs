@@ -104,6 +104,11 @@ pub trait Person: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How somebody would be asked for a secret now, as in `in this terminal`; `None` where nobody can be. Asks nobody.
+    fn way_to_ask(&self) -> Option<String> {
+        None
+    }
+
     /// Which of the options it is.
     ///
     /// # Errors
