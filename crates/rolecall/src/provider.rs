@@ -1,5 +1,6 @@
 //! From a chain to a session: the one place that talks to STS.
 
+pub(crate) mod access_keys;
 mod answer;
 mod audited;
 mod beyond;
@@ -45,6 +46,8 @@ use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 use crate::vault::Vault;
+
+pub(crate) use mfa::blocking;
 
 pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
@@ -410,6 +413,11 @@ impl Provider {
             let credentials = self.session().await?.credentials().clone();
             By::hop(chain, Some(chain.roles.len()), credentials)
         })
+    }
+
+    /// The vault of whoever it is for, with what has been unlocked of it.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
     }
 
     /// Whether plain http may leave this machine for this target.

@@ -11,6 +11,7 @@ mod access_key;
 mod backend;
 mod backups;
 mod list;
+mod staging;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
