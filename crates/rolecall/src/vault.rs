@@ -14,6 +14,7 @@ mod backups;
 mod given;
 mod list;
 mod prove;
+mod staging;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
