@@ -10,7 +10,9 @@
 mod access_key;
 mod backend;
 mod backups;
+mod kernel;
 mod list;
+mod lock_up;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};

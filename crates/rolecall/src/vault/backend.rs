@@ -1,6 +1,8 @@
 //! Where records rest: bytes by key, whatever they are.
 
 mod file;
+#[cfg(target_os = "linux")]
+mod secret_service;
 
 use std::fmt;
 use std::str::FromStr;
@@ -168,6 +170,8 @@ pub struct Chosen {
 pub(super) fn open(host: &Host, kind: BackendKind) -> Result<Arc<dyn Backend>, Error> {
     match kind {
         BackendKind::File => Ok(Arc::new(file::Files::of(host)?)),
+        #[cfg(target_os = "linux")]
+        BackendKind::SecretService => Ok(Arc::new(secret_service::SecretService::of(host)?)),
         other => Err(not_here(other)),
     }
 }

@@ -14,6 +14,7 @@ use age::x25519::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use super::super::kernel::Kernel;
 use super::{Backend, BackendKind, RecordKey, RecordKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
@@ -69,10 +70,18 @@ impl Files {
         if let Some(identity) = identity.as_ref() {
             return work(identity);
         }
+        if let Some(kept) = Kernel::of(&self.host, &self.folder)?.find()
+            && let Some(kept) = std::str::from_utf8(&kept)
+                .ok()
+                .and_then(|text| Identity::from_str(text).ok())
+        {
+            return work(identity.insert(kept));
+        }
         let text = passphrase::unlock(&self.host, &self.folder.join("identity.age"))?;
         let unlocked = Identity::from_str(text.expose_secret().trim()).map_err(|_| {
             damaged("its identity").with_hint("Put `identity.age` back from a backup of your own.")
         })?;
+        Kernel::of(&self.host, &self.folder)?.keep(text.expose_secret().trim().as_bytes());
         work(identity.insert(unlocked))
     }
 }
