@@ -215,3 +215,40 @@ mod keyring {
         Err(KeyError)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_kept_for_a_time_of_at_most_a_day() {
+        let of = |text: &str| keep(&Host::builder().env(VARIABLE, text).build());
+        for (text, seconds) in [
+            ("", Some(8 * 3600)),
+            (" 90s ", Some(90)),
+            ("30m", Some(1800)),
+            ("24h", Some(24 * 3600)),
+            ("off", None),
+        ] {
+            assert_eq!(of(text).unwrap(), seconds.map(Duration::from_secs), "{text}");
+        }
+        for text in [
+            "0s",
+            "25h",
+            "1441m",
+            "8",
+            "h",
+            "-1h",
+            "1.5h",
+            "8 h",
+            "1d",
+            "never",
+            "4294967296s",
+            "8ʰ",
+        ] {
+            let error = of(text).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Config, "{text}");
+            assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+        }
+    }
+}

@@ -3,10 +3,10 @@
 //! can be opened with other tools: `age -d -i identity.age records/…`.
 
 mod passphrase;
+mod unlocked;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
 
 use age::secrecy::{ExposeSecret as _, SecretString};
@@ -14,6 +14,7 @@ use age::x25519::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use self::unlocked::Unlocked;
 use super::super::kernel::Kernel;
 use super::{Backend, BackendKind, RecordKey, RecordKind};
 use crate::error::{Error, ErrorKind};
@@ -29,7 +30,7 @@ pub(super) struct Files {
     host: Host,
     folder: PathBuf,
     /// The identity, once it is unlocked.
-    identity: Mutex<Option<Identity>>,
+    unlocked: Mutex<Option<Unlocked>>,
 }
 
 impl Files {
@@ -38,7 +39,7 @@ impl Files {
         Ok(Self {
             host: host.clone(),
             folder: super::super::list::folder(host)?,
-            identity: Mutex::default(),
+            unlocked: Mutex::default(),
         })
     }
 
@@ -66,23 +67,21 @@ impl Files {
     }
 
     fn with_identity<T>(&self, work: impl FnOnce(&Identity) -> Result<T, Error>) -> Result<T, Error> {
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(identity) = identity.as_ref() {
-            return work(identity);
+        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unlocked) = unlocked.as_ref() {
+            return work(&unlocked.identity()?);
         }
-        if let Some(kept) = Kernel::of(&self.host, &self.folder)?.find()
-            && let Some(kept) = std::str::from_utf8(&kept)
-                .ok()
-                .and_then(|text| Identity::from_str(text).ok())
-        {
-            return work(identity.insert(kept));
+        let kept = Kernel::of(&self.host, &self.folder)?.find();
+        if let Some(kept) = kept.map(|text| Unlocked::new(&text)).transpose()?.flatten() {
+            return work(&unlocked.insert(kept).identity()?);
         }
         let text = passphrase::unlock(&self.host, &self.folder.join("identity.age"))?;
-        let unlocked = Identity::from_str(text.expose_secret().trim()).map_err(|_| {
+        let text = text.expose_secret().trim().as_bytes();
+        let new = Unlocked::new(text)?.ok_or_else(|| {
             damaged("its identity").with_hint("Put `identity.age` back from a backup of your own.")
         })?;
-        Kernel::of(&self.host, &self.folder)?.keep(text.expose_secret().trim().as_bytes());
-        work(identity.insert(unlocked))
+        Kernel::of(&self.host, &self.folder)?.keep(text);
+        work(&unlocked.insert(new).identity()?)
     }
 }
 
