@@ -112,8 +112,9 @@ impl Vault {
             )
             .with_hint("`rolecall vault list` shows those there are.")
         })?;
-        self.backend(backup.backend)?.delete(&backup.record())?;
+        // The list first: one that is listed can be put back. What a crash leaves behind is encrypted, and swept later.
         list.save(&self.0.host)?;
+        self.backend(backup.backend)?.delete(&backup.record())?;
         Ok(backup)
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use rolecall::error::is_hidden;
 use rolecall::profile::edit::{Change, ClearKey, Found, UserFile, clear_keys};
 use rolecall::profile::{FileKind, Property, SourceSetting, Taken as TakenAs};
+use rolecall::session::masked_key_id;
 use rolecall::vault::{AccessKey, List, Vault};
 use rolecall::{Error, ErrorKind, Host, ProfileSet, Secret};
 
@@ -182,8 +183,9 @@ fn judge(
     };
     if let Some(other) = listed_id.filter(|other| *other != access_key_id) {
         return Err(format!(
-            "the vault has another key of it, {other}, which is the one in use: take this one away by hand, or `rolecall vault \
-             remove {profile}` first"
+            "the vault has another key of it, {}, which is the one in use: take this one away by hand, or `rolecall vault \
+             remove {profile}` first",
+            masked_key_id(other)
         ));
     }
     let process = match beside(profiles, &profile) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rolecall::error::is_hidden;
+use rolecall::session::masked_key_id;
 use serde_json::{Value, json};
 
 use super::{Done, Import, Process, Taken};
@@ -133,7 +134,7 @@ impl Taken {
         let listed = if self.is_listed { "is there already" } else { "" };
         vec![
             format!("  {}", plain(&self.profile)),
-            self.access_key_id.clone(),
+            masked_key_id(&self.access_key_id),
             plain(&self.places.join(", ")),
             listed.to_owned(),
         ]
