@@ -97,11 +97,9 @@ const PROCESS: &str = "credential_process = rolecall credential-process";
 #[test]
 fn a_key_is_taken_out_and_everything_goes_on() {
     let it = vaulted();
-    let config = format!(
-        "# mine\n[profile joe]\nregion = eu-west-1 # here\n\n\n[profile blah]\nrole_arn = \
-         arn:aws:iam::666666666666:role/BlahRole\nsource_profile = joe"
-    );
-    it.machine.write(".aws/config", &config);
+    let config = "# mine\n[profile joe]\nregion = eu-west-1 # here\n\n\n[profile blah]\nrole_arn = \
+                  arn:aws:iam::666666666666:role/BlahRole\nsource_profile = joe";
+    it.machine.write(".aws/config", config);
     it.machine.write(
         ".aws/credentials",
         &format!(

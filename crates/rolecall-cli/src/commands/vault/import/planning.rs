@@ -234,9 +234,10 @@ fn beside(profiles: &ProfileSet, name: &str) -> Beside {
         return Beside::Other(named(property));
     }
     let sources = profile.sources(TakenAs::AsTarget);
-    let is_other = |setting: SourceSetting| {
-        !matches!(setting, SourceSetting::AccessKey | SourceSetting::Vault)
-            && !(setting == SourceSetting::Process && profile.names_itself())
+    let is_other = |setting: SourceSetting| match setting {
+        SourceSetting::AccessKey | SourceSetting::Vault => false,
+        SourceSetting::Process => !profile.names_itself(),
+        _ => true,
     };
     match sources.iter().find(|(setting, _)| is_other(*setting)) {
         Some((_, property)) => Beside::Other(named(property)),
