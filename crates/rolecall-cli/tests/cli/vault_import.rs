@@ -113,7 +113,8 @@ fn a_key_is_taken_out_and_everything_goes_on() {
     for told in [
         "Into the vault, in the encrypted file (ROLECALL_VAULT_BACKEND names it)",
         "-aws_secret_access_key = **********",
-        "+credential_process = **********",
+        "+credential_process = rolecall credential-process joe\n",
+        "There is no `rolecall` in PATH",
         "Both files as they are now are kept in the vault first, encrypted",
         "Try it: `rolecall whoami joe`",
         "`rolecall vault rotate joe`",

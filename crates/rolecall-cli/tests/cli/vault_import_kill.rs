@@ -11,12 +11,13 @@ use super::vault::Vaulted;
 use super::vault_import::{in_the_clear, read, vaulted};
 
 const FILES: [&str; 2] = [".aws/config", ".aws/credentials"];
+const KILL: &str = "signal=KILL";
 const VAULT: &str = ".local/share/rolecall/vault";
 
-/// Whether the command was still ended before its own end by a kill at the `number`th call of this name.
-fn killed_at(it: &Vaulted, arguments: &[&str], call: &str, number: usize) -> Option<bool> {
+/// Whether the command failed, where the `number`th call of this name ends it or fails; none where there is no strace.
+fn failed_at(it: &Vaulted, arguments: &[&str], call: &str, number: usize, how: &str) -> Option<bool> {
     let mut command = Command::new("strace");
-    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let inject = format!("inject={call}:{how}:when={number}");
     let trace = format!("trace={call}");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject]);
     it.machine.furnish(command.arg(BINARY).args(arguments));
@@ -95,16 +96,21 @@ fn a_kill_at_any_call_loses_no_key_and_leaves_none_in_the_clear() {
     let credentials = it.machine.path(FILES[1]);
     let mut seen = BTreeSet::new();
     let mut killed = 0;
-    for call in ["rename", "fsync", "write", "flock", "openat", "fchmod"] {
+    for call in ["/^rename", "fsync", "write", "flock", "openat", "fchmod"] {
         for number in 1.. {
             reset(&it, &before);
             let at = format!("{call} {number}");
-            let Some(was_killed) = killed_at(&it, &import, call, number) else {
+            let Some(was_killed) = failed_at(&it, &import, call, number, KILL) else {
                 eprintln!("there is no strace here: nothing was tried");
                 return;
             };
             let state = state(&it, &before, &after, &at);
-            let (_, is_in_file, is_listed, _, records) = state;
+            let (is_config_old, is_in_file, is_listed, backups, records) = state;
+            let is_untouched = is_config_old && is_in_file;
+            assert!(
+                is_untouched || backups == 2,
+                "{at}: files are kept before they are replaced"
+            );
             assert!(is_in_file || (is_listed && records == 1), "{at}: the key is lost");
             let clear: &[PathBuf] = if is_in_file {
                 std::slice::from_ref(&credentials)
@@ -152,12 +158,12 @@ fn a_restore_that_is_ended_leaves_no_second_copy_in_the_clear() {
     let vault = it.machine.path(VAULT);
     copy(&vault, &saved);
     let restore = ["vault", "restore", "--yes"];
-    for call in ["rename", "fsync", "unlink"] {
+    for call in ["/^rename", "fsync", "/^unlink"] {
         for number in 1.. {
             copy(&saved, &vault);
             reset_files(&it, &after);
             let at = format!("{call} {number}");
-            let Some(was_killed) = killed_at(&it, &restore, call, number) else {
+            let Some(was_killed) = failed_at(&it, &restore, call, number, KILL) else {
                 eprintln!("there is no strace here: nothing was tried");
                 return;
             };
@@ -180,4 +186,58 @@ fn reset_files(it: &Vaulted, texts: &[String; 2]) {
     for (name, text) in FILES.iter().zip(texts) {
         it.machine.write(name, text);
     }
+}
+
+#[test]
+fn a_full_disk_loses_no_key_either() {
+    let it = vaulted();
+    let before = FILES.map(|name| read(&it, name));
+    let import = ["vault", "import", "--yes"];
+    it.run(&import).ok();
+    let after = FILES.map(|name| read(&it, name));
+    let mut failed = 0;
+    for (call, most) in [("/^rename", 8), ("fsync", 16), ("write", 40)] {
+        for number in 1..=most {
+            reset(&it, &before);
+            let at = format!("{call} {number}");
+            let Some(has_failed) = failed_at(&it, &import, call, number, "error=ENOSPC") else {
+                eprintln!("there is no strace here: nothing was tried");
+                return;
+            };
+            let (_, is_in_file, is_listed, _, records) = state(&it, &before, &after, &at);
+            assert!(is_in_file || (is_listed && records == 1), "{at}: the key is lost");
+            assert_eq!(in_the_clear(&it).len(), usize::from(is_in_file), "{at}");
+            if has_failed {
+                failed += 1;
+                let names = fs::read_dir(it.machine.path(".aws")).unwrap();
+                assert_eq!(names.count(), 2, "{at}: a draft was left");
+                it.run(&import).ok();
+            }
+            assert_eq!(FILES.map(|name| read(&it, name)), after, "{at}");
+        }
+    }
+    assert!(failed >= 14, "{failed}");
+}
+
+#[test]
+fn two_at_once_do_it_once() {
+    let it = vaulted();
+    let mut command = it.command(&["vault", "import", "--yes"]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let both = [command.spawn().unwrap(), command.spawn().unwrap()];
+    let mut well = 0;
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        well += usize::from(output.status.success());
+        let is_known = ["changed since it was read", "another rolecall writes"]
+            .iter()
+            .any(|why| said.contains(why));
+        assert!(output.status.success() || is_known, "{said}");
+    }
+    assert!(well >= 1);
+    it.run(&["vault", "import", "--yes"]).ok();
+    assert_eq!(in_the_clear(&it), Vec::<PathBuf>::new());
+    assert_eq!(read(&it, FILES[0]).matches("credential_process").count(), 1);
+    assert!(it.run(&["whoami", "joe"]).ok().contains("user/joe.bloggs"));
 }

@@ -31,7 +31,7 @@ fn both_files_are_put_back_byte_for_byte() {
     let ran = it.run(&["vault", "restore", "--yes", "--json"]);
     for told in [
         "+aws_secret_access_key = **********",
-        "-credential_process = **********",
+        "-credential_process = rolecall credential-process joe\n",
         "The vault still has the key of joe, and rolecall uses that one: `rolecall vault remove joe` takes it out.",
     ] {
         assert!(ran.stderr.contains(told), "{}", ran.stderr);

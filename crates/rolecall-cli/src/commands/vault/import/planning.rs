@@ -310,6 +310,10 @@ fn warnings(host: &Host, import: &Import, files: &[UserFile], profiles: &Profile
             ));
         }
     }
+    let is_written = |taken: &Taken| taken.process == Process::Written;
+    if import.taken.iter().any(is_written) && !is_in_path(host) {
+        said.push("There is no `rolecall` in PATH, and by that name AWS's tools will start it.".to_owned());
+    }
     let uses_plain = |taken: &&Taken| {
         taken.process != Process::There
             && profiles
@@ -324,6 +328,15 @@ fn warnings(host: &Host, import: &Import, files: &[UserFile], profiles: &Profile
         );
     }
     said
+}
+
+fn is_in_path(host: &Host) -> bool {
+    let paths = host.env("PATH").map(std::env::split_paths);
+    let name = format!("rolecall{}", std::env::consts::EXE_SUFFIX);
+    paths
+        .into_iter()
+        .flatten()
+        .any(|folder| folder.join(&name).is_file())
 }
 
 fn plain(path: &Path) -> String {
