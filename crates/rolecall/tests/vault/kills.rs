@@ -105,12 +105,7 @@ fn state(home: &Path, sandbox: &Sandbox) -> State {
     let vault = opened(home, &answers);
     let keys = list.entries().iter().map(|entry| {
         let key = vault.key(&entry.profile).unwrap();
-        assert_eq!(
-            known.get(key.id()).unwrap(),
-            key.secret().expose(),
-            "{}",
-            entry.profile
-        );
+        assert_eq!(&known[key.id()], key.secret().expose(), "{}", entry.profile);
         (
             entry.profile.clone(),
             format!("{} in {}", key.id(), entry.backend),
