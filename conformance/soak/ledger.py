@@ -9,9 +9,6 @@ from .watch import Held
 
 # A call whose client was killed is over when the witness hears of it, which takes it a moment on a busy machine.
 _HEARD = 0.25
-# What is shown of an end is a whole second, less a share of the session's own length: two sessions that end together may be
-# shown a second apart.
-_ROUNDED = 1.0
 # What STS said of an answer counts as long as it was asked at once: a session is served to within seconds of its end.
 _AT_ONCE = 2.0
 
@@ -101,10 +98,12 @@ class Ledger:
                 latest, at = 0.0, 0
                 for line in sorted(own, key=lambda line: line["asked"]):
                     while at < len(own) and own[at]["answered"] < line["asked"]:
-                        latest = max(latest, own[at]["ends"])
+                        # One that was got alone, without the agent, is nobody else's.
+                        if not self._around_the_kill(own[at]["asked"], own[at]["answered"]):
+                            latest = max(latest, own[at]["ends"])
                         at += 1
                     seen += at > 0
-                    if latest - line["ends"] > _ROUNDED and not self._around_the_kill(line["asked"], line["answered"]):
+                    if latest > line["ends"] and not self._around_the_kill(line["asked"], line["answered"]):
                         wrong.append(f"{latest - line['ends']:.0f} s shorter: {self._of(line)}")
         self.check("no shorter session takes the place of a longer one", wrong, f"{seen} compared")
 

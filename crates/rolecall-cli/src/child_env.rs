@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::private_dir::PrivateDir;
 
 /// Variables that name credentials, or a place to get them from.
-const REMOVED: [&str; 20] = [
+const REMOVED: [&str; 21] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -36,6 +36,7 @@ const REMOVED: [&str; 20] = [
     "AMAZON_SESSION_TOKEN",
     // A number of ours: what stands there in the child is something else.
     "ROLECALL_MFA_FD",
+    "ROLECALL_VAULT_PASSPHRASE_FD",
 ];
 /// A bearer token is used instead of a signature, so it would act as somebody else.
 const REMOVED_PREFIXES: [&str; 3] = [
@@ -45,7 +46,7 @@ const REMOVED_PREFIXES: [&str; 3] = [
 ];
 
 /// Settings of a profile that lead to credentials; everything else is the child's to keep.
-const CREDENTIAL_KEYS: [&str; 34] = [
+const CREDENTIAL_KEYS: [&str; 35] = [
     "aws_access_key_id",
     "aws_account_id",
     "aws_credential_expiration",
@@ -66,6 +67,7 @@ const CREDENTIAL_KEYS: [&str; 34] = [
     "mfa_type",
     "role_arn",
     "role_session_name",
+    rolecall::profile::VAULT,
     "session_tags",
     "session_token_duration",
     "source_identity",

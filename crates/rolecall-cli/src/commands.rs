@@ -44,8 +44,12 @@ pub(crate) fn run(cli: Cli, host: &Host, person: &Asker) -> Result<Ended, Comman
     if let Command::Complete(args) = &cli.command {
         return completion::answer(host, args);
     }
-    // A variable that is no text decides nothing, whichever command would have read it.
-    host.check().map_err(|error| match &cli.command {
+    // A variable that is no text decides nothing, whichever command would have read it. `doctor` says so among the rest.
+    let checked = match &cli.command {
+        Command::Doctor(_) => Ok(()),
+        _ => host.check(),
+    };
+    checked.map_err(|error| match &cli.command {
         Command::Exec(_) => CommandError::from(error).with_code(125),
         _ => error.into(),
     })?;

@@ -81,18 +81,21 @@ impl Asker {
     )]
     pub(crate) fn new(host: &Host, descriptor: Option<u32>) -> Self {
         let flag = descriptor.map(|number| number.to_string());
-        let by = |name: &str| Some(host.env(name)?.trim().to_owned());
-        let open = |number: String| Descriptor {
+        let named = |name: &str| Some((host.env(name)?.trim().to_owned(), name.to_owned()));
+        let open = |(number, name): (String, String)| Descriptor {
             file: match number.parse::<u32>() {
                 Ok(number) => File::open(format!("/dev/fd/{number}")),
-                Err(_) => Err(std::io::Error::other("it takes the number of a descriptor")),
+                Err(_) => Err(std::io::Error::other(format!("{name} takes a number"))),
             },
             number,
         };
+        let code = flag
+            .map(|number| (number, "--mfa-fd".to_owned()))
+            .or_else(|| named("ROLECALL_MFA_FD"));
         Self(Arc::new(Inner {
             host: host.clone(),
-            descriptor: Mutex::new(flag.or_else(|| by("ROLECALL_MFA_FD")).map(open)),
-            passphrase: Mutex::new(by("ROLECALL_VAULT_PASSPHRASE_FD").map(open)),
+            descriptor: Mutex::new(code.map(open)),
+            passphrase: Mutex::new(named("ROLECALL_VAULT_PASSPHRASE_FD").map(open)),
             asking: Mutex::default(),
             deadline: Mutex::default(),
             has_child: AtomicBool::new(false),
@@ -348,8 +351,21 @@ impl Person for Asker {
         self.ask_secret(question)
     }
 
+    fn text(&self, question: &str) -> Result<String, Error> {
+        self.ask_text(question)
+    }
+
     fn patience(&self) -> Option<Duration> {
         self.window_patience()
+    }
+
+    fn way_to_ask(&self) -> Option<String> {
+        Some(match self.way()? {
+            Way::Askpass { setting, .. } => format!("by the program that {setting} names"),
+            Way::Pinentry { setting: "PATH", .. } => "by the pinentry in PATH".to_owned(),
+            Way::Pinentry { setting, .. } => format!("by the pinentry that {setting} names"),
+            Way::Terminal(_) => "in this terminal".to_owned(),
+        })
     }
 
     fn choose(&self, choice: &Choice) -> Result<usize, Error> {

@@ -17,6 +17,8 @@ mod cli {
     mod completion;
     mod console;
     mod deliver;
+    mod doctor;
+    mod doctor_cases;
     mod exec;
     mod exec_env;
     #[cfg(target_os = "linux")]
@@ -41,5 +43,6 @@ mod cli {
     mod terminal;
     mod use_shell;
     mod use_target;
+    mod vault;
     mod worlds;
 }

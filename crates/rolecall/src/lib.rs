@@ -90,10 +90,12 @@
 //! | [`federation`] | a session as a link to the console, and where in the console it leads |
 //! | [`audit`] | who got which session when: a log that shows where it was changed |
 //! | [`discover`] | which roles a caller may assume, read out of their policies |
+//! | [`doctor`] | whether a set-up works and is safe, and what to do where it is not |
 //! | [`explain`] | why a role can or cannot be assumed, hop by hop, and the smallest change that lets it |
 //! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`vault`] | where long-term access keys rest, encrypted |
+//! | [`rotation`] | a new key in the place of the vault's, step by step, resumed where it stopped |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
@@ -106,6 +108,8 @@ pub mod chain;
 pub mod command_line;
 #[cfg(unix)]
 pub mod discover;
+#[cfg(unix)]
+pub mod doctor;
 pub mod endpoint;
 pub mod error;
 #[cfg(unix)]
@@ -121,6 +125,7 @@ pub mod partition;
 pub mod policy;
 pub mod profile;
 pub mod provider;
+pub mod rotation;
 pub mod seal;
 mod secret;
 pub mod session;

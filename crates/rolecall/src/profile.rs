@@ -1,6 +1,7 @@
 //! The user's AWS config and credentials files, read as AWS's own tools read them.
 
 pub mod block;
+pub mod edit;
 mod include;
 pub mod keys;
 mod lint;

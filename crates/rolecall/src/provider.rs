@@ -1,8 +1,10 @@
 //! From a chain to a session: the one place that talks to STS.
 
+pub(crate) mod access_keys;
 mod answer;
 mod audited;
 mod beyond;
+mod builder;
 mod container;
 mod decision;
 mod document;
@@ -15,6 +17,7 @@ mod metadata;
 mod mfa;
 mod plain;
 mod process;
+mod reach;
 pub(crate) mod reading;
 mod role;
 mod shared;
@@ -22,6 +25,7 @@ mod skew;
 mod source;
 pub mod sso;
 mod web_identity;
+mod whose;
 
 use std::fmt;
 use std::future::Future;
@@ -37,7 +41,6 @@ use self::audited::Audited;
 use self::durations::Negotiation;
 use self::role::By;
 use crate::agent::{About, Agent, Peeked};
-use crate::audit::{Delivery, Log};
 use crate::chain::{Chain, Mfa, MfaStrategy, Request, SourceKind, TokenSource};
 use crate::endpoint::Grant;
 use crate::error::{Error, ErrorKind, is_throttling};
@@ -46,11 +49,16 @@ use crate::profile::ProfileSet;
 use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 use crate::vault::Vault;
 
+pub use builder::ProviderBuilder;
+pub(crate) use mfa::blocking;
+
 pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
 pub use federated::Federated;
 pub use handover::Handover;
+pub use reach::{Reached, reach};
 pub use role::CallerIdentity;
+pub use whose::whose;
 
 /// Credentials for one target, always fresh. Clone it freely; give it to any AWS client.
 ///
@@ -76,9 +84,9 @@ struct Inner {
     slots: Vec<Arc<Slot>>,
     /// What to resolve again when AWS refuses the source's key. None where the profiles were given: they are the caller's.
     request: Option<Request>,
-    /// Who keeps sessions for all processes of this user.
     /// Whether plain http may leave this machine.
     is_insecure: bool,
+    /// Who keeps sessions for all processes of this user.
     agent: Option<Agent>,
     /// Where the source's key rests, where it is in the vault.
     vault: Vault,
@@ -101,107 +109,6 @@ enum With<'a> {
     Token(&'a TokenSource),
 }
 
-/// Builds a [`Provider`].
-#[derive(Clone, Debug)]
-pub struct ProviderBuilder {
-    host: Host,
-    profiles: Option<Arc<ProfileSet>>,
-    cache: Arc<SessionCache>,
-    request: Request,
-    agent: Option<Agent>,
-    audited: Option<Audited>,
-}
-
-impl ProviderBuilder {
-    /// The agent to share sessions with: what another process of this user has got is not got again, and what this one gets
-    /// is there for the others. Without it a provider shares nothing.
-    #[must_use]
-    pub fn agent(mut self, agent: Option<Agent>) -> Self {
-        self.agent = agent;
-        self
-    }
-
-    /// The log that is told of every session that is got or refused, and by which way this provider's reach their user.
-    /// Without it nothing is recorded.
-    #[must_use]
-    pub fn audit(mut self, log: Log, delivery: Delivery) -> Self {
-        self.audited = Some(Audited { log, delivery });
-        self
-    }
-
-    /// The cache to keep sessions in: one for all providers of a service.
-    #[must_use]
-    pub fn cache(mut self, cache: &Arc<SessionCache>) -> Self {
-        self.cache = Arc::clone(cache);
-        self
-    }
-
-    /// The profiles, read once for many providers. Without them the files are read for this one, and again when AWS
-    /// refuses the access key they held.
-    #[must_use]
-    pub fn profiles(mut self, profiles: &Arc<ProfileSet>) -> Self {
-        self.profiles = Some(Arc::clone(profiles));
-        self
-    }
-
-    /// A profile, a role ARN or `ACCOUNT/[PATH/]ROLE`.
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> Self {
-        self.request.target = Some(target.into());
-        self
-    }
-
-    /// The target and everything that overrides its settings.
-    #[must_use]
-    pub fn request(mut self, request: Request) -> Self {
-        self.request = request;
-        self
-    }
-
-    /// Reads what has not been read, and resolves the chain.
-    ///
-    /// # Errors
-    /// What is wrong in the files or the request, as [`Chain::resolve`] has it.
-    pub fn build(self) -> Result<Provider, Error> {
-        let (profiles, is_ours) = match &self.profiles {
-            Some(profiles) => (Arc::clone(profiles), false),
-            None => (Arc::new(ProfileSet::load(&self.host)?), true),
-        };
-        let chain = Chain::resolve(&profiles, &self.host, &self.request)?;
-        let request = is_ours.then(|| self.request.clone());
-        Ok(self.of_chain(profiles, chain, request))
-    }
-
-    /// What another provider recorded by.
-    fn audited(mut self, audited: Option<Audited>) -> Self {
-        self.audited = audited;
-        self
-    }
-
-    fn of_chain(self, profiles: Arc<ProfileSet>, chain: Chain, request: Option<Request>) -> Provider {
-        let own = chain.own.map(|_| chain.source_key());
-        let keys = own.into_iter().chain(chain.role_keys());
-        let now = self.host.now();
-        let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
-        Provider(Arc::new(Inner {
-            vault: Vault::of(&self.host),
-            host: self.host,
-            is_insecure: self.request.insecure_endpoint,
-            profiles,
-            chain,
-            slots,
-            agent: self.agent,
-            pace: Arc::clone(self.cache.pace()),
-            audited: self.audited,
-            cache: self.cache,
-            request,
-            waits: Mutex::default(),
-            has_told_wait: AtomicBool::new(false),
-            replaced: Mutex::default(),
-        }))
-    }
-}
-
 impl Provider {
     /// A provider for a profile of the user's AWS files, on this process's own environment.
     ///
@@ -213,14 +120,7 @@ impl Provider {
 
     /// A provider on a host of the caller's choice.
     pub fn builder(host: Host) -> ProviderBuilder {
-        ProviderBuilder {
-            host,
-            profiles: None,
-            cache: Arc::new(SessionCache::new()),
-            request: Request::default(),
-            agent: None,
-            audited: None,
-        }
+        ProviderBuilder::on(host)
     }
 
     /// How the credentials are obtained.
@@ -334,6 +234,11 @@ impl Provider {
     /// What the session that is handed out is, for people.
     pub fn about(&self) -> About {
         self.0.about(self.0.slots.len() - 1)
+    }
+
+    /// The vault it takes keys from, with what it has unlocked.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
     }
 
     /// The agent it shares sessions with.

@@ -152,6 +152,10 @@ impl Session {
         self.0.expires_at
     }
 
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.0.timing
+    }
+
     /// The end that is told to others: a little before the true one, in whole seconds.
     pub fn advertised_end(&self) -> SystemTime {
         self.0.timing.advertised_end

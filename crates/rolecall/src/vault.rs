@@ -11,7 +11,12 @@
 mod access_key;
 mod backend;
 mod backups;
+mod given;
+mod kernel;
 mod list;
+mod lock_up;
+mod prove;
+mod staging;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +27,8 @@ use crate::host::{FileLock, Host};
 
 pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
-pub use list::{Backup, Entry, List};
+pub use backups::Replaced;
+pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
 
 /// How often, and after what time, a record is looked for that the list names and that is not there.

@@ -13,6 +13,7 @@ use rolecall::host::Browser;
 use rolecall::parameters::SessionDuration;
 use rolecall::provider::is_too_long;
 use rolecall::time::{rfc3339, spoken};
+use rolecall::vault::Vault;
 use rolecall::{AskedDuration, Error, ErrorKind, Host, Provider, Request, Session};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -41,6 +42,7 @@ pub(crate) fn run(host: &Host, args: ConsoleArgs) -> Result<Ended, CommandError>
         host,
         duration: request.duration,
         request,
+        vault: Vault::of(host),
     };
     let provider = asking.provider(asking.duration.unwrap_or(AskedDuration::Longest))?;
     // What is wrong with the rest is said before anything is called.
@@ -134,6 +136,8 @@ struct Asking<'a> {
     request: Request,
     /// What `--duration` says.
     duration: Option<AskedDuration>,
+    /// Opened once, however many sessions are tried.
+    vault: Vault,
 }
 
 /// A session that the sign-in service is given.
@@ -159,6 +163,7 @@ impl Asking<'_> {
             .request(request)
             .agent(shared::agent(self.host, Delivery::Console)?)
             .audit(Log::of(self.host), Delivery::Console)
+            .vault(&self.vault)
             .build()?;
         super::diagnosis::watch(&provider, Delivery::Console);
         Ok(provider)

@@ -60,6 +60,7 @@ fn through(
             ..Request::default()
         })
         .agent(provider.agent().cloned())
+        .vault(provider.vault())
         .audit(rolecall::audit::Log::of(host), Delivery::Explain)
         .build()
 }

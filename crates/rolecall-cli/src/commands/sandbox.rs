@@ -324,6 +324,8 @@ fn furnish(host: &Host, sandbox: &Sandbox, home: &Path) -> std::io::Result<Child
         remove: host.env_names_os().filter(is_aws).map(OsStr::to_owned).collect(),
         ..ChildEnv::default()
     };
+    // The person's own keyring is outside.
+    env.remove.push("DBUS_SESSION_BUS_ADDRESS".into());
     for (name, place) in [
         ("XDG_CONFIG_HOME", ".config"),
         ("XDG_CACHE_HOME", ".cache"),

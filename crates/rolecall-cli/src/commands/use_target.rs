@@ -196,7 +196,8 @@ fn runs_commands(chain: &Chain) -> bool {
 
 /// The part of the environment that a chain is resolved and called by; all of it where commands are run.
 fn snapshot(host: &Host, whole: bool) -> Vec<(String, Zeroizing<String>)> {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
+        "DBUS_SESSION_BUS_ADDRESS",
         "HOME",
         "LANG",
         "LOGNAME",
@@ -217,7 +218,9 @@ fn snapshot(host: &Host, whole: bool) -> Vec<(String, Zeroizing<String>)> {
     };
     host.variables()
         // A number of the command's own, which is another file there.
-        .filter(|(name, _)| counts(name) && *name != "ROLECALL_MFA_FD")
+        .filter(|(name, _)| {
+            counts(name) && !["ROLECALL_MFA_FD", "ROLECALL_VAULT_PASSPHRASE_FD"].contains(name)
+        })
         .map(|(name, value)| (name.to_owned(), Zeroizing::new(value.to_owned())))
         .collect()
 }

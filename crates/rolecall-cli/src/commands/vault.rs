@@ -3,15 +3,21 @@
 mod add;
 mod import;
 mod list;
+mod lock;
 mod move_keys;
 mod remove;
 mod restore;
 mod rotate;
 
-use rolecall::{Error, ErrorKind, Host};
+use std::io::Read as _;
+
+use rolecall::vault::{Chosen, Vault};
+use rolecall::{Error, Host};
+use zeroize::Zeroizing;
 
 use crate::cli::{VaultAction, VaultArgs};
 use crate::command_error::{CommandError, Ended};
+use crate::output;
 
 pub(crate) fn run(host: &Host, args: VaultArgs) -> Result<Ended, CommandError> {
     let json = args.json;
@@ -23,8 +29,46 @@ pub(crate) fn run(host: &Host, args: VaultArgs) -> Result<Ended, CommandError> {
         VaultAction::Restore(args) => restore::run(host, &args, json),
         VaultAction::Rotate(args) => rotate::run(host, &args, json),
         VaultAction::Move(args) => move_keys::run(host, &args, json),
-        VaultAction::Passphrase | VaultAction::Lock => {
-            Err(Error::new(ErrorKind::Internal, "this is not built yet").into())
+        VaultAction::Passphrase => lock::change(host, json),
+        VaultAction::Lock => lock::run(host, json),
+    }
+}
+
+/// Says where a key is going to rest, and why not somewhere better.
+pub(crate) fn tell_choice(chosen: &Chosen) {
+    for (kind, why) in &chosen.passed_over {
+        output::tell(&format!("{kind} cannot be used: {why}\n"));
+        for hint in why.hints() {
+            output::hint(hint);
         }
     }
+    if !chosen.passed_over.is_empty() {
+        output::tell(&format!("Keys go into {}: {}.\n", chosen.kind, chosen.why));
+    }
+}
+
+/// Asks whether to do it, unless that was said already.
+pub(crate) fn agreed(host: &Host, yes: bool, question: &str) -> Result<bool, CommandError> {
+    if yes {
+        return Ok(true);
+    }
+    let said = host.person().confirm(question);
+    Ok(said.map_err(|error| error.with_hint("Nothing was done. Say --yes to do it without being asked."))?)
+}
+
+/// The file, or stdin, whole: a key is small.
+fn read_whole(from: &mut impl std::io::Read, what: &str) -> Result<Zeroizing<String>, Error> {
+    const LARGEST: u64 = 1024 * 1024;
+    let mut text = Zeroizing::new(String::with_capacity(16 * 1024));
+    let fail = |why: &dyn std::fmt::Display| Error::config(format!("cannot read {what}: {why}"));
+    match from.take(LARGEST + 1).read_to_string(&mut text) {
+        Ok(_) if text.len() as u64 > LARGEST => Err(fail(&"it is larger than 1 MiB")),
+        Ok(_) => Ok(text),
+        Err(error) => Err(fail(&error)),
+    }
+}
+
+/// The vault of this host.
+fn vault(host: &Host) -> Vault {
+    Vault::of(host)
 }

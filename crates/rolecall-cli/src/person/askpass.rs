@@ -10,13 +10,14 @@ use super::reading::{Line, Lines};
 use super::terminal::Answer;
 
 /// Of no use to a program that asks for six digits, and not to be handed to more programs than need it.
-const WITHHELD: [&str; 6] = [
+const WITHHELD: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_SECURITY_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "ROLECALL_MFA_FD",
+    "ROLECALL_VAULT_PASSPHRASE_FD",
 ];
 
 /// A program of the user's choice, found where only root and the user could have put it. `setting` names it.

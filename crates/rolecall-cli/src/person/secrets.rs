@@ -45,6 +45,32 @@ impl Asker {
         .with_hint("Try again."))
     }
 
+    /// In a terminal only: what is seen as it is typed is read where it is typed.
+    pub(super) fn ask_text(&self, question: &str) -> Result<String, Error> {
+        let _one_at_a_time = lock(&self.0.asking);
+        let (Some(mut terminal), Some(interrupts)) = (self.terminal(), self.interrupts()) else {
+            return Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("{}: it can be asked in a terminal only", plain(question)),
+            ));
+        };
+        let until = *lock(&self.0.deadline);
+        let answer = terminal.ask(
+            &format!("rolecall: {}: ", plain(question)),
+            true,
+            until,
+            interrupts,
+        );
+        match answer.map_err(|error| lost(&error))? {
+            Answer::Text(text) => Ok(text.trim().to_owned()),
+            Answer::Declined | Answer::TooLate => Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("{}: there was no answer", plain(question)),
+            )
+            .with_hint("Nothing was done. Try again.")),
+        }
+    }
+
     /// How long a keyring's own window may be waited for.
     pub(super) fn window_patience(&self) -> Option<Duration> {
         let until = *lock(&self.0.deadline);

@@ -260,7 +260,7 @@ impl Store {
         state.leases.remove(&key);
         state.refusals.remove(&key);
         let old = state.entries.get(&key);
-        let is_shorter = old.is_some_and(|old| old.timing.is_valid(now) && old.expires_at > expires_at);
+        let is_shorter = old.is_some_and(|old| old.timing.is_valid(now) && old.timing.outlasts(&timing));
         let is_kept = !is_forgotten && !is_shorter && timing.is_valid(now);
         if is_kept {
             let old = state.entries.remove(&key);

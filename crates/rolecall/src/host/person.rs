@@ -87,9 +87,25 @@ pub trait Person: fmt::Debug + Send + Sync {
         Err(nobody_for(question))
     }
 
+    /// A line of text, which is shown as it is typed. An empty one is an answer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NeedsUser`] when nobody can be asked, or nobody answered.
+    fn text(&self, question: &str) -> Result<String, Error> {
+        Err(Error::new(
+            ErrorKind::NeedsUser,
+            format!("{question}: nobody can be asked here"),
+        ))
+    }
+
     /// How long somebody may be waited for who is asked by another program, as by a keyring's own window; `None` where no
     /// window may open.
     fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How somebody would be asked for a secret now, as in `in this terminal`; `None` where nobody can be. Asks nobody.
+    fn way_to_ask(&self) -> Option<String> {
         None
     }
 

@@ -1,19 +1,22 @@
 //! A file that is the user's own: replaced whole or not at all, by what was shown to them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Host, files};
+use super::{Host, LARGEST_FILE, files};
 use crate::error::{Error, ErrorKind};
 
 /// How many links one follows the other, as Linux has it.
 const LINKS: usize = 40;
+/// How many letters make the name of a draft the only one.
+const DRAFT: usize = 6;
 
 impl Host {
-    /// Replaces what is in a file of the user's, `None` where there is none, and keeps that in `backup`, for its owner only.
+    /// Replaces what is in a file of the user's, `None` where there is none, and keeps that in `backup`, for its owner only:
+    /// without one it is kept nowhere, as it has to be where it holds secrets.
     /// The file keeps its mode and its owner; a link stays one, and what it leads to is replaced. Access control lists and
     /// other attributes are the new file's own. Gives the file that was written.
     ///
@@ -25,7 +28,7 @@ impl Host {
         path: &Path,
         before: Option<&str>,
         after: &str,
-        backup: &Path,
+        backup: Option<&Path>,
     ) -> Result<PathBuf, Error> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -43,6 +46,7 @@ impl Host {
         })?;
         let target = lead(path)?;
         let about = look(&target)?;
+        sweep(&target);
         let now = self.read(&target)?.map(Zeroizing::new);
         if now.as_ref().map(|text| text.as_str()) != before {
             return Err(
@@ -50,7 +54,7 @@ impl Host {
                     .with_hint("Nothing was written. Run it again to see what it would do now."),
             );
         }
-        if let Some(before) = before {
+        if let (Some(before), Some(backup)) = (before, backup) {
             self.write_private(backup, before)?;
         }
         write(&target, about.as_ref(), after).map_err(|error| {
@@ -58,6 +62,95 @@ impl Host {
                 .with_hint("Nothing was changed. Check who owns the file and its folder, their modes, and the free space there.")
         })?;
         Ok(target)
+    }
+
+    /// Where links lead to from a file that could be replaced now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with the path: why it could not.
+    pub(crate) fn replaceable(&self, path: &Path) -> Result<PathBuf, Error> {
+        let target = lead(path)?;
+        look(&target)?;
+        #[cfg(unix)]
+        {
+            use rustix::fs::{Access, access};
+            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            // One that is not there is made.
+            if folder.is_dir() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+                return Err(Error::config(format!(
+                    "cannot write {}: its folder may not be written",
+                    target.display()
+                ))
+                .with_hint("Check who owns the folder, its mode, and whether it is mounted read-only."));
+            }
+        }
+        Ok(target)
+    }
+
+    /// The mode of a file that others than its owner may read, and `None` where none may, or there is none.
+    pub(crate) fn mode_open_to_others(&self, path: &Path) -> Option<u32> {
+        open_mode(&fs::metadata(path).ok()?)
+    }
+
+    /// What lies beside a file and has its name in its own: what editors and people keep of it.
+    pub(crate) fn kept_beside(&self, path: &Path) -> Vec<PathBuf> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return Vec::new();
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_kept = |entry: &fs::DirEntry| {
+            let other = entry.file_name();
+            let other = other.to_string_lossy();
+            other != name && other.contains(name) && entry.file_type().is_ok_and(|kind| kind.is_file())
+        };
+        let mut kept: Vec<_> = entries.filter(is_kept).map(|entry| entry.path()).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    /// The bytes of a file that need be no text, as far as it can be read: at most 16 MiB.
+    pub(crate) fn bytes(&self, path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let file = files::private(OpenOptions::new().read(true)).open(path).ok()?;
+        file.take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+#[cfg(unix)]
+fn open_mode(about: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = about.permissions().mode() & 0o777;
+    (mode & 0o044 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+fn open_mode(_about: &fs::Metadata) -> Option<u32> {
+    None
+}
+
+/// What the new text is written to before it takes the file's name.
+fn draft(path: &Path) -> (String, &'static str) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    (format!(".{name}.rolecall-"), ".draft")
+}
+
+/// Removes drafts that a crash left behind: whoever calls it holds the lock, and nobody else writes one.
+fn sweep(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (begin, end) = draft(path);
+    for entry in fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&begin) && name.ends_with(end) && name.len() == begin.len() + DRAFT + end.len() {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -90,7 +183,7 @@ fn look(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     if !about.is_file() {
         return fail(
             "it is not a file".to_owned(),
-            "Let AWS_CONFIG_FILE name a file, or unset it.",
+            "Let AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE name a file, or unset it.",
         );
     }
     #[cfg(unix)]
@@ -123,7 +216,10 @@ fn write(path: &Path, about: Option<&fs::Metadata>, text: &str) -> io::Result<()
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     // Its mode is 0600 from the beginning: nobody sees more of it than of what it replaces.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let (begin, end) = draft(path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&begin).suffix(end).rand_bytes(DRAFT);
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     if let Some(about) = about {
         keep_owner(file.as_file(), about)?;
@@ -187,7 +283,7 @@ mod tests {
         fn replace(&self, name: &str, before: Option<&str>, after: &str) -> Result<PathBuf, Error> {
             let path = self.at(name);
             let backup = path.with_file_name("backup");
-            self.host.replace_file(&path, before, after, &backup)
+            self.host.replace_file(&path, before, after, Some(&backup))
         }
 
         fn read(&self, name: &str) -> Option<String> {

@@ -16,19 +16,9 @@ impl Host {
     pub fn runtime_dir(&self) -> Result<PathBuf, Error> {
         use std::fs::{self, DirBuilder};
         use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-        use std::path::Path;
 
         let uid = rustix::process::geteuid().as_raw();
-        let (path, named_by) = match (self.env("ROLECALL_RUNTIME_DIR"), self.env("XDG_RUNTIME_DIR")) {
-            (Some(own), _) => (PathBuf::from(own), "ROLECALL_RUNTIME_DIR"),
-            (None, Some(xdg)) => (Path::new(xdg).join("rolecall"), "XDG_RUNTIME_DIR"),
-            (None, None) => {
-                let temporary = Path::new(self.env("TMPDIR").unwrap_or("/tmp"));
-                (temporary.join(format!("rolecall-{uid}")), "TMPDIR")
-            }
-        };
-        // Without the slashes at its end: `lstat` follows a link that has one behind it.
-        let path: PathBuf = path.components().collect();
+        let (path, named_by) = self.runtime_path();
         let fail = |why: &str| {
             Error::config(format!("{} cannot be the runtime directory: {why}", path.display())).with_hint(format!(
                 "It comes from {named_by} (after `su` that is another user's). It has to be a directory of your own with \
@@ -62,6 +52,24 @@ impl Host {
             )));
         }
         Ok(path)
+    }
+
+    /// Where the runtime directory is or would be, and the variable that says so. Nothing is looked at or made.
+    #[cfg(unix)]
+    pub(crate) fn runtime_path(&self) -> (PathBuf, &'static str) {
+        use std::path::Path;
+
+        let (path, named_by) = match (self.env("ROLECALL_RUNTIME_DIR"), self.env("XDG_RUNTIME_DIR")) {
+            (Some(own), _) => (PathBuf::from(own), "ROLECALL_RUNTIME_DIR"),
+            (None, Some(xdg)) => (Path::new(xdg).join("rolecall"), "XDG_RUNTIME_DIR"),
+            (None, None) => {
+                let temporary = Path::new(self.env("TMPDIR").unwrap_or("/tmp"));
+                let uid = rustix::process::geteuid().as_raw();
+                (temporary.join(format!("rolecall-{uid}")), "TMPDIR")
+            }
+        };
+        // Without the slashes at its end: `lstat` follows a link that has one behind it.
+        (path.components().collect(), named_by)
     }
 
     /// There is none on this system.

@@ -16,7 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod diff;
+pub(super) mod diff;
 mod marks;
 mod names;
 mod planner;
@@ -306,7 +306,7 @@ impl Edit {
         let mut backup = self.path.file_name().unwrap_or_default().to_owned();
         backup.push(".rolecall-backup");
         let backup = self.path.with_file_name(backup);
-        let path = host.replace_file(&self.path, before, &self.after, &backup)?;
+        let path = host.replace_file(&self.path, before, &self.after, Some(&backup))?;
         Ok(Saved {
             path,
             backup: before.map(|_| backup),

@@ -4,6 +4,7 @@
 //! the two make different things of one text, the SDKs' is taken and a [`Warning`] says what botocore makes of it.
 
 mod heading;
+pub(super) mod outline;
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
@@ -132,6 +133,17 @@ pub(super) fn is_passed_over(line: &str, in_block: bool) -> bool {
         || (text.starts_with(['#', ';']) && (in_block || text.len() == line.len()))
 }
 
+/// A comment begins with `#` or `;` after a blank; without the blank it is a part of what stands before it.
+fn without_comment(line: &str, has_semicolons: bool) -> &str {
+    let begins = |mark: char| {
+        let mut places = line.match_indices(mark).map(|(at, _)| at);
+        places.find(|at| line[..*at].ends_with(char::is_whitespace))
+    };
+    let semicolon = if has_semicolons { begins(';') } else { None };
+    let end = [begins('#'), semicolon].into_iter().flatten().min();
+    line[..end.unwrap_or(line.len())].trim_end_matches(BLANKS)
+}
+
 impl<'a> Parser<'a> {
     fn read(&mut self) -> Result<(), Error> {
         let mut start = 0;
@@ -193,7 +205,7 @@ impl<'a> Parser<'a> {
 
     fn property(&mut self, line: Line<'a>) -> Result<(), Error> {
         self.end_property();
-        let whole = self.without_comment(line.text);
+        let whole = without_comment(line.text, self.has_semicolons);
         let Some((written, value)) = whole.split_once('=') else {
             let error = self.fatal(
                 line.number,
@@ -331,17 +343,6 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// A comment begins with `#` or `;` after a blank; without the blank it is a part of what stands before it.
-    fn without_comment<'t>(&self, line: &'t str) -> &'t str {
-        let begins = |mark: char| {
-            let mut places = line.match_indices(mark).map(|(at, _)| at);
-            places.find(|at| line[..*at].ends_with(char::is_whitespace))
-        };
-        let semicolon = if self.has_semicolons { begins(';') } else { None };
-        let end = [begins('#'), semicolon].into_iter().flatten().min();
-        line[..end.unwrap_or(line.len())].trim_end_matches(BLANKS)
-    }
-
     /// A line that begins with a blank goes on with the property above it; comments in it belong to it.
     fn continuation(&mut self, line: Line<'a>) -> Result<(), Error> {
         let text = line.text.trim_matches(BLANKS);
@@ -368,7 +369,7 @@ impl<'a> Parser<'a> {
         };
         let is_block = open.first.is_empty();
         if is_block && !is_comment {
-            let setting = self.without_comment(text).split_once('=');
+            let setting = without_comment(text, self.has_semicolons).split_once('=');
             if setting.is_none_or(|(key, _)| key.trim_matches(BLANKS).is_empty()) {
                 let problem = format!("below the empty `{}`, each line is `key = value`", open.key);
                 return Err(self.fatal_to_all(line.number, &problem));

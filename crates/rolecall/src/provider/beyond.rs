@@ -96,6 +96,7 @@ impl Provider {
             // What is got only to look needs nobody else; a code of a device that was proved does.
             .agent(inner.agent.clone().filter(|_| inner.chain.mfa.is_some()))
             .audited(inner.audited.clone())
+            .vault(&inner.vault)
             .request(request)
     }
 }

@@ -80,6 +80,7 @@ pub(super) async fn run(
         .env(CHAIN, chain)
         // A number of ours: what is read there is for us alone.
         .env_remove("ROLECALL_MFA_FD")
+        .env_remove("ROLECALL_VAULT_PASSPHRASE_FD")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -148,15 +148,18 @@ impl aws_sdk_sts::config::Intercept for SkewMeter {
         let (Some(date), None, Some(sent_at)) = (headers.get("date"), headers.get("age"), sent_at) else {
             return Ok(());
         };
-        let Ok(date) = aws_smithy_types::DateTime::from_str(date, Format::HttpDate) else {
-            return Ok(());
-        };
-        if let Some(skew) = measured(date.secs(), sent_at, self.0.host.wall_clock()) {
+        if let Some(skew) = by_date(date, sent_at, self.0.host.wall_clock()) {
             self.0.seconds.store(skew, Ordering::Relaxed);
             self.0.host.skew().learn(skew);
         }
         Ok(())
     }
+}
+
+/// The same as [`measured`], of a `Date` as HTTP writes it. None of what is no date, too.
+pub(super) fn by_date(date: &str, sent_at: SystemTime, received_at: SystemTime) -> Option<i64> {
+    let date = aws_smithy_types::DateTime::from_str(date, Format::HttpDate).ok()?;
+    measured(date.secs(), sent_at, received_at)
 }
 
 /// The server's time less the middle of the way, in seconds. None where the way was too long, or our clock was set on it.

@@ -376,7 +376,7 @@ impl Slot {
                 let longer = state
                     .session
                     .as_ref()
-                    .filter(|old| old.is_valid(now) && old.expires_at() > session.expires_at())
+                    .filter(|old| old.is_valid(now) && old.timing().outlasts(session.timing()))
                     .cloned();
                 if let Some(longer) = longer {
                     // Still due for renewal: without a pause every caller would begin the next one.

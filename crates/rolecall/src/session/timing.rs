@@ -20,6 +20,8 @@ pub(crate) struct Timing {
     /// Before this the clock has been set back since the session was issued, and its end says nothing any more.
     pub(crate) serve_from: SystemTime,
     pub(crate) advertised_end: SystemTime,
+    /// Its true end.
+    pub(crate) expires_at: SystemTime,
     pub(crate) renew_at: SystemTime,
     pub(crate) wait_from: SystemTime,
     pub(crate) serve_until: SystemTime,
@@ -51,6 +53,7 @@ impl Timing {
         Self {
             serve_from: issued_at.checked_sub(STEP_BACK).unwrap_or(issued_at),
             advertised_end,
+            expires_at,
             renew_at: before_end(renew).min(wait_from),
             wait_from,
             serve_until: before_end((lifetime / 10.0).min(60.0)).min(advertised_end),
@@ -67,6 +70,21 @@ impl Timing {
     /// Whether it may still be handed out.
     pub(crate) fn is_valid(&self, now: SystemTime) -> bool {
         now < self.serve_until && now >= self.serve_from
+    }
+
+    /// Whether whoever was shown this end would be shown an earlier one by `other`. Of two that end together, as far as a
+    /// second goes, what is shown decides: it is a whole second, less a share of each session's own length.
+    pub(crate) fn outlasts(&self, other: &Self) -> bool {
+        const TOGETHER: Duration = Duration::from_secs(1);
+        let ahead = |one: SystemTime, of: SystemTime| one.duration_since(of).unwrap_or_default() >= TOGETHER;
+        match (
+            ahead(self.expires_at, other.expires_at),
+            ahead(other.expires_at, self.expires_at),
+        ) {
+            (true, _) => true,
+            (_, true) => false,
+            _ => self.advertised_end > other.advertised_end,
+        }
     }
 
     /// Whether a caller should rather wait for its successor.
@@ -97,6 +115,19 @@ mod tests {
         let t = Timing::draw(start, end, draw);
         [t.renew_at, t.wait_from, t.advertised_end, t.serve_until]
             .map(|at| end.duration_since(at).unwrap().as_secs_f64())
+    }
+
+    #[test]
+    fn of_two_that_end_together_the_one_outlasts_that_is_shown_to() {
+        let at = |millis: u64| UNIX_EPOCH + Duration::from_millis(1_000_000_000_000 + millis);
+        let of = |begin: u64, end: u64| Timing::draw(at(begin), at(end), 0.5);
+        let (short, long) = (of(40_000, 60_100), of(0, 60_000));
+        assert!(short.advertised_end > long.advertised_end);
+        assert!(short.outlasts(&long) && !long.outlasts(&short));
+        // Who ends a second later lasts longer, whatever is shown.
+        let later = of(0, 61_500);
+        assert!(later.outlasts(&short) && !short.outlasts(&later));
+        assert!(!long.outlasts(&long));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Files as they were before keys were taken out of them: kept like keys, for they hold some.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,26 @@ use super::{BackendKind, Backup, RecordKey, Vault};
 use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 use crate::time::rfc3339;
+
+/// A file that is about to be replaced.
+#[derive(Clone, Copy)]
+pub struct Replaced<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// What is in it; nothing where it is not there yet.
+    pub before: &'a [u8],
+    /// What will be in it.
+    pub after: &'a [u8],
+}
+
+impl fmt::Debug for Replaced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The texts may hold access keys.
+        f.debug_struct("Replaced")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The form of a record. Another one is not understood.
 const VERSION: u32 = 1;
@@ -57,22 +78,21 @@ fn from_record(key: &RecordKey, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Err
 }
 
 impl Vault {
-    /// Keeps the text of a file that is about to be replaced by `after`, so that it can be put back.
+    /// Keeps the texts of files that are about to be replaced, so that they can be put back together: all of them are
+    /// kept, or none. Their ids have one beginning, [`Backup::run`].
     ///
     /// # Errors
-    /// Why it was not kept: then the file must not be replaced.
+    /// Why they were not kept: then the files must not be replaced.
     pub fn back_up(
         &self,
-        path: &Path,
-        text: &[u8],
-        after: &[u8],
+        files: &[Replaced<'_>],
         kind: BackendKind,
         profiles: &[String],
-    ) -> Result<Backup, Error> {
-        if path.to_str().is_none() {
+    ) -> Result<Vec<Backup>, Error> {
+        if let Some(file) = files.iter().find(|file| file.path.to_str().is_none()) {
             return Err(Error::config(format!(
                 "{} cannot be kept: its name is not UTF-8",
-                path.display()
+                file.path.display()
             ))
             .with_hint("Rename the file, or what leads to it."));
         }
@@ -88,30 +108,38 @@ impl Vault {
             )
             .with_hint("Nothing was changed. Try again.")
         })?;
-        let backup = Backup {
-            id: format!(
-                "{}-{}",
-                rfc3339(now).replace(['-', ':'], ""),
-                hex(&random).to_uppercase()
-            ),
-            path: path.to_owned(),
-            backend: kind,
-            saved_at: now,
-            replaced_by: hex(&Sha256::digest(after)),
-            profiles: profiles.to_vec(),
-        };
-        let record = backup.record();
-        let saved = self.save(backend.as_ref(), &record, &to_record(&record, text)?);
-        let listed = saved.and_then(|()| {
-            change.list.add_backup(backup.clone());
+        let run = format!(
+            "{}-{}",
+            rfc3339(now).replace(['-', ':'], ""),
+            hex(&random).to_uppercase()
+        );
+        let backups: Vec<_> = (1..)
+            .zip(files)
+            .map(|(number, file)| Backup {
+                id: format!("{run}-{number}"),
+                path: file.path.to_owned(),
+                backend: kind,
+                saved_at: now,
+                replaced_by: hex(&Sha256::digest(file.after)),
+                profiles: profiles.to_vec(),
+            })
+            .collect();
+        let mut save = || {
+            for (backup, file) in backups.iter().zip(files) {
+                let record = backup.record();
+                self.save(backend.as_ref(), &record, &to_record(&record, file.before)?)?;
+                change.list.add_backup(backup.clone());
+            }
             change.list.save(&self.0.host)
-        });
-        if let Err(error) = listed {
-            self.take_back(backend.as_ref(), &record);
+        };
+        if let Err(error) = save() {
+            for backup in &backups {
+                self.take_back(backend.as_ref(), &backup.record());
+            }
             return Err(error);
         }
         self.finish(&mut change);
-        Ok(backup)
+        Ok(backups)
     }
 
     /// The text of a backup.

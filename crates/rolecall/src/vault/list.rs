@@ -59,11 +59,18 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// The record that holds the text.
+    /// What the ids of the backups begin with that were made together: they are put back together.
+    pub fn run(&self) -> &str {
+        self.id.rsplit_once('-').map_or(&self.id, |(run, _)| run)
+    }
+
+    /// The record that holds the text. The file's name alone is in it: a whole path is too long for some backends, and the
+    /// id makes it the only one.
     pub fn record(&self) -> RecordKey {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         RecordKey {
             kind: RecordKind::Backup,
-            name: self.path.display().to_string(),
+            name: name.to_string_lossy().into_owned(),
             id: self.id.clone(),
         }
     }
@@ -111,8 +118,11 @@ pub(super) fn lock(host: &Host) -> Result<FileLock, Error> {
     )
 }
 
-/// Refuses a name that no profile has.
-pub(super) fn check_name(profile: &str) -> Result<(), Error> {
+/// Refuses a name that no profile can have.
+///
+/// # Errors
+/// [`ErrorKind::Config`], with the name.
+pub fn check_name(profile: &str) -> Result<(), Error> {
     let is_odd = |c: char| crate::error::is_hidden(c) || matches!(c, '[' | ']');
     if profile.is_empty()
         || profile.len() > LONGEST_NAME
@@ -138,6 +148,15 @@ impl List {
             Some(bytes) => Self::parse(&path, &bytes),
             None => Ok(Self::default()),
         }
+    }
+
+    /// A list of these keys.
+    pub(crate) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut list = Self::default();
+        for entry in entries {
+            let _ = list.put(entry);
+        }
+        list
     }
 
     /// Writes it, whole or not at all. Only whoever holds the vault's lock may.

@@ -1,10 +1,75 @@
 //! `rolecall vault move`: keys to another backend.
 
+use rolecall::session::masked_key_id;
+use rolecall::vault::Entry;
 use rolecall::{Error, ErrorKind, Host};
+use serde_json::json;
 
 use crate::cli::VaultMoveArgs;
 use crate::command_error::{CommandError, Ended};
+use crate::output;
 
-pub(crate) fn run(_host: &Host, _args: &VaultMoveArgs, _json: bool) -> Result<Ended, CommandError> {
-    Err(Error::new(ErrorKind::Internal, "this is not built yet").into())
+pub(crate) fn run(host: &Host, args: &VaultMoveArgs, json: bool) -> Result<Ended, CommandError> {
+    let vault = super::vault(host);
+    let to = vault.choose(Some(args.to))?.kind;
+    let list = vault.list()?;
+    if let Some(missing) = args.profiles.iter().find(|name| list.entry(name).is_none()) {
+        return Err(Error::new(
+            ErrorKind::NotConfigured,
+            format!("the vault has no key of a profile `{missing}`"),
+        )
+        .with_hint("Nothing was moved. `rolecall vault list` shows what is in it.")
+        .into());
+    }
+    let is_meant = |entry: &&Entry| {
+        entry.backend != to && (args.profiles.is_empty() || args.profiles.contains(&entry.profile))
+    };
+    let entries: Vec<_> = list.entries().iter().filter(is_meant).collect();
+    if entries.is_empty() {
+        output::tell(&format!("There is nothing to move: all of it rests in {to}.\n"));
+    } else {
+        for entry in &entries {
+            output::tell(&format!(
+                "{} of profile `{}`: from {} to {to}\n",
+                masked_key_id(&entry.access_key_id),
+                entry.profile,
+                entry.backend
+            ));
+        }
+        let question = format!("Move {}", counted(entries.len()));
+        if !super::agreed(host, args.yes, &question)? {
+            output::tell("Nothing was done.\n");
+            return Ok(Ended::WELL);
+        }
+    }
+    let mut moved = Vec::new();
+    for entry in entries {
+        let now = vault.move_to(&entry.profile, to).map_err(|error| {
+            error.with_hint(format!(
+                "{} moved before it; say it again to go on.",
+                counted(moved.len())
+            ))
+        })?;
+        moved.push(now);
+    }
+    if json {
+        let shown = moved.iter().map(|entry| {
+            json!({
+                "profile": entry.profile,
+                "access_key_id": entry.access_key_id,
+                "backend": entry.backend.name(),
+            })
+        });
+        output::print_json(&json!({ "moved": shown.collect::<Vec<_>>() }))?;
+    } else if !moved.is_empty() {
+        output::print(&format!("Moved {} to {to}.\n", counted(moved.len())))?;
+    }
+    Ok(Ended::WELL)
+}
+
+fn counted(count: usize) -> String {
+    match count {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    }
 }

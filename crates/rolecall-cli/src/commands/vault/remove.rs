@@ -1,10 +1,41 @@
-//! `rolecall vault remove`: take a key out of the vault.
+//! `rolecall vault remove`: take a key out of the vault, for good.
 
-use rolecall::{Error, ErrorKind, Host};
+use rolecall::Host;
+use rolecall::session::masked_key_id;
+use serde_json::json;
 
 use crate::cli::VaultRemoveArgs;
 use crate::command_error::{CommandError, Ended};
+use crate::output;
 
-pub(crate) fn run(_host: &Host, _args: &VaultRemoveArgs, _json: bool) -> Result<Ended, CommandError> {
-    Err(Error::new(ErrorKind::Internal, "this is not built yet").into())
+pub(crate) fn run(host: &Host, args: &VaultRemoveArgs, json: bool) -> Result<Ended, CommandError> {
+    let vault = super::vault(host);
+    let profile = args.profile.as_str();
+    let list = vault.list()?;
+    if let Some(entry) = list.entry(profile) {
+        let id = masked_key_id(&entry.access_key_id);
+        let question = format!(
+            "Remove key {id} of profile `{profile}` from {}; nothing brings it back",
+            entry.backend
+        );
+        if !super::agreed(host, args.yes, &question)? {
+            output::tell("Nothing was done.\n");
+            return Ok(Ended::WELL);
+        }
+    }
+    let entry = vault.remove(profile)?;
+    if json {
+        output::print_json(&json!({
+            "profile": entry.profile,
+            "access_key_id": entry.access_key_id,
+            "backend": entry.backend.name(),
+        }))?;
+    } else {
+        output::print(&format!(
+            "Key {} of profile `{profile}` is gone from {}. AWS still takes it: delete it in IAM if nobody needs it.\n",
+            masked_key_id(&entry.access_key_id),
+            entry.backend
+        ))?;
+    }
+    Ok(Ended::WELL)
 }

@@ -13,7 +13,7 @@ use crate::profile::mask::masked;
 const AROUND: usize = 3;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Op {
+pub(in crate::profile) enum Op {
     /// In both, the first at this line of the one before.
     Same(usize),
     /// This line of the one before goes.
@@ -24,7 +24,7 @@ pub(super) enum Op {
 
 /// The steps from one to the other. Lines that are in each exactly once hold the two together; between them what is the same
 /// at both ends stays, and the rest is replaced: in linear time, but for sorting.
-pub(super) fn steps(before: &[&str], after: &[&str]) -> Vec<Op> {
+pub(in crate::profile) fn steps(before: &[&str], after: &[&str]) -> Vec<Op> {
     let mut steps = Vec::with_capacity(before.len() + after.len());
     let (mut from, mut to) = (0, 0);
     for (one, other) in anchors(before, after)
@@ -96,7 +96,7 @@ fn anchors(before: &[&str], after: &[&str]) -> Vec<(usize, usize)> {
 }
 
 /// The change as a unified diff of the file `name`. It is for eyes: what may be secret in it is masked.
-pub(super) fn unified(name: &str, before: &str, after: &str) -> String {
+pub(in crate::profile) fn unified(name: &str, before: &str, after: &str) -> String {
     let before: Vec<_> = before.split_inclusive('\n').collect();
     let after: Vec<_> = after.split_inclusive('\n').collect();
     let steps = steps(&before, &after);
