@@ -25,6 +25,7 @@ mod cli {
     mod exec_imds;
     mod explain;
     mod hardening;
+    mod init;
     mod login;
     mod mfa;
     mod mfa_ask;

@@ -63,23 +63,23 @@ pub(crate) fn askpass(machine: &Machine) -> String {
 /// A user's machine as it should be: a role, and its key in the vault.
 fn healthy() -> Machine {
     let machine = without_key();
+    let [id, secret] = key_of_joe(&machine);
+    keep(&machine, "joe", &id, &secret);
+    machine
+}
+
+/// The id and the secret of the sandbox's user.
+pub(crate) fn key_of_joe(machine: &Machine) -> [String; 2] {
     let text = machine.sandbox.credentials_file();
     let (_, section) = text.split_once("[joe]").unwrap();
-    let value = |key: &str| {
+    ["aws_access_key_id", "aws_secret_access_key"].map(|key| {
         let (_, rest) = section.split_once(key).unwrap();
         rest.trim_start_matches([' ', '='])
             .lines()
             .next()
             .unwrap()
             .to_owned()
-    };
-    keep(
-        &machine,
-        "joe",
-        &value("aws_access_key_id"),
-        &value("aws_secret_access_key"),
-    );
-    machine
+    })
 }
 
 fn without_key() -> Machine {
@@ -159,7 +159,7 @@ fn of<'a>(findings: &'a [Value], check: &str, severity: &str) -> Vec<&'a Value> 
 }
 
 /// Every file and folder of the machine, with all that a user would notice of a change.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
     let mut seen = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -46,7 +46,7 @@ pub(super) fn look(host: &Host, vault: &Vault) -> Vec<Finding> {
         ),
     });
     choice(vault, &mut found);
-    records(vault, &list, &mut found);
+    records(host, vault, &list, &mut found);
     ages(host, &list, &mut found);
     rotations(host, &mut found);
     if let [first, ..] = list.backups() {
@@ -96,7 +96,7 @@ fn choice(vault: &Vault, found: &mut Vec<Finding>) {
 }
 
 /// Whether what is listed is there, and what is there is listed.
-fn records(vault: &Vault, list: &List, found: &mut Vec<Finding>) {
+fn records(host: &Host, vault: &Vault, list: &List, found: &mut Vec<Finding>) {
     let kinds: BTreeSet<_> = list.entries().iter().map(|entry| entry.backend).collect();
     for kind in kinds {
         let keys = match vault.backend(kind).and_then(|backend| backend.keys()) {
@@ -130,14 +130,16 @@ fn records(vault: &Vault, list: &List, found: &mut Vec<Finding>) {
             true => "`rolecall vault list --rebuild` lists it again.".to_owned(),
             false => format!("A command was interrupted. Nothing needs it: delete it in {kind}."),
         };
-        found.push(
-            finding(
-                Severity::Warning,
-                "orphan",
-                format!("the {record} is in {kind}, and not listed"),
-            )
-            .hint(hint),
-        );
+        let what = format!("the {record} is in {kind}, and not listed");
+        let orphan = finding(Severity::Warning, "orphan", what).hint(hint);
+        let place = match kind {
+            BackendKind::File => folder(host).map(|folder| folder.join("records").join(record.file().0)),
+            _ => None,
+        };
+        found.push(match place {
+            Some(place) => orphan.at(place.display()),
+            None => orphan,
+        });
     }
 }
 
