@@ -29,7 +29,7 @@ pub(crate) fn run(host: &Host, args: &InitArgs) -> Result<Ended, CommandError> {
         );
     }
     let seen = Seen::look(host)?;
-    let plan = planning::plan(host, &seen, args.dry_run)?;
+    let plan = planning::plan(host, &seen, args)?;
     if plan.is_nothing() || args.dry_run {
         match args.json {
             true => output::print_json(&shown::json(&seen, &plan, None, false))?,

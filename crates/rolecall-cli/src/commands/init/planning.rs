@@ -9,6 +9,7 @@ use rolecall::vault::{Chosen, Vault, check_name};
 use rolecall::{Error, ErrorKind, Host, Region};
 
 use super::look::Seen;
+use crate::cli::InitArgs;
 
 /// The region of those who say nothing: the one that AWS's own pages begin with.
 const REGION: &str = "us-east-1";
@@ -58,7 +59,7 @@ impl Plan {
 /// As many targets are tried at the end: each costs a call, and may cost a code.
 const MOST_TRIED: usize = 5;
 
-pub(super) fn plan(host: &Host, seen: &Seen, is_dry: bool) -> Result<Plan, Error> {
+pub(super) fn plan(host: &Host, seen: &Seen, args: &InitArgs) -> Result<Plan, Error> {
     let mut plan = Plan {
         imports: !seen.import.is_nothing(),
         new: None,
@@ -71,7 +72,7 @@ pub(super) fn plan(host: &Host, seen: &Seen, is_dry: bool) -> Result<Plan, Error
     if plan.imports {
         plan.tried = seen.import.profiles();
     } else if seen.is_empty() {
-        begin(host, seen, is_dry, &mut plan)?;
+        begin(host, seen, args, &mut plan)?;
     } else {
         // After an import, not with it: both would write the config file, each as it was when it was read.
         unwritten(host, seen, &mut plan)?;
@@ -83,7 +84,7 @@ pub(super) fn plan(host: &Host, seen: &Seen, is_dry: bool) -> Result<Plan, Error
 }
 
 /// What to begin with where nothing leads to credentials.
-fn begin(host: &Host, seen: &Seen, is_dry: bool, plan: &mut Plan) -> Result<(), Error> {
+fn begin(host: &Host, seen: &Seen, args: &InitArgs, plan: &mut Plan) -> Result<(), Error> {
     if !seen.sign_ins.is_empty() {
         return Ok(());
     }
@@ -95,7 +96,7 @@ fn begin(host: &Host, seen: &Seen, is_dry: bool, plan: &mut Plan) -> Result<(), 
         ([], None) => From::Person,
     };
     if from == From::Person {
-        if is_dry {
+        if args.dry_run {
             plan.would_ask = true;
             return Ok(());
         }
@@ -107,8 +108,8 @@ fn begin(host: &Host, seen: &Seen, is_dry: bool, plan: &mut Plan) -> Result<(), 
             return Ok(());
         }
     }
-    // What needs no person is not stopped by there being none.
-    let is_asked = !is_dry && (from == From::Person || host.person().way_to_ask().is_some());
+    // Whoever says yes to everything takes what is proposed.
+    let is_asked = from == From::Person || !(args.dry_run || args.yes);
     let profile = name(host, seen, &from, is_asked)?;
     let region = match seen
         .profiles
@@ -170,9 +171,7 @@ fn name(host: &Host, seen: &Seen, from: &From, is_asked: bool) -> Result<String,
     let mut last = None;
     for _ in 0..TRIES {
         let said = match is_asked {
-            true => host
-                .person()
-                .text(&format!("The name of the profile [{proposed}]"))?,
+            true => ask(host, &format!("The name of the profile [{proposed}]"))?,
             false => String::new(),
         };
         let name = if said.is_empty() { proposed.clone() } else { said };
@@ -188,10 +187,19 @@ fn name(host: &Host, seen: &Seen, from: &From, is_asked: bool) -> Result<String,
     Err(last.unwrap_or_else(|| Error::config("no name was given")))
 }
 
+fn ask(host: &Host, question: &str) -> Result<String, Error> {
+    let answer = host.person().text(question);
+    answer.map_err(|error| match error.kind() {
+        ErrorKind::NeedsUser => {
+            error.with_hint("Nothing was done. Run it in a terminal, or say --yes to take what is proposed.")
+        }
+        _ => error,
+    })
+}
+
 /// Why a profile cannot be called so.
 fn fault(seen: &Seen, name: &str) -> Option<Error> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '=');
-    if name.starts_with('-') || !name.chars().all(is_plain) || check_name(name).is_err() {
+    if !is_plain(name) || check_name(name).is_err() {
         return Some(
             Error::config(format!(
                 "`{name}` is no good name: other tools have to read it as one word"
@@ -211,13 +219,19 @@ fn fault(seen: &Seen, name: &str) -> Option<Error> {
     )
 }
 
+/// Whether a name is one word to a shell and to an argument parser.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '=');
+    !name.starts_with('-') && name.chars().all(is_plain)
+}
+
 fn region(host: &Host, is_asked: bool) -> Result<String, Error> {
     let set = host.env("AWS_REGION").or_else(|| host.env("AWS_DEFAULT_REGION"));
     let proposed = set.unwrap_or(REGION);
     let mut last = None;
     for _ in 0..TRIES {
         let said = match is_asked {
-            true => host.person().text(&format!("Its region [{proposed}]"))?,
+            true => ask(host, &format!("Its region [{proposed}]"))?,
             false => String::new(),
         };
         let region = if said.is_empty() { proposed } else { &said };
@@ -235,12 +249,6 @@ fn region(host: &Host, is_asked: bool) -> Result<String, Error> {
 
 /// Keys that are in the vault, and of which no file says anything: what an interrupted one left, or `vault add`.
 fn unwritten(host: &Host, seen: &Seen, plan: &mut Plan) -> Result<(), Error> {
-    let is_plain = |name: &str| {
-        !name.starts_with('-')
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '='))
-    };
     let stands_nowhere = |name: &str| {
         let profile = seen.profiles.profile(name);
         profile.is_some_and(|profile| *profile.origin() == Origin::Vault)

@@ -11,6 +11,9 @@ use super::act::Done;
 use super::look::Seen;
 use super::planning::{From, Plan};
 
+/// What is written into the config file. A difference masks what is behind `credential_process`, which may hold a password.
+const PROCESS: &str = "By `credential_process = rolecall credential-process PROFILE` the AWS CLI and SDKs get sessions, and never the key (a difference never shows what stands behind it):";
+
 /// What was found, and what would be done about it, each with its reason.
 pub(super) fn text(seen: &Seen, plan: &Plan) -> String {
     let mut out = String::from("Found:\n");
@@ -47,7 +50,7 @@ pub(super) fn text(seen: &Seen, plan: &Plan) -> String {
         step(
             &mut out,
             "The keys are taken out of the AWS files and put into the vault, as `rolecall vault import` does",
-            "In a file in plain text every program you run can read them. Nothing else in the files is touched:",
+            &format!("In a file in plain text every program you run can read them. {PROCESS}"),
         );
         indented(&mut out, &seen.import.text());
     }
@@ -70,7 +73,7 @@ pub(super) fn text(seen: &Seen, plan: &Plan) -> String {
         step(
             &mut out,
             &format!("The profile `{}` is written", new.profile),
-            "With `credential_process` the AWS CLI and SDKs get sessions from rolecall, and never the key:",
+            PROCESS,
         );
         indented(&mut out, &new.edit.diff());
     }
@@ -81,7 +84,7 @@ pub(super) fn text(seen: &Seen, plan: &Plan) -> String {
                 "A section is written for {}, in the vault and in no file",
                 quoted(names)
             ),
-            "With `credential_process` the AWS CLI and SDKs get sessions from rolecall, and never the key:",
+            PROCESS,
         );
         indented(&mut out, &edit.diff());
     }
