@@ -513,8 +513,9 @@ pub(crate) struct SandboxArgs {
         value_name = "FAULT",
         long_help = "Let calls go wrong, as OPERATION:FAULT[:TIMES]; may be repeated.\n\nOPERATION is as AWS calls it, or `*`; \
                      TIMES is a number or `always` [default: 1].\nFAULT is throttle, server-error, unavailable, hang, reset, \
-                     truncated-xml, garbage, other-role, other-account, other-session-name, already-expired, \
-                     expires-too-late, or delay=TIME (250ms, 2s)."
+                     lost-answer, truncated-xml, garbage, other-role, other-account, other-session-name, \
+                     already-expired, expires-too-late, delay=TIME (250ms, 2s), or, of CreateAccessKey, \
+                     unknown-key=CALLS."
     )]
     pub(crate) fault: Vec<PlannedFault>,
     /// Run the sandbox's clocks ahead of this machine's by so many seconds (behind, where negative)

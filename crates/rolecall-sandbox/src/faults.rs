@@ -22,6 +22,8 @@ pub enum Fault {
     Garbage,
     /// No answer, ever; the connection stays open.
     Hang,
+    /// The call is done, and the connection is reset before its answer.
+    LostAnswer,
     /// `AssumedRoleUser` in another account.
     OtherAccount,
     /// `AssumedRoleUser` of another role.
@@ -39,10 +41,13 @@ pub enum Fault {
     TruncatedXml,
     /// 503 `ServiceUnavailable`.
     Unavailable,
+    /// The access key that CreateAccessKey makes is not known yet to the next so many calls that it signs: IAM is
+    /// eventually consistent.
+    UnknownKey(u32),
 }
 
 impl Fault {
-    /// The name of every fault that has one alone; [`Fault::Delay`] is `delay=TIME`.
+    /// The name of every fault that has one alone; [`Fault::Delay`] is `delay=TIME`, [`Fault::UnknownKey`] `unknown-key=CALLS`.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().map(|(name, _)| *name)
     }
@@ -94,11 +99,12 @@ impl Fault {
 }
 
 /// Every fault by the name that a person gives it.
-const NAMES: [(&str, Fault); 12] = [
+const NAMES: [(&str, Fault); 13] = [
     ("already-expired", Fault::AlreadyExpired),
     ("expires-too-late", Fault::ExpiresTooLate),
     ("garbage", Fault::Garbage),
     ("hang", Fault::Hang),
+    ("lost-answer", Fault::LostAnswer),
     ("other-account", Fault::OtherAccount),
     ("other-role", Fault::OtherRole),
     ("other-session-name", Fault::OtherSessionName),
@@ -113,6 +119,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Delay(by) = self {
             return write!(f, "delay={}ms", by.as_millis());
+        }
+        if let Self::UnknownKey(calls) = self {
+            return write!(f, "unknown-key={calls}");
         }
         let name = NAMES.iter().find(|(_, fault)| fault == self);
         f.write_str(name.map_or("", |(name, _)| name))
@@ -131,9 +140,15 @@ impl FromStr for Fault {
                 .map(Self::Delay)
                 .ok_or_else(|| format!("`{by}` is no delay: write 250ms or 2s, an hour at most"));
         }
+        if let Some(calls) = text.strip_prefix("unknown-key=") {
+            return calls
+                .parse()
+                .map(Self::UnknownKey)
+                .map_err(|_| format!("`{calls}` is no number of calls"));
+        }
         let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
         Err(format!(
-            "`{text}` is no fault: there are delay=TIME, {}",
+            "`{text}` is no fault: there are delay=TIME, unknown-key=CALLS, {}",
             names.join(", ")
         ))
     }
@@ -245,6 +260,12 @@ mod tests {
             ("AssumeRole:throttle:3", "AssumeRole", Fault::Throttle, Some(3)),
             ("*:delay=2s", "*", Fault::Delay(Duration::from_secs(2)), Some(1)),
             ("GetObject:reset:always", "GetObject", Fault::Reset, None),
+            (
+                "CreateAccessKey:unknown-key=3",
+                "CreateAccessKey",
+                Fault::UnknownKey(3),
+                Some(1),
+            ),
         ] {
             let planned = plan(text).unwrap();
             assert_eq!(
@@ -258,6 +279,7 @@ mod tests {
             ("a:b:c:d", "OPERATION"),
             ("AssumeRole:explode", "other-role"),
             ("AssumeRole:delay=2", "250ms"),
+            ("CreateAccessKey:unknown-key=few", "number of calls"),
             ("AssumeRole:delay=99999999999999999999s", "250ms"),
             ("AssumeRole:throttle:0", "always"),
             ("AssumeRole:throttle:-1", "always"),

@@ -462,6 +462,11 @@ impl Sandbox {
         }
     }
 
+    /// Takes back every fault that was planned and has not met its call.
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+
     /// Lets a user of the Identity Center's directory approve the device that shows `user_code`. Whether one waited and
     /// there is such a user.
     pub fn approve_device(&self, user_code: &str, user: &str) -> bool {

@@ -261,6 +261,9 @@ async fn handle(
     if !own {
         shared.log.record(logged);
     }
+    if fault == Some(Fault::LostAnswer) {
+        return Err(ResetConnection);
+    }
     let date = clock::http_date(shared.clock.wall());
     Ok(api::response(answer, service, &request_id, &date))
 }
@@ -302,7 +305,6 @@ fn answer(
     let verified = if service.is_signed(&operation) {
         let verified = sigv4::verify(incoming, service, &state, &shared.clock)?;
         logged.principal = Some(verified.caller.principal.arn().to_owned());
-        state.used(&verified, service.name(), shared.clock.wall());
         Some(verified)
     } else {
         None
@@ -331,6 +333,10 @@ fn answer(
         ),
         None => unsigned(&operation, &open, &mut state, shared),
     };
+    // Only now: AWS tracks uses with a lag, so that a call which asks for the last one is not told of itself.
+    if let Some(verified) = &verified {
+        state.used(verified, service.name(), shared.clock.wall());
+    }
     logged.decided = decided.take();
     logged.untold = untold.take();
     answer

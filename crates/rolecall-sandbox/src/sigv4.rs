@@ -223,7 +223,7 @@ fn find_key<'a>(authorization: &Authorization<'_>, state: &'a State, s3: bool) -
         };
     }
     match state.keys.get(id) {
-        Some(key) if key.active => match token {
+        Some(key) if key.active && key.is_known() => match token {
             Some(_) => Err(bad_token(s3)),
             None => Ok((&key.secret, None, key.account, &key.actor)),
         },

@@ -95,6 +95,7 @@
 //! | [`switch_role`] | the console's own link to a role, and whether it can work |
 //! | [`policy`] | IAM policy documents, and what they decide; calls nothing |
 //! | [`vault`] | where long-term access keys rest, encrypted |
+//! | [`rotation`] | a new key in the place of the vault's, step by step, resumed where it stopped |
 //! | [`hardening`], [`seal`] | what keeps secrets out of what others may read of this process |
 //! | [`error`], [`time`] | what went wrong, and when |
 #![deny(unsafe_code)]
@@ -124,6 +125,7 @@ pub mod partition;
 pub mod policy;
 pub mod profile;
 pub mod provider;
+pub mod rotation;
 pub mod seal;
 mod secret;
 pub mod session;

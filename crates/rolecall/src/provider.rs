@@ -1,5 +1,6 @@
 //! From a chain to a session: the one place that talks to STS.
 
+pub(crate) mod access_keys;
 mod answer;
 mod audited;
 mod beyond;
@@ -49,6 +50,8 @@ use crate::session::{Pace, Session, SessionCache, SessionKey, Slot};
 use crate::vault::Vault;
 
 pub use builder::ProviderBuilder;
+pub(crate) use mfa::blocking;
+
 pub use decision::is_too_long;
 pub use durations::{Tries, remembered as remembered_duration};
 pub use federated::Federated;
@@ -312,6 +315,11 @@ impl Provider {
             let credentials = self.session().await?.credentials().clone();
             By::hop(chain, Some(chain.roles.len()), credentials)
         })
+    }
+
+    /// The vault of whoever it is for, with what has been unlocked of it.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
     }
 
     /// Whether plain http may leave this machine for this target.

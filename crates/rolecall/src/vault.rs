@@ -14,9 +14,11 @@ mod backups;
 mod given;
 mod list;
 mod prove;
+mod staging;
 mod upkeep;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::host::{FileLock, Host};
@@ -26,6 +28,10 @@ pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
 pub use backups::Replaced;
 pub use list::{Backup, Entry, List, check_name};
 pub use upkeep::Rebuilt;
+
+/// How often, and after what time, a record is looked for that the list names and that is not there.
+const LOOKS: u32 = 8;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// The vault of one user, on one host. Backends are opened when they are needed, and unlocked once.
 #[derive(Clone, Debug)]
@@ -103,17 +109,18 @@ impl Vault {
     /// [`ErrorKind::NotConfigured`] where the profile has none, and why its backend does not give it.
     pub fn key(&self, profile: &str) -> Result<AccessKey, Error> {
         let mut missing: Option<Entry> = None;
-        // Once more where it was moved or replaced between the list and the record.
-        loop {
+        // It may be moved or replaced between the list and the record, and moved back again: what is missing is looked for
+        // until nothing can have been between.
+        for look in 0..LOOKS {
             let list = self.list()?;
             let entry = list.entry(profile).ok_or_else(|| no_entry(profile))?;
-            if missing.as_ref() == Some(entry) {
-                break;
-            }
             if let Some(key) = self.load(entry)? {
                 return Ok(key);
             }
             missing = Some(entry.clone());
+            if look > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
         }
         let place = missing.map_or_else(String::new, |entry| format!(" in {}", entry.backend));
         Err(Error::new(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use rolecall::MfaSerial;
 use rolecall::vault::BackendKind;
 
 use super::parse;
@@ -126,9 +127,12 @@ pub(crate) struct VaultRotateArgs {
     /// Undo a rotation that was begun, as far as that goes: the old key stays, the new one is deleted
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) abort: bool,
+    /// Prove an MFA device, once for the whole of it; without --mfa-serial it is looked up
+    #[arg(long)]
+    pub(crate) mfa: bool,
     /// Prove this MFA device
-    #[arg(long, value_name = "SERIAL")]
-    pub(crate) mfa_serial: Option<String>,
+    #[arg(long, value_name = "SERIAL", value_parser = parse::<MfaSerial>)]
+    pub(crate) mfa_serial: Option<MfaSerial>,
     /// Read the MFA code from this file descriptor
     #[arg(long, value_name = "FD")]
     pub(crate) mfa_fd: Option<u32>,

@@ -176,7 +176,7 @@ fn faults(typed: &str) -> Box<dyn Iterator<Item = String> + '_> {
     match typed.split_once(':') {
         None => Box::new(OPERATIONS.iter().map(|operation| format!("{operation}:"))),
         Some((operation, _)) => {
-            let names = rolecall_sandbox::Fault::names().chain(["delay="]);
+            let names = rolecall_sandbox::Fault::names().chain(["delay=", "unknown-key="]);
             Box::new(names.map(move |name| format!("{operation}:{name}")))
         }
     }

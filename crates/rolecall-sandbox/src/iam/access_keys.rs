@@ -1,9 +1,12 @@
 //! Access keys of users, and of the account's own user.
 
+use std::sync::atomic::Ordering;
+
 use super::users::Whose;
 use super::{Answered, Iam, Kind, limit};
 use crate::api::{Refusal, escaped};
 use crate::clock;
+use crate::faults::Fault;
 use crate::state::{AccessKey, Actor, State};
 
 /// "AccessKeysPerUser" ("IAM and AWS STS quotas").
@@ -54,6 +57,9 @@ fn create(iam: &Iam<'_>, state: &mut State) -> Answered {
     };
     let id = state.create_access_key(iam.account, actor);
     let key = state.keys.get(&id).ok_or_else(|| no_such_key(&id))?;
+    if let Some(Fault::UnknownKey(calls)) = iam.call.open.fault {
+        key.unknown_to.store(calls, Ordering::Relaxed);
+    }
     Ok(format!(
         "<AccessKey>{}<AccessKeyId>{id}</AccessKeyId><Status>Active</Status>\
          <SecretAccessKey>{}</SecretAccessKey><CreateDate>{}</CreateDate></AccessKey>",

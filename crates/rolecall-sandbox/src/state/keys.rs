@@ -1,6 +1,7 @@
 //! Long-term keys, and whose they are.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
 
 use rolecall::AccountId;
 
@@ -41,6 +42,7 @@ impl State {
                 secret,
                 active: true,
                 created: clock::now(),
+                unknown_to: AtomicU32::new(0),
             },
         );
     }

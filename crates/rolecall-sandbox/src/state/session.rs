@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use rolecall::AccountId;
@@ -14,9 +15,19 @@ pub(crate) struct AccessKey {
     pub(crate) secret: String,
     pub(crate) active: bool,
     pub(crate) created: SystemTime,
+    /// How many of its calls do not know it yet.
+    pub(crate) unknown_to: AtomicU32,
 }
 
 impl AccessKey {
+    /// Whether the call that it signs now knows it: the first ones may not, as far as a fault has it so.
+    pub(crate) fn is_known(&self) -> bool {
+        let one_less = |calls: u32| calls.checked_sub(1);
+        self.unknown_to
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_err()
+    }
+
     /// Whether it is a key of this user.
     pub(crate) fn is_of(&self, account: AccountId, user: &str) -> bool {
         self.account == account && matches!(&self.actor, Actor::User(name) if name == user)

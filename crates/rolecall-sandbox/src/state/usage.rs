@@ -70,6 +70,8 @@ impl State {
     /// Remembers that a request was signed: with which long-term key, or by a session of which role.
     pub(crate) fn used(&mut self, verified: &Verified, service: &'static str, at: SystemTime) {
         match (&verified.caller.session, &verified.caller.actor) {
+            // A key that deleted itself is not remembered.
+            (None, _) if !self.keys.contains_key(&verified.access_key_id) => {}
             (None, _) => {
                 self.usage
                     .key_used(&verified.access_key_id, at, service, &verified.region);

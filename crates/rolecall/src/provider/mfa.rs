@@ -158,7 +158,7 @@ async fn asked(host: &Host, question: &MfaQuestion) -> Result<Secret, Error> {
 }
 
 /// Runs what may wait for a person on a thread of its own: the runtime's are others' too.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(ask).await {

@@ -78,7 +78,13 @@ impl<'a> Reader<'a> {
             provider,
             signer: by.signer,
             iam: (
-                Iam::from_conf(config(host, &iam, by.credentials.clone(), &skew)?),
+                Iam::from_conf(config(
+                    host,
+                    &iam,
+                    by.credentials.clone(),
+                    &skew,
+                    RetryConfig::adaptive().with_max_attempts(TRIES),
+                )?),
                 iam,
             ),
             organizations: (
@@ -456,11 +462,13 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn config(
+/// What a client of IAM's is built from.
+pub(super) fn config(
     host: &Host,
     endpoint: &StsEndpoint,
     credentials: Credentials,
     skew: &SkewMeter,
+    retries: RetryConfig,
 ) -> Result<aws_sdk_iam::Config, Error> {
     Ok(aws_sdk_iam::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -469,7 +477,7 @@ fn config(
         .http_client(host.client_for(&endpoint.transport())?)
         .credentials_provider(credentials)
         .identity_cache(IdentityCache::no_cache())
-        .retry_config(RetryConfig::adaptive().with_max_attempts(TRIES))
+        .retry_config(retries)
         .timeout_config(timeouts())
         .time_source(skew.time_source())
         .disable_clock_skew_correction(!skew.corrects())

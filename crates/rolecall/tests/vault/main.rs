@@ -1,0 +1,19 @@
+//! The vault and its encrypted files, as somebody finds them who damages, swaps, watches and kills.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "the helpers are tests too; and a test looks at its files from outside"
+)]
+
+mod changes;
+mod identity;
+mod kills;
+mod list;
+mod places;
+mod records;
+mod support;
+mod together;
+
+#[path = "../support/sentences.rs"]
+mod sentences;
