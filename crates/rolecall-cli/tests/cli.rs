@@ -19,6 +19,7 @@ mod cli {
     mod deliver;
     mod doctor;
     mod doctor_cases;
+    mod doctor_more_cases;
     mod exec;
     mod exec_env;
     #[cfg(target_os = "linux")]

@@ -317,11 +317,6 @@ impl Provider {
         })
     }
 
-    /// The vault of whoever it is for, with what has been unlocked of it.
-    pub(crate) fn vault(&self) -> &Vault {
-        &self.0.vault
-    }
-
     /// Whether plain http may leave this machine for this target.
     pub(crate) fn is_insecure(&self) -> bool {
         self.0.is_insecure

@@ -12,6 +12,7 @@ use rolecall::{Error, ErrorKind, Host, Secret};
 use serde_json::Value;
 
 use super::doctor_cases::{CASES, none};
+use super::doctor_more_cases::MORE;
 use super::support::Machine;
 
 pub(crate) const PASSPHRASE: &str = "a passphrase for tests";
@@ -186,7 +187,7 @@ fn each_finding_is_where_it_is_true_and_nowhere_else() {
     let odd = |finding: &&Value| ["warning", "problem"].contains(&finding["severity"].as_str().unwrap());
     assert_eq!(usual.iter().find(odd), None);
     let mut missed = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().chain(MORE) {
         let matching = |findings: &[Value]| {
             let of_kind = of(findings, case.check, case.severity);
             let says = |finding: &&&Value| finding["what"].as_str().unwrap().contains(case.says);

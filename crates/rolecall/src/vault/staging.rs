@@ -34,7 +34,7 @@ impl Vault {
         let record = record(profile, key.id());
         let saved = self.save(backend.as_ref(), &record, &key.to_record(profile));
         if saved.is_err() {
-            self.sweep(kind, &record);
+            self.take_back(backend.as_ref(), &record);
         }
         saved
     }
