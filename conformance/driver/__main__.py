@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import article, browser, lonely, ministack, prepare, rgw, roles, sdks, secrecy, simulate, soak, sso
+from . import article, browser, lonely, ministack, prepare, rgw, roles, sdks, secrecy, simulate, soak, sso, vault
 from .cases import run_all
 from .config import suite as config
 from .judges import discovery, matrix, policies
@@ -23,7 +23,7 @@ def main() -> int:
     cases = [*sdks.CASES, *article.CASES, *ministack.CASES, *rgw.CASES, *secrecy.CASES, *simulate.CASES, *sso.CASES]
     cases += [*roles.CASES, *matrix.cases(options.write), *policies.cases(options.write), *discovery.cases(options.write)]
     cases += [*config.cases(options.write, options.keep)]
-    cases += [*browser.CASES, *soak.CASES]
+    cases += [*vault.CASES, *browser.CASES, *soak.CASES]
     for name in options.only:
         if not any(case.name.startswith(name) for case in cases):
             parser.error(f"no case is called {name}; --list names them")
@@ -34,6 +34,10 @@ def main() -> int:
         cases = [case for case in cases if case not in left_out]
         if left_out:
             print(f"skipped {len(left_out)} cases of browser/: {browser.why_not()}", flush=True)
+    if options.lonely:
+        for case in [case for case in cases if vault.why_not(case)]:
+            cases.remove(case)
+            print(f"skipped {case.name}: {vault.why_not(case)}", flush=True)
     if options.list:
         print(*(case.name for case in cases), sep="\n")
         return 0

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import browser
+from . import browser, vault
 from .places import GO_CLIENT, HERE, MOTO_PYTHON, MOTO_VENV, PYTHON, ROOT, RUST_TARGET, VENV, WORK, rolecall
 
 # Debian 12 has one version of Ceph, and what it does is written down in docs/enforcement.md.
@@ -28,6 +28,7 @@ def everything() -> None:
             "moto": _moto,
             "ceph": _ceph,
             "chromium": _chromium,
+            "keyrings": _keyrings,
             "javascript": _javascript,
             "simulate": _simulate,
             "go": _go,
@@ -86,6 +87,15 @@ def _chromium() -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     _call(["apt-get", "update"], more=quiet)
     _call(["apt-get", "install", "--yes", "--no-install-recommends", browser.PROGRAM], more=quiet)
+
+
+def _keyrings() -> None:
+    """From Debian's own archive. Elsewhere the cases that want them are skipped, and the run says so."""
+    if not vault.missing() or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    _call(["apt-get", "update"], more=quiet)
+    _call(["apt-get", "install", "--yes", "--no-install-recommends", *vault.PACKAGES], more=quiet)
 
 
 def _javascript() -> None:

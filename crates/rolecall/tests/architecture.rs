@@ -25,7 +25,10 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("seal", &["error", "hardening"]),
     ("index", &["arn", "error", "host", "partition"]),
     // Bytes by key, and a list without secrets: it knows neither profiles nor AWS.
-    ("vault", &["error", "hex", "host", "seal", "secret", "time"]),
+    (
+        "vault",
+        &["error", "hardening", "hex", "host", "seal", "secret", "time"],
+    ),
     // The one path, in its order.
     // Its block of found roles names what it writes by what was parsed; keys in the clear are found as secrets.
     (

@@ -1,6 +1,10 @@
 //! Where records rest: bytes by key, whatever they are.
 
 mod file;
+#[cfg(any(target_os = "macos", windows, test))]
+mod native;
+#[cfg(target_os = "linux")]
+mod secret_service;
 
 use std::fmt;
 use std::str::FromStr;
@@ -205,6 +209,12 @@ pub struct Chosen {
 pub(super) fn open(host: &Host, kind: BackendKind) -> Result<Arc<dyn Backend>, Error> {
     match kind {
         BackendKind::File => Ok(Arc::new(file::Files::of(host)?)),
+        #[cfg(target_os = "linux")]
+        BackendKind::SecretService => Ok(Arc::new(secret_service::SecretService::of(host)?)),
+        #[cfg(target_os = "macos")]
+        BackendKind::Keychain => Ok(Arc::new(native::Native::of(host)?)),
+        #[cfg(windows)]
+        BackendKind::CredentialManager => Ok(Arc::new(native::Native::of(host)?)),
         other => Err(not_here(other)),
     }
 }

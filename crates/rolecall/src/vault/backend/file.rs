@@ -6,6 +6,7 @@
 
 pub(super) mod names;
 mod passphrase;
+mod unlocked;
 
 use std::fmt;
 use std::io::Read as _;
@@ -19,9 +20,11 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use self::names::Named;
+use self::unlocked::Unlocked;
 use super::{Backend, BackendKind, RecordKey};
 use crate::error::{Error, ErrorKind};
 use crate::host::Host;
+use crate::vault::kernel::Kernel;
 use crate::vault::list;
 
 /// The encrypted files.
@@ -29,12 +32,12 @@ pub(super) struct Files {
     host: Host,
     folder: PathBuf,
     /// The identity, once it is unlocked.
-    identity: Mutex<Option<Unlocked>>,
+    identity: Mutex<Option<Kept>>,
 }
 
 /// The identity, and which `identity.age` it came out of.
-struct Unlocked {
-    identity: Identity,
+struct Kept {
+    unlocked: Unlocked,
     wrapped: Digest,
 }
 
@@ -66,34 +69,57 @@ impl Files {
         self.folder.join("identity.age")
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Unlocked>> {
+    fn held(&self) -> MutexGuard<'_, Option<Kept>> {
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works with the identity, which the passphrase is asked for where it is not unlocked yet.
     fn with_identity<T>(&self, work: impl FnOnce(&Identity) -> Result<T, Error>) -> Result<T, Error> {
         let mut held = self.held();
-        if let Some(unlocked) = held.as_ref() {
-            return work(&unlocked.identity);
+        if let Some(kept) = held.as_ref() {
+            return work(&kept.unlocked.identity()?);
         }
-        let unlocked = match self.host.read_private(&self.identity_path())? {
-            Some(wrapped) => Unlocked {
-                identity: passphrase::open(&self.host, &wrapped, None)?,
-                wrapped: digest(&wrapped),
+        let kept = match self.host.read_private(&self.identity_path())? {
+            Some(wrapped) => match self.in_kernel(&wrapped)? {
+                Some(kept) => kept,
+                None => self.keep(&passphrase::open(&self.host, &wrapped, None)?, &wrapped)?,
             },
             None => self.create()?,
         };
-        work(&held.insert(unlocked).identity)
+        work(&held.insert(kept).unlocked.identity()?)
+    }
+
+    /// The identity of this file, as the kernel keeps it.
+    fn in_kernel(&self, wrapped: &[u8]) -> Result<Option<Kept>, Error> {
+        let Some(text) = Kernel::of(&self.host, &self.folder)?.find() else {
+            return Ok(None);
+        };
+        let unlocked = Unlocked::new(&text)?;
+        Ok(unlocked.map(|unlocked| Kept {
+            unlocked,
+            wrapped: digest(wrapped),
+        }))
+    }
+
+    /// Keeps the identity that this file, as it is now, opened to: here, and in the kernel for other processes.
+    fn keep(&self, identity: &Identity, wrapped: &[u8]) -> Result<Kept, Error> {
+        let text = identity_text(identity);
+        Kernel::of(&self.host, &self.folder)?.keep(&text);
+        let unlocked = Unlocked::new(&text)?.ok_or_else(|| damaged("its identity"))?;
+        Ok(Kept {
+            unlocked,
+            wrapped: digest(wrapped),
+        })
     }
 
     /// Forgets an identity that is not this vault's any more: its file was replaced, or is gone. Whether it was so.
     fn forget_replaced(&self) -> Result<bool, Error> {
         let mut held = self.held();
-        let Some(unlocked) = held.as_ref() else {
+        let Some(kept) = held.as_ref() else {
             return Ok(false);
         };
         let now = self.host.read_private(&self.identity_path())?;
-        if now.is_some_and(|wrapped| digest(&wrapped) == unlocked.wrapped) {
+        if now.is_some_and(|wrapped| digest(&wrapped) == kept.wrapped) {
             return Ok(false);
         }
         *held = None;
@@ -101,7 +127,7 @@ impl Files {
     }
 
     /// Makes the identity, under a new passphrase.
-    fn create(&self) -> Result<Unlocked, Error> {
+    fn create(&self) -> Result<Kept, Error> {
         let named = self.host.names_in(&self.records())?;
         let records = named.iter().filter(|name| names::read(name).is_some()).count();
         if records > 0 {
@@ -122,17 +148,12 @@ impl Files {
             None => {
                 self.host
                     .write_private_bytes(&self.identity_path(), &made.wrapped)?;
-                Ok(Unlocked {
-                    wrapped: digest(&made.wrapped),
-                    identity: made.identity,
-                })
+                self.keep(&made.identity, &made.wrapped)
             }
             Some(theirs) => {
                 drop(lock);
-                Ok(Unlocked {
-                    wrapped: digest(&theirs),
-                    identity: passphrase::open(&self.host, &theirs, Some(made.passphrase))?,
-                })
+                let identity = passphrase::open(&self.host, &theirs, Some(made.passphrase))?;
+                self.keep(&identity, &theirs)
             }
         }
     }
@@ -242,10 +263,7 @@ impl Backend for Files {
             .with_hint("Nothing was changed. Try again."));
         }
         self.host.write_private_bytes(&path, &after)?;
-        *self.held() = Some(Unlocked {
-            identity,
-            wrapped: digest(&after),
-        });
+        *self.held() = Some(self.keep(&identity, &after)?);
         Ok(())
     }
 }

@@ -1,0 +1,19 @@
+//! Forgetting what is unlocked.
+
+use std::sync::PoisonError;
+
+use super::kernel::Kernel;
+use super::{Vault, list};
+use crate::error::Error;
+
+impl Vault {
+    /// Forgets what was unlocked, in this process and in the kernel's keyring: the next use asks for the passphrase again.
+    /// Whether the kernel had something. A desktop's keyring is the desktop's to lock.
+    ///
+    /// # Errors
+    /// Why the vault has no place, or its files are not read.
+    pub fn lock_up(&self) -> Result<bool, Error> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(Kernel::of(&self.0.host, &list::folder(&self.0.host)?)?.forget())
+    }
+}
