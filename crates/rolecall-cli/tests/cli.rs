@@ -19,12 +19,14 @@ mod cli {
     mod deliver;
     mod doctor;
     mod doctor_cases;
+    mod doctor_more_cases;
     mod exec;
     mod exec_env;
     #[cfg(target_os = "linux")]
     mod exec_imds;
     mod explain;
     mod hardening;
+    mod init;
     mod login;
     mod mfa;
     mod mfa_ask;

@@ -12,6 +12,7 @@ mod machine;
 mod profiles;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, printable};
@@ -170,6 +171,11 @@ impl Doctor {
     /// The vault, with what was unlocked in it: whoever tries targets unlocks nothing again by it.
     pub fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// The files that the console gives for a new access key, where browsers put them, with the number of keys in each.
+    pub fn consoles_files(&self) -> Vec<(PathBuf, usize)> {
+        leftovers::consoles_files(&self.host)
     }
 
     /// Everything that can be found out without calling anybody. It blocks; where keys are in the vault, their backend is

@@ -118,6 +118,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "partition",
             "profile",
             "provider",
+            "rotation",
             "seal",
             "time",
             "vault",

@@ -1,7 +1,7 @@
 //! `rolecall vault`: users' access keys, encrypted.
 
 mod add;
-mod import;
+pub(super) mod import;
 mod list;
 mod lock;
 mod move_keys;

@@ -12,6 +12,7 @@ use rolecall::{Error, ErrorKind, Host, Secret};
 use serde_json::Value;
 
 use super::doctor_cases::{CASES, none};
+use super::doctor_more_cases::MORE;
 use super::support::Machine;
 
 pub(crate) const PASSPHRASE: &str = "a passphrase for tests";
@@ -63,23 +64,23 @@ pub(crate) fn askpass(machine: &Machine) -> String {
 /// A user's machine as it should be: a role, and its key in the vault.
 fn healthy() -> Machine {
     let machine = without_key();
+    let [id, secret] = key_of_joe(&machine);
+    keep(&machine, "joe", &id, &secret);
+    machine
+}
+
+/// The id and the secret of the sandbox's user.
+pub(crate) fn key_of_joe(machine: &Machine) -> [String; 2] {
     let text = machine.sandbox.credentials_file();
     let (_, section) = text.split_once("[joe]").unwrap();
-    let value = |key: &str| {
+    ["aws_access_key_id", "aws_secret_access_key"].map(|key| {
         let (_, rest) = section.split_once(key).unwrap();
         rest.trim_start_matches([' ', '='])
             .lines()
             .next()
             .unwrap()
             .to_owned()
-    };
-    keep(
-        &machine,
-        "joe",
-        &value("aws_access_key_id"),
-        &value("aws_secret_access_key"),
-    );
-    machine
+    })
 }
 
 fn without_key() -> Machine {
@@ -159,7 +160,7 @@ fn of<'a>(findings: &'a [Value], check: &str, severity: &str) -> Vec<&'a Value> 
 }
 
 /// Every file and folder of the machine, with all that a user would notice of a change.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
     let mut seen = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -186,7 +187,7 @@ fn each_finding_is_where_it_is_true_and_nowhere_else() {
     let odd = |finding: &&Value| ["warning", "problem"].contains(&finding["severity"].as_str().unwrap());
     assert_eq!(usual.iter().find(odd), None);
     let mut missed = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().chain(MORE) {
         let matching = |findings: &[Value]| {
             let of_kind = of(findings, case.check, case.severity);
             let says = |finding: &&&Value| finding["what"].as_str().unwrap().contains(case.says);

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-
 use super::{Area, Finding, Severity};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::host::Host;
-use crate::vault::{BackendKind, List, RecordKind, Vault};
+use crate::rotation::{self, Unfinished};
+use crate::vault::{BackendKind, List, RecordKey, RecordKind, Vault};
 
 /// A key that has been there longer is to be replaced: AWS's own advice ("Update access keys when needed", IAM User Guide,
 /// and the credential report's check of ninety days).
@@ -46,9 +45,16 @@ pub(super) fn look(host: &Host, vault: &Vault) -> Vec<Finding> {
         ),
     });
     choice(vault, &mut found);
-    records(vault, &list, &mut found);
+    let begun = rotation::unfinished(host);
+    records(
+        host,
+        vault,
+        &list,
+        begun.as_deref().unwrap_or_default(),
+        &mut found,
+    );
     ages(host, &list, &mut found);
-    rotations(host, &mut found);
+    rotations(&begun, &mut found);
     if let [first, ..] = list.backups() {
         let count = list.backups().len();
         found.push(
@@ -96,7 +102,7 @@ fn choice(vault: &Vault, found: &mut Vec<Finding>) {
 }
 
 /// Whether what is listed is there, and what is there is listed.
-fn records(vault: &Vault, list: &List, found: &mut Vec<Finding>) {
+fn records(host: &Host, vault: &Vault, list: &List, begun: &[Unfinished], found: &mut Vec<Finding>) {
     let kinds: BTreeSet<_> = list.entries().iter().map(|entry| entry.backend).collect();
     for kind in kinds {
         let keys = match vault.backend(kind).and_then(|backend| backend.keys()) {
@@ -124,20 +130,31 @@ fn records(vault: &Vault, list: &List, found: &mut Vec<Finding>) {
             );
         }
     }
-    for (kind, record) in vault.orphans().unwrap_or_default() {
+    // The keys of a rotation are in its journal until it is finished.
+    let is_of_rotation = |record: &RecordKey| {
+        record.kind == RecordKind::AccessKey
+            && begun.iter().any(|begun| {
+                begun.profile == record.name
+                    && (begun.old == record.id || begun.new.as_deref() == Some(&record.id))
+            })
+    };
+    let orphans = vault.orphans().unwrap_or_default();
+    for (kind, record) in orphans.into_iter().filter(|(_, record)| !is_of_rotation(record)) {
         let is_lost_key = record.kind == RecordKind::AccessKey && list.entry(&record.name).is_none();
         let hint = match is_lost_key {
             true => "`rolecall vault list --rebuild` lists it again.".to_owned(),
             false => format!("A command was interrupted. Nothing needs it: delete it in {kind}."),
         };
-        found.push(
-            finding(
-                Severity::Warning,
-                "orphan",
-                format!("the {record} is in {kind}, and not listed"),
-            )
-            .hint(hint),
-        );
+        let what = format!("the {record} is in {kind}, and not listed");
+        let orphan = finding(Severity::Warning, "orphan", what).hint(hint);
+        let place = match kind {
+            BackendKind::File => folder(host).map(|folder| folder.join("records").join(record.file().0)),
+            _ => None,
+        };
+        found.push(match place {
+            Some(place) => orphan.at(place.display()),
+            None => orphan,
+        });
     }
 }
 
@@ -164,27 +181,19 @@ fn ages(host: &Host, list: &List, found: &mut Vec<Finding>) {
 }
 
 /// Rotations that were begun and not finished: each has its journal beside the list.
-fn rotations(host: &Host, found: &mut Vec<Finding>) {
-    let Some(folder) = folder(host) else { return };
-    for name in host.names_near(&folder, 1000) {
-        let Some(profile) = name
-            .strip_prefix("rotation-")
-            .and_then(|name| name.strip_suffix(".json"))
-        else {
-            continue;
-        };
-        let profile = percent_decode_str(profile).decode_utf8_lossy();
-        found.push(
-            finding(
-                Severity::Warning,
-                "rotation",
-                format!("a rotation of the key of profile `{profile}` was begun, and is not finished"),
-            )
-            .hint(format!(
-                "`rolecall vault rotate {profile}` goes on with it; with `--abort` it is undone."
-            ))
-            .at(folder.join(&name).display()),
-        );
+fn rotations(begun: &Result<Vec<Unfinished>, Error>, found: &mut Vec<Finding>) {
+    match begun {
+        Ok(begun) => found.extend(begun.iter().map(|begun| {
+            let what = finding(Severity::Warning, "rotation", begun.to_string());
+            what.hint(format!("{} {}", begun.state(), begun.advice()))
+        })),
+        Err(error) => found.push(Finding::of_error(
+            Area::Vault,
+            Severity::Problem,
+            "rotation",
+            error,
+            "Look at the file, and take it away where it is none of rolecall's.",
+        )),
     }
 }
 

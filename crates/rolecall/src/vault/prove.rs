@@ -4,7 +4,7 @@ use super::{BackendKind, RecordKey, RecordKind, Vault};
 use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 
-/// Whose the records are that are saved to be deleted. No file is called so: backups are of whole paths.
+/// Whose the records are that are saved to be deleted.
 const TEST: &str = "rolecall doctor";
 
 impl Vault {
@@ -24,7 +24,13 @@ impl Vault {
             )
         })?;
         let _lock = self.lock()?;
-        for left in backend.keys()?.iter().filter(|key| is_test(key)) {
+        let list = self.list()?;
+        let is_listed = |key: &RecordKey| list.records().any(|(_, listed)| listed == *key);
+        for left in backend
+            .keys()?
+            .iter()
+            .filter(|key| is_test(key) && !is_listed(key))
+        {
             backend.delete(left)?;
         }
         let record = RecordKey {
