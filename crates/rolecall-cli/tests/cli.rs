@@ -41,5 +41,6 @@ mod cli {
     mod terminal;
     mod use_shell;
     mod use_target;
+    mod vault_rotate;
     mod worlds;
 }
