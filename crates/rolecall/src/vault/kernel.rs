@@ -30,42 +30,41 @@ pub(super) struct Kernel {
     name: String,
     /// For how long; `None` where it is not to be kept.
     keep: Option<Duration>,
-    /// What the identity is wrapped in now: another one, or another passphrase, and what is kept does not fit any more.
-    mark: Option<[u8; MARK]>,
 }
+
+/// What the identity is wrapped in: of another one, or under another passphrase, what is kept does not fit any more.
+type Mark = [u8; MARK];
 
 impl Kernel {
     /// That of the vault in `folder`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Config`] where `ROLECALL_VAULT_KEEP` is no time; why the identity's file is not read.
+    /// [`crate::ErrorKind::Config`] where `ROLECALL_VAULT_KEEP` is no time.
     pub(super) fn of(host: &Host, folder: &Path) -> Result<Self, Error> {
-        let wrapped = host.read_private(&folder.join("identity.age"))?;
         Ok(Self {
             name: format!(
                 "rolecall:vault:{}",
                 hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes()))
             ),
             keep: keep(host)?,
-            mark: wrapped.map(|bytes| Sha256::digest(&*bytes).into()),
         })
     }
 
-    /// The identity's text, where it is there and this vault's.
-    pub(super) fn find(&self) -> Option<Zeroizing<Vec<u8>>> {
+    /// The identity's text, where it is there and came out of what has this mark.
+    pub(super) fn find(&self, mark: &Mark) -> Option<Zeroizing<Vec<u8>>> {
         self.keep?;
         let kept = quiet(keyring::read(&self.name))?;
-        let (mark, text) = kept.split_at_checked(MARK)?;
-        (mark == self.mark?).then(|| Zeroizing::new(text.to_vec()))
+        let (its, text) = kept.split_at_checked(MARK)?;
+        (its == mark).then(|| Zeroizing::new(text.to_vec()))
     }
 
     /// Keeps it.
-    pub(super) fn keep(&self, text: &[u8]) {
-        let (Some(keep), Some(mark)) = (self.keep, self.mark) else {
+    pub(super) fn keep(&self, mark: &Mark, text: &[u8]) {
+        let Some(keep) = self.keep else {
             return;
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(MARK + text.len()));
-        bytes.extend_from_slice(&mark);
+        bytes.extend_from_slice(mark);
         bytes.extend_from_slice(text);
         if bytes.len() <= MARK + LONGEST_TEXT {
             quiet(keyring::write(&self.name, &bytes, keep));

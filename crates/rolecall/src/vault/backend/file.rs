@@ -32,15 +32,10 @@ pub(super) struct Files {
     host: Host,
     folder: PathBuf,
     /// The identity, once it is unlocked.
-    identity: Mutex<Option<Kept>>,
+    identity: Mutex<Option<Unlocked>>,
 }
 
-/// The identity, and which `identity.age` it came out of.
-struct Kept {
-    unlocked: Unlocked,
-    wrapped: Digest,
-}
-
+/// Of an `identity.age`: which one it is.
 type Digest = [u8; 32];
 
 fn digest(wrapped: &[u8]) -> Digest {
@@ -69,57 +64,43 @@ impl Files {
         self.folder.join("identity.age")
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Kept>> {
+    fn held(&self) -> MutexGuard<'_, Option<Unlocked>> {
         self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works with the identity, which the passphrase is asked for where it is not unlocked yet.
     fn with_identity<T>(&self, work: impl FnOnce(&Identity) -> Result<T, Error>) -> Result<T, Error> {
         let mut held = self.held();
-        if let Some(kept) = held.as_ref() {
-            return work(&kept.unlocked.identity()?);
+        if let Some(unlocked) = held.as_ref() {
+            return work(&unlocked.identity()?);
         }
-        let kept = match self.host.read_private(&self.identity_path())? {
-            Some(wrapped) => match self.in_kernel(&wrapped)? {
-                Some(kept) => kept,
-                None => self.keep(&passphrase::open(&self.host, &wrapped, None)?, &wrapped)?,
-            },
-            None => self.create()?,
+        let kernel = Kernel::of(&self.host, &self.folder)?;
+        let unlocked = match self.host.read_private(&self.identity_path())? {
+            Some(wrapped) => self.open(&kernel, &wrapped)?,
+            None => self.create(&kernel)?,
         };
-        work(&held.insert(kept).unlocked.identity()?)
+        work(&held.insert(unlocked).identity()?)
     }
 
-    /// The identity of this file, as the kernel keeps it.
-    fn in_kernel(&self, wrapped: &[u8]) -> Result<Option<Kept>, Error> {
-        let Some(text) = Kernel::of(&self.host, &self.folder)?.find() else {
-            return Ok(None);
-        };
-        let unlocked = Unlocked::new(&text)?;
-        Ok(unlocked.map(|unlocked| Kept {
-            unlocked,
-            wrapped: digest(wrapped),
-        }))
-    }
-
-    /// Keeps the identity that this file, as it is now, opened to: here, and in the kernel for other processes.
-    fn keep(&self, identity: &Identity, wrapped: &[u8]) -> Result<Kept, Error> {
-        let text = identity_text(identity);
-        Kernel::of(&self.host, &self.folder)?.keep(&text);
-        let unlocked = Unlocked::new(&text)?.ok_or_else(|| damaged("its identity"))?;
-        Ok(Kept {
-            unlocked,
-            wrapped: digest(wrapped),
-        })
+    /// The identity that was wrapped so: as the kernel keeps it, else by the person's passphrase.
+    fn open(&self, kernel: &Kernel, wrapped: &[u8]) -> Result<Unlocked, Error> {
+        let mark = digest(wrapped);
+        if let Some(kept) = kernel.find(&mark).and_then(|text| unlocked::parsed(&text)) {
+            return Unlocked::new(&kept, mark);
+        }
+        let identity = passphrase::open(&self.host, wrapped, None)?;
+        kernel.keep(&mark, &identity_text(&identity));
+        Unlocked::new(&identity, mark)
     }
 
     /// Forgets an identity that is not this vault's any more: its file was replaced, or is gone. Whether it was so.
     fn forget_replaced(&self) -> Result<bool, Error> {
         let mut held = self.held();
-        let Some(kept) = held.as_ref() else {
+        let Some(unlocked) = held.as_ref() else {
             return Ok(false);
         };
         let now = self.host.read_private(&self.identity_path())?;
-        if now.is_some_and(|wrapped| digest(&wrapped) == kept.wrapped) {
+        if now.is_some_and(|wrapped| digest(&wrapped) == unlocked.wrapped) {
             return Ok(false);
         }
         *held = None;
@@ -127,7 +108,7 @@ impl Files {
     }
 
     /// Makes the identity, under a new passphrase.
-    fn create(&self) -> Result<Kept, Error> {
+    fn create(&self, kernel: &Kernel) -> Result<Unlocked, Error> {
         let named = self.host.names_in(&self.records())?;
         let records = named.iter().filter(|name| names::read(name).is_some()).count();
         if records > 0 {
@@ -144,18 +125,20 @@ impl Files {
         let made = passphrase::make(&self.host)?;
         // Asked and wrapped before others are locked out; another process may have been as far.
         let lock = list::lock(&self.host)?;
-        match self.host.read_private(&self.identity_path())? {
+        let (identity, mark) = match self.host.read_private(&self.identity_path())? {
             None => {
                 self.host
                     .write_private_bytes(&self.identity_path(), &made.wrapped)?;
-                self.keep(&made.identity, &made.wrapped)
+                (made.identity, digest(&made.wrapped))
             }
             Some(theirs) => {
                 drop(lock);
                 let identity = passphrase::open(&self.host, &theirs, Some(made.passphrase))?;
-                self.keep(&identity, &theirs)
+                (identity, digest(&theirs))
             }
-        }
+        };
+        kernel.keep(&mark, &identity_text(&identity));
+        Unlocked::new(&identity, mark)
     }
 }
 
@@ -252,6 +235,7 @@ impl Backend for Files {
             .with_hint("`rolecall vault list` shows where the keys are.")
         };
         let before = self.host.read_private(&path)?.ok_or_else(nothing)?;
+        let kernel = Kernel::of(&self.host, &self.folder)?;
         let identity = passphrase::open(&self.host, &before, None)?;
         let after = passphrase::wrap_anew(&self.host, &identity)?;
         let _lock = list::lock(&self.host)?;
@@ -263,7 +247,9 @@ impl Backend for Files {
             .with_hint("Nothing was changed. Try again."));
         }
         self.host.write_private_bytes(&path, &after)?;
-        *self.held() = Some(self.keep(&identity, &after)?);
+        // What it keeps of the old one it does not give out any more.
+        kernel.keep(&digest(&after), &identity_text(&identity));
+        *self.held() = Some(Unlocked::new(&identity, digest(&after))?);
         Ok(())
     }
 }

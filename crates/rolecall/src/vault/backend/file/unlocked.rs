@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use age::x25519::Identity;
 
+use super::{Digest, identity_text};
 use crate::error::{Error, ErrorKind};
 use crate::hardening::Held;
 use crate::seal::{Seal, Sealed};
@@ -12,21 +13,18 @@ use crate::seal::{Seal, Sealed};
 pub(super) struct Unlocked {
     seal: Seal,
     text: Sealed,
+    /// Which `identity.age` it came out of.
+    pub(super) wrapped: Digest,
 }
 
 impl Unlocked {
-    /// `None` where it is no identity.
-    ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when the system gives neither memory nor randomness.
-    pub(super) fn new(text: &[u8]) -> Result<Option<Self>, Error> {
-        if parsed(text).is_none() {
-            return Ok(None);
-        }
+    pub(super) fn new(identity: &Identity, wrapped: Digest) -> Result<Self, Error> {
         // Better is to be had, and would keep a machine from hibernating as long as a server runs.
         let seal = Seal::held_at_best(Held::Locked)?;
-        let text = seal.seal(text, b"")?;
-        Ok(Some(Self { seal, text }))
+        let text = seal.seal(&identity_text(identity), b"")?;
+        Ok(Self { seal, text, wrapped })
     }
 
     pub(super) fn identity(&self) -> Result<Identity, Error> {
@@ -35,26 +33,25 @@ impl Unlocked {
     }
 }
 
-fn parsed(text: &[u8]) -> Option<Identity> {
+/// `None` where it is no identity.
+pub(super) fn parsed(text: &[u8]) -> Option<Identity> {
     Identity::from_str(std::str::from_utf8(text).ok()?.trim()).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use age::secrecy::ExposeSecret as _;
-
     use super::*;
 
     #[test]
     fn it_is_the_same_whenever_it_is_opened() {
         let identity = Identity::generate();
-        let text = identity.to_string();
-        let unlocked = Unlocked::new(text.expose_secret().as_bytes()).unwrap().unwrap();
+        let unlocked = Unlocked::new(&identity, [7; 32]).unwrap();
         for _ in 0..2 {
             let opened = unlocked.identity().unwrap();
             assert_eq!(opened.to_public().to_string(), identity.to_public().to_string());
         }
-        assert!(Unlocked::new(b"AGE-SECRET-KEY-1").unwrap().is_none());
-        assert!(Unlocked::new(&[0xff; 74]).unwrap().is_none());
+        assert!(parsed(&identity_text(&identity)).is_some());
+        assert!(parsed(b"AGE-SECRET-KEY-1").is_none());
+        assert!(parsed(&[0xff; 74]).is_none());
     }
 }
