@@ -6,8 +6,10 @@ import configparser
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -97,8 +99,8 @@ def used(**more: str) -> list[dict]:
 
 def secret_service() -> list[dict]:
     key = take_key()
-    folder = HOME / "desktop"
-    folder.mkdir(mode=0o700)
+    # Not in the case's own folder: a socket's path has 108 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="rolecall-", dir="/tmp"))
     (folder / "bus.conf").write_text(BUS.format(folder / "bus"))
     os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={folder / 'bus'}"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -106,8 +108,8 @@ def secret_service() -> list[dict]:
     keyring = None
     try:
         _until(lambda: (folder / "bus").exists(), "the bus does not start")
-        unlocked = ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"]
-        keyring = subprocess.Popen(unlocked, stdin=subprocess.PIPE, text=True, **quiet)
+        unlocked = ["--foreground", "--unlock", "--components=secrets", "--control-directory", str(folder)]
+        keyring = subprocess.Popen(["gnome-keyring-daemon", *unlocked], stdin=subprocess.PIPE, text=True, **quiet)
         keyring.stdin.write("the keyring's own")
         keyring.stdin.close()
         # Whoever asks for nothing that is there is answered when the service is there, and not before.
@@ -128,6 +130,7 @@ def secret_service() -> list[dict]:
             if process:
                 process.kill()
                 process.wait()
+        shutil.rmtree(folder)
 
 
 def _seen() -> str:

@@ -408,13 +408,15 @@ fn as_another_user_with_a_full_quota() {
     fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     let home = folder.path().join("home");
     fs::create_dir(&home).unwrap();
-    std::os::unix::fs::chown(&home, Some(65_533), Some(65_533)).unwrap();
+    // Nobody else's: what another test run of that user does would make room, or take it.
+    let uid = 2_000_000 + std::process::id();
+    std::os::unix::fs::chown(&home, Some(uid), Some(uid)).unwrap();
     let output = Command::new(&binary)
         .args(["--ignored", "--exact", "--nocapture", "works_as_another_user"])
         .env(FOLDER, &home)
         .current_dir("/")
-        .uid(65_533)
-        .gid(65_533)
+        .uid(uid)
+        .gid(uid)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

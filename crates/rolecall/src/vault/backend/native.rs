@@ -228,7 +228,8 @@ mod system {
 }
 
 /// A store in memory, so that what is common to both is tried where this is built and tested. It is called as Windows's.
-#[cfg(all(test, not(target_os = "macos"), not(windows)))]
+#[cfg(test)]
+#[cfg(not(any(target_os = "macos", windows)))]
 mod system {
     use std::sync::Arc;
 
@@ -248,7 +249,8 @@ mod system {
     }
 }
 
-#[cfg(all(test, not(target_os = "macos"), not(windows)))]
+#[cfg(test)]
+#[cfg(not(any(target_os = "macos", windows)))]
 mod tests {
     use std::any::Any;
     use std::cell::Cell;
