@@ -28,7 +28,9 @@ pub(crate) fn change(host: &Host, json: bool) -> Result<Ended, CommandError> {
     if json {
         output::print_json(&json!({ "changed": true }))?;
     } else {
-        output::print("The vault has a new passphrase. Copies of `identity.age` made before open with the old one.\n")?;
+        output::print(
+            "The vault has a new passphrase. Copies of `identity.age` made before open with the old one.\n",
+        )?;
     }
     Ok(Ended::WELL)
 }
