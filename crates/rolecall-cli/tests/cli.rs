@@ -46,5 +46,8 @@ mod cli {
     mod use_shell;
     mod use_target;
     mod vault;
+    mod vault_import;
+    mod vault_import_kill;
+    mod vault_restore;
     mod worlds;
 }

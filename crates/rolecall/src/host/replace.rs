@@ -103,7 +103,10 @@ impl Host {
         let is_kept = |entry: &fs::DirEntry| {
             let other = entry.file_name();
             let other = other.to_string_lossy();
-            other != name && other.contains(name) && entry.file_type().is_ok_and(|kind| kind.is_file())
+            other != name
+                && other.contains(name)
+                && !is_draft(&other, path)
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
         };
         let mut kept: Vec<_> = entries.filter(is_kept).map(|entry| entry.path()).collect();
         kept.sort_unstable();
@@ -137,18 +140,17 @@ fn draft(path: &Path) -> (String, &'static str) {
     (format!(".{name}.rolecall-"), ".draft")
 }
 
+fn is_draft(name: &str, path: &Path) -> bool {
+    let (begin, end) = draft(path);
+    name.starts_with(&begin) && name.ends_with(end) && name.len() == begin.len() + DRAFT + end.len()
+}
+
 /// Removes drafts that a crash left behind: whoever calls it holds the lock, and nobody else writes one.
 fn sweep(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let (begin, end) = draft(path);
-    for entry in fs::read_dir(folder.unwrap_or(Path::new(".")))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(&begin) && name.ends_with(end) && name.len() == begin.len() + DRAFT + end.len() {
+    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")));
+    for entry in entries.into_iter().flatten().flatten() {
+        if is_draft(&entry.file_name().to_string_lossy(), path) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{BackendKind, Backup, RecordKey, Vault};
+use super::{BackendKind, Backup, Vault};
 use crate::error::{Error, ErrorKind};
 use crate::hex::hex;
 use crate::time::rfc3339;
@@ -35,7 +35,8 @@ impl fmt::Debug for Replaced<'_> {
 /// The form of a record. Another one is not understood.
 const VERSION: u32 = 1;
 
-/// The first line of a record: so no record is taken for another's. The file's text follows.
+/// The first line of a record: so no record is taken for another's, and who opens it by hand learns where it belongs. The
+/// file's text follows.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -44,11 +45,11 @@ struct Head {
     backup: String,
 }
 
-fn to_record(key: &RecordKey, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn to_record(backup: &Backup, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let head = Head {
         version: VERSION,
-        path: key.name.clone(),
-        backup: key.id.clone(),
+        path: backup.path.display().to_string(),
+        backup: backup.id.clone(),
     };
     let head = serde_json::to_vec(&head).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("a backup was not written: {error}"))
@@ -62,16 +63,20 @@ fn to_record(key: &RecordKey, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> 
     Ok(record)
 }
 
-fn from_record(key: &RecordKey, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn from_record(backup: &Backup, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let cut = record.iter().position(|byte| *byte == b'\n');
     let (head, text) = record.split_at(cut.unwrap_or(record.len()));
-    let is_it = serde_json::from_slice::<Head>(head)
-        .is_ok_and(|head| head.version == VERSION && head.path == key.name && head.backup == key.id);
+    let is_it = serde_json::from_slice::<Head>(head).is_ok_and(|head| {
+        head.version == VERSION && Path::new(&head.path) == backup.path && head.backup == backup.id
+    });
     match text.split_first() {
         Some((_, text)) if is_it => Ok(Zeroizing::new(text.to_vec())),
         _ => Err(Error::new(
             ErrorKind::Untrusted,
-            format!("the record of {key} is not used: it is another's, or of another version of rolecall"),
+            format!(
+                "the record of {} is not used: it is another's, or of another version of rolecall",
+                backup.record()
+            ),
         )
         .with_hint("It was changed or damaged. `rolecall vault restore` names the other backups there are.")),
     }
@@ -127,7 +132,7 @@ impl Vault {
         let mut save = || {
             for (backup, file) in backups.iter().zip(files) {
                 let record = backup.record();
-                self.save(backend.as_ref(), &record, &to_record(&record, file.before)?)?;
+                self.save(backend.as_ref(), &record, &to_record(backup, file.before)?)?;
                 change.list.add_backup(backup.clone());
             }
             change.list.save(&self.0.host)
@@ -159,7 +164,7 @@ impl Vault {
             )
             .with_hint("Somebody removed it there.")
         })?;
-        from_record(&record, &found)
+        from_record(backup, &found)
     }
 
     /// Whether `text` is what a backup's file was replaced by: then it has not changed since.

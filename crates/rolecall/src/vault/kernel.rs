@@ -35,19 +35,18 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// That of the vault in `folder`.
+    /// That of the vault in `folder`, whose identity is wrapped so: the bytes that were read, for by now others may be there.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Config`] where `ROLECALL_VAULT_KEEP` is no time; why the identity's file is not read.
-    pub(super) fn of(host: &Host, folder: &Path) -> Result<Self, Error> {
-        let wrapped = host.read_private(&folder.join("identity.age"))?;
+    /// [`crate::ErrorKind::Config`] where `ROLECALL_VAULT_KEEP` is no time.
+    pub(super) fn of(host: &Host, folder: &Path, wrapped: Option<&[u8]>) -> Result<Self, Error> {
         Ok(Self {
             name: format!(
                 "rolecall:vault:{}",
                 hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes()))
             ),
             keep: keep(host)?,
-            mark: wrapped.map(|bytes| Sha256::digest(&*bytes).into()),
+            mark: wrapped.map(|bytes| Sha256::digest(bytes).into()),
         })
     }
 

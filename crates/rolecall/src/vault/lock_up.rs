@@ -11,9 +11,9 @@ impl Vault {
     /// Whether the kernel had something. A desktop's keyring is the desktop's to lock.
     ///
     /// # Errors
-    /// Why the vault has no place, or its files are not read.
+    /// Why the vault has no place.
     pub fn lock_up(&self) -> Result<bool, Error> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(Kernel::of(&self.0.host, &list::folder(&self.0.host)?)?.forget())
+        Ok(Kernel::of(&self.0.host, &list::folder(&self.0.host)?, None)?.forget())
     }
 }

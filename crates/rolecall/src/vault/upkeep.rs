@@ -1,11 +1,9 @@
 //! Moving keys between backends, and finding again what the list lost.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
-use super::{BackendKind, Backup, Entry, List, RecordKey, RecordKind, Vault, list, no_entry};
+use super::{BackendKind, Entry, List, RecordKey, RecordKind, Vault, list, no_entry};
 use crate::error::{Error, ErrorKind};
-use crate::time::parsed;
 
 /// How often a key is read again that another process replaces while it is moved.
 const TRIES: usize = 3;
@@ -99,7 +97,7 @@ impl Vault {
 
     /// Makes the list anew from what the backends hold. Of two keys of one profile the list that is there decides, else the
     /// first backend of this system. A list that cannot be understood stays beside the new one, as `vault.json.broken`.
-    /// Of backups it is not known any more what their files were replaced by. Unlocks nothing.
+    /// Backups are lost to a list that is lost: their records stay, and say inside which files they are. Unlocks nothing.
     ///
     /// # Errors
     /// Why it cannot be read or written, or that another version of rolecall wrote it: then nothing was changed.
@@ -132,46 +130,23 @@ impl Vault {
         })
     }
 
-    /// Lists a record that a backend holds, unless it is known.
+    /// Lists a key that a backend holds, unless its profile has one, or it was to be deleted.
     fn found(&self, list: &mut List, kind: BackendKind, key: RecordKey) {
-        let is_known = |list: &List| {
-            let record = (kind, key.clone());
-            list.leaving().contains(&record) || list.records().any(|listed| listed == record)
-        };
-        // What names no profile was never listed.
-        let is_named = key.kind != RecordKind::AccessKey || list::check_name(&key.name).is_ok();
-        if is_known(list) || !is_named {
+        let leaves = list
+            .leaving()
+            .iter()
+            .any(|leaving| *leaving == (kind, key.clone()));
+        // Where a backup belongs is not in its name: it is opened by hand, and says it itself.
+        let is_key = key.kind == RecordKind::AccessKey && list::check_name(&key.name).is_ok();
+        if leaves || !is_key || list.entry(&key.name).is_some() {
             return;
         }
-        let now = self.0.host.now();
-        match key.kind {
-            RecordKind::AccessKey if list.entry(&key.name).is_none() => {
-                list.put(Entry {
-                    profile: key.name,
-                    access_key_id: key.id,
-                    backend: kind,
-                    saved_at: now,
-                    arn: None,
-                });
-            }
-            RecordKind::AccessKey => {}
-            RecordKind::Backup => list.add_backup(Backup {
-                saved_at: time_of(&key.id).unwrap_or(now),
-                id: key.id,
-                path: PathBuf::from(key.name),
-                backend: kind,
-                replaced_by: String::new(),
-                profiles: Vec::new(),
-            }),
-        }
+        list.put(Entry {
+            profile: key.name,
+            access_key_id: key.id,
+            backend: kind,
+            saved_at: self.0.host.now(),
+            arn: None,
+        });
     }
-}
-
-/// The time in a backup's id: `20261128T051000Z-1A2B3C4D`.
-fn time_of(id: &str) -> Option<std::time::SystemTime> {
-    let (time, _) = id.split_once('-')?;
-    let (day, time) = (time.get(..8)?, time.get(8..)?);
-    let [year, month, date] = [day.get(..4)?, day.get(4..6)?, day.get(6..)?];
-    let [hour, minute, second] = [time.get(1..3)?, time.get(3..5)?, time.get(5..)?];
-    parsed(&format!("{year}-{month}-{date}T{hour}:{minute}:{second}"))
 }

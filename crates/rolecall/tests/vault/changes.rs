@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use rolecall::ErrorKind;
 use rolecall::vault::{BackendKind, Vault};
 
-use super::support::{Answers, Drawer, PASSPHRASE, Place, host, key, names, refused, sandbox, two};
+use super::support::{Answers, Drawer, PASSPHRASE, Place, back_up, host, key, names, refused, sandbox, two};
 
 #[test]
 fn a_key_moves_there_and_back_and_leaves_nothing_behind() {
@@ -61,9 +61,7 @@ fn what_cannot_be_read_back_is_not_listed() {
     for result in [
         add("omar"),
         add("ada"),
-        vault
-            .back_up(Path::new("/x"), b"text", b"", BackendKind::SecretService, &[])
-            .map(drop),
+        back_up(&vault, Path::new("/x"), b"text", b"", BackendKind::SecretService).map(drop),
     ] {
         let error = refused(&sandbox, result);
         assert_eq!(error.kind(), ErrorKind::Untrusted);

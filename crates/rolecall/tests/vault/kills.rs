@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use rolecall::Error;
 use rolecall::vault::{BackendKind, RecordKind, Vault};
-use rolecall::{Error, ErrorKind};
 use rolecall_sandbox::{Sandbox, UserKeys};
 
 use super::support::{
-    Answers, Drawer, PASSPHRASE, Place, host, key, made_up, sandbox, says_nothing, two, vault_of,
+    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, sandbox, says_nothing, two,
 };
 use super::together::in_place;
 
@@ -25,8 +26,12 @@ struct State {
 }
 
 fn open(home: &Path, passphrases: &[&str]) -> Vault {
+    opened(home, &Answers::of(passphrases))
+}
+
+fn opened(home: &Path, answers: &Arc<Answers>) -> Vault {
     // The drawer is somebody else's, and lies beside the home.
-    Vault::of(&host(home, &Answers::of(passphrases))).using(Drawer::at(&home.join("../drawer")))
+    Vault::of(&host(home, answers)).using(Drawer::at(&home.join("../drawer")))
 }
 
 /// Does one job; also in the process that is killed.
@@ -41,9 +46,7 @@ fn job(home: &Path, job: &str, given: &UserKeys) -> Result<(), Error> {
         "back-up" => {
             let text = format!("[new]\naws_secret_access_key = {}\n", given.secret_access_key);
             let path = Path::new("/home/ada/.aws/credentials");
-            vault
-                .back_up(path, text.as_bytes(), b"", BackendKind::File, &["new".to_owned()])
-                .map(drop)
+            back_up(&vault, path, text.as_bytes(), b"", BackendKind::File).map(drop)
         }
         "discard" => {
             let id = vault.list()?.backups()[0].id.clone();
@@ -98,35 +101,17 @@ fn state(home: &Path, sandbox: &Sandbox) -> State {
         .map(|keys| (keys.access_key_id, keys.secret_access_key))
         .collect();
     let list = open(home, &[]).list().unwrap();
-    let mut passphrase = PASSPHRASE;
-    let vault = {
-        let vault = open(home, &[PASSPHRASE]);
-        let is_in = list
-            .entries()
-            .iter()
-            .find(|entry| entry.backend == BackendKind::File);
-        match is_in.map(|entry| vault.key(&entry.profile)) {
-            Some(Err(error)) if error.kind() == ErrorKind::NeedsUser => {
-                passphrase = NEW_PASSPHRASE;
-                open(home, &[NEW_PASSPHRASE])
-            }
-            _ => vault,
-        }
-    };
+    let answers = Answers::of(&[PASSPHRASE, NEW_PASSPHRASE]);
+    let vault = opened(home, &answers);
     let keys = list.entries().iter().map(|entry| {
         let key = vault.key(&entry.profile).unwrap();
-        assert_eq!(
-            known.get(key.id()).unwrap(),
-            key.secret().expose(),
-            "{}",
-            entry.profile
-        );
+        assert_eq!(&known[key.id()], key.secret().expose(), "{}", entry.profile);
         (
             entry.profile.clone(),
             format!("{} in {}", key.id(), entry.backend),
         )
     });
-    let keys = keys.collect();
+    let keys: BTreeMap<_, _> = keys.collect();
     for backup in list.backups() {
         let text = vault.backup_text(backup).unwrap();
         assert!(text.starts_with(b"[new]\n") && text.ends_with(b"\n"));
@@ -134,7 +119,11 @@ fn state(home: &Path, sandbox: &Sandbox) -> State {
     State {
         keys,
         backups: list.backups().len(),
-        passphrase,
+        // Where the first answer was wrong, the second was right.
+        passphrase: match answers.asked() {
+            0 | 1 => PASSPHRASE,
+            _ => NEW_PASSPHRASE,
+        },
     }
 }
 
@@ -166,6 +155,8 @@ fn kill(name: &str, calls: &[&str], at_least: usize, prepare: impl FnOnce(&Path,
     let before = state(&home, &sandbox);
     job(&home, name, &keys[1]).unwrap();
     let after = state(&home, &sandbox);
+    // Where each look costs a second: the key derivation is a real one.
+    let is_dear = ["passphrase", "create"].contains(&name);
     let mut seen = BTreeSet::new();
     let mut killed = 0;
     for call in calls {
@@ -176,25 +167,26 @@ fn kill(name: &str, calls: &[&str], at_least: usize, prepare: impl FnOnce(&Path,
                 return;
             };
             let what = format!("{name} at {call} {number}");
-            if vault_of(&home).exists() {
-                says_nothing_yet(&home, &sandbox);
-            }
+            says_nothing(&home, &sandbox);
             let now = state(&home, &sandbox);
             assert!([&before, &after].contains(&&now), "{what}: {now:?}");
             if !was_killed {
                 assert_eq!(now, after, "{what}: a whole run does it");
                 break;
             }
+            killed += 1;
+            assert!(number < 400, "{call} has no end");
+            let is_first = seen.insert(now.clone());
+            if is_dear && !is_first {
+                continue;
+            }
             // Nothing that was left behind is in the way: done once more, it is done, and nothing stays.
-            if now != after || !["passphrase", "back-up", "remove", "discard"].contains(&name) {
+            if now == before {
                 job(&home, name, &keys[1]).unwrap_or_else(|error| panic!("{what}: {error}"));
                 assert_eq!(state(&home, &sandbox), after, "{what}");
             }
-            tidy(&home, now.passphrase, after.passphrase, &what);
-            says_nothing_yet(&home, &sandbox);
-            seen.insert(now);
-            killed += 1;
-            assert!(number < 400, "{call} has no end");
+            tidy(&home, after.passphrase, &what);
+            says_nothing(&home, &sandbox);
         }
     }
     assert!(killed >= at_least, "{name} was killed {killed} times only");
@@ -208,7 +200,7 @@ fn kill(name: &str, calls: &[&str], at_least: usize, prepare: impl FnOnce(&Path,
 }
 
 /// The next change leaves no record that nothing names, but for a backup that was never listed.
-fn tidy(home: &Path, _now: &str, passphrase: &str, what: &str) {
+fn tidy(home: &Path, passphrase: &str, what: &str) {
     let vault = open(home, &[passphrase]);
     vault.add("next", &made_up(1), BackendKind::File, None).unwrap();
     let orphans = vault.orphans().unwrap();
@@ -224,16 +216,12 @@ fn tidy(home: &Path, _now: &str, passphrase: &str, what: &str) {
     assert_eq!(vault.orphans().unwrap(), []);
 }
 
-fn says_nothing_yet(home: &Path, sandbox: &Sandbox) {
-    says_nothing(home, sandbox);
-}
-
 /// Every call by which a change of files begins, happens or ends.
 const CALLS: [&str; 7] = [
     "openat", "write", "fsync", "/^rename", "/^unlink", "flock", "close",
 ];
 /// Those alone that change something: where what comes before them takes a second each time.
-const FEW: [&str; 5] = ["/^mkdir", "write", "fsync", "/^rename", "flock"];
+const FEW: [&str; 3] = ["fsync", "/^rename", "flock"];
 
 fn with_old(_: &Path, place: &Place, keys: &[UserKeys; 2]) {
     place.add("old", &keys[0]);
@@ -279,10 +267,7 @@ fn a_kill_while_a_backup_is_discarded() {
     kill("discard", &CALLS, 20, |_, place, keys| {
         place.add("old", &keys[0]);
         let path = Path::new("/home/ada/.aws/credentials");
-        place
-            .vault()
-            .back_up(path, b"[new]\n", b"", BackendKind::File, &[])
-            .unwrap();
+        back_up(&place.vault(), path, b"[new]\n", b"", BackendKind::File).unwrap();
     });
 }
 
@@ -293,10 +278,10 @@ fn a_kill_while_the_list_is_made_anew() {
 
 #[test]
 fn a_kill_while_the_passphrase_is_changed() {
-    kill("passphrase", &FEW[1..], 6, with_old);
+    kill("passphrase", &FEW, 4, with_old);
 }
 
 #[test]
 fn a_kill_while_the_vault_is_made() {
-    kill("create", &FEW, 8, |_, _, _| ());
+    kill("create", &FEW[..2], 8, |_, _, _| ());
 }

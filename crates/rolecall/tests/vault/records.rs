@@ -6,7 +6,7 @@ use age::x25519::Identity;
 use rolecall::ErrorKind;
 use rolecall::vault::{AccessKey, BackendKind, RecordKey, RecordKind};
 
-use super::support::{Place, key, refused, sandbox, two, wrapped};
+use super::support::{Place, back_up, key, refused, sandbox, two, wrapped};
 
 #[test]
 fn a_key_comes_back_as_it_was_put_in_and_its_file_says_nothing() {
@@ -183,12 +183,7 @@ fn a_backup_comes_back_whole_and_never_as_another() {
     let text = sandbox.credentials_file();
     let vault = place.vault();
     let path = place.home.path().join("credentials");
-    let keep = |text: &[u8]| {
-        let profiles = ["ada".to_owned()];
-        vault
-            .back_up(&path, text, b"after", BackendKind::File, &profiles)
-            .unwrap()
-    };
+    let keep = |text: &[u8]| back_up(&vault, &path, text, b"after", BackendKind::File).unwrap();
     let first = keep(text.as_bytes());
     let one = place.record();
     let second = keep(b"\n\xff\x00\n");
@@ -214,6 +209,6 @@ fn a_backup_comes_back_whole_and_never_as_another() {
     let odd = std::path::PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
         odd,
     ));
-    refused(&sandbox, vault.back_up(&odd, b"", b"", BackendKind::File, &[]));
+    refused(&sandbox, back_up(&vault, &odd, b"", b"", BackendKind::File));
     assert_eq!(place.records().len(), 1, "nothing of it was kept");
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use age::secrecy::{ExposeSecret as _, SecretString};
 use rolecall::host::{Choice, MfaQuestion, Person, SecretQuestion, SignIn};
-use rolecall::vault::{AccessKey, Backend, BackendKind, Entry, RecordKey, Vault};
+use rolecall::vault::{AccessKey, Backend, BackendKind, Backup, Entry, RecordKey, Replaced, Vault};
 use rolecall::{Error, ErrorKind, Host, Secret};
 use rolecall_sandbox::{Sandbox, UserKeys, World};
 use tempfile::TempDir;
@@ -153,7 +153,8 @@ impl Place {
 
     /// Nothing in the home says a secret, in any of its forms, nor the passphrase, nor the identity.
     pub(crate) fn assert_says_nothing(&self, sandbox: &Sandbox) {
-        says_nothing(self.home.path(), sandbox);
+        let seen = says_nothing(self.home.path(), sandbox);
+        assert!(seen > 0, "nothing was searched");
     }
 }
 
@@ -173,12 +174,15 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 pub(crate) fn host(home: &Path, answers: &Arc<Answers>) -> Host {
     Host::builder()
         .env("HOME", home.to_str().unwrap())
+        // The kernel would know it from one test to the next.
+        .env("ROLECALL_VAULT_KEEP", "off")
         .home(home)
         .person(Asked(Arc::clone(answers)))
         .build()
 }
 
-pub(crate) fn says_nothing(home: &Path, sandbox: &Sandbox) {
+/// How many files were searched.
+pub(crate) fn says_nothing(home: &Path, sandbox: &Sandbox) -> usize {
     let secrets = sandbox.secrets();
     let mut folders = vec![home.to_owned()];
     let mut seen = 0;
@@ -198,7 +202,7 @@ pub(crate) fn says_nothing(home: &Path, sandbox: &Sandbox) {
             seen += 1;
         }
     }
-    assert!(seen > 0, "nothing was searched");
+    seen
 }
 
 pub(crate) fn sandbox() -> Sandbox {
@@ -249,6 +253,19 @@ pub(crate) fn refused<T>(sandbox: &Sandbox, result: Result<T, Error>) -> Error {
     let all = format!("{error} {error:?} {:?}", error.hints());
     assert_eq!(sandbox.secrets().leaks_in(all.as_bytes()), [], "{error}");
     error
+}
+
+/// Keeps one file's text, which is replaced by `after`.
+pub(crate) fn back_up(
+    vault: &Vault,
+    path: &Path,
+    before: &[u8],
+    after: &[u8],
+    kind: BackendKind,
+) -> Result<Backup, Error> {
+    let replaced = Replaced { path, before, after };
+    let mut backups = vault.back_up(&[replaced], kind, &["ada".to_owned()])?;
+    Ok(backups.remove(0))
 }
 
 /// Another backend: a drawer in somebody else's hands, outside of the home. It writes as it is told, whole.

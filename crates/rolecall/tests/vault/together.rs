@@ -10,7 +10,7 @@ use rolecall::vault::{BackendKind, Vault};
 use rolecall_sandbox::UserKeys;
 
 use super::support::{
-    Answers, Drawer, PASSPHRASE, Place, host, key, made_up, names, sandbox, two, vault_of, wrapped,
+    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, names, sandbox, two, vault_of, wrapped,
 };
 
 /// This test program as another process, which does only what `job` says.
@@ -153,9 +153,7 @@ fn until_it_is_full(home: &Path, given: &UserKeys) {
             .add("ada", &made_up(1), BackendKind::File, None)
             .unwrap_err(),
         vault.remove("ada").unwrap_err(),
-        vault
-            .back_up(Path::new("/x"), b"x", b"", BackendKind::File, &[])
-            .unwrap_err(),
+        back_up(&vault, Path::new("/x"), b"x", b"", BackendKind::File).unwrap_err(),
     ] {
         assert!(error.to_string().contains("space"), "{error}");
         let after = (

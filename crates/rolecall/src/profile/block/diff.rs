@@ -170,6 +170,8 @@ fn shown(line: &str) -> String {
         .map(|(key, value)| (key.trim_matches(BLANKS), value.trim_matches(BLANKS)))
         .filter(|_| !line.starts_with(BLANKS));
     match known {
+        // Our own command holds no password, and is what the person is asked about.
+        Some((key, value)) if key == "credential_process" && is_ours(value) => printable(line),
         Some((key, value)) if keys::known(&key.to_ascii_lowercase()).is_some() => {
             match masked(&key.to_ascii_lowercase(), value) {
                 Cow::Borrowed(shown) if shown == value => printable(line),
@@ -181,6 +183,18 @@ fn shown(line: &str) -> String {
         }
         _ => HIDDEN.to_owned(),
     }
+}
+
+/// `rolecall credential-process NAME`, and not a word more.
+fn is_ours(command: &str) -> bool {
+    let name = command.strip_prefix("rolecall credential-process ");
+    name.is_some_and(|name| {
+        !name.is_empty()
+            && !name.starts_with('-')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
+    })
 }
 
 #[cfg(test)]
@@ -245,6 +259,18 @@ mod tests {
                 "AWS_SECRET_ACCESS_KEY = **********",
             ),
             ("  CANARY", "…"),
+            (
+                "credential_process = rolecall credential-process joe",
+                "credential_process = rolecall credential-process joe",
+            ),
+            (
+                "credential_process = rolecall credential-process joe --x CANARY",
+                "credential_process = **********",
+            ),
+            (
+                "credential_process = theirs CANARY",
+                "credential_process = **********",
+            ),
             ("# aws_secret_access_key = CANARY", "#…"),
             ("# a word", "# a word"),
             ("CANARY/abc=def", "…"),

@@ -97,14 +97,14 @@ pub fn clear_keys(files: &[UserFile]) -> Found {
                         origin: origin(file, piece),
                     });
                     let is_token = ["aws_session_token", "aws_security_token"].contains(&key.as_str());
-                    if half.is_none() && !(is_token && !text.is_empty()) {
-                        continue;
-                    }
-                    let gathered = profiles.entry(profile).or_default();
                     let Some(half) = half else {
-                        gathered.token.get_or_insert(origin(file, piece));
+                        if is_token && !text.is_empty() {
+                            let gathered = profiles.entry(profile).or_default();
+                            gathered.token.get_or_insert(origin(file, piece));
+                        }
                         continue;
                     };
+                    let gathered = profiles.entry(profile).or_default();
                     open = Some((profile, half.clone()));
                     let values = match half.key == PAIR[0] {
                         true => &mut gathered.ids,

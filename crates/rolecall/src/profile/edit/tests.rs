@@ -315,14 +315,14 @@ fn it_is_written_through_the_host_and_kept_nowhere() {
     let secrets: Vec<_> = secrets.iter().collect();
     assert_eq!(
         credentials.copies(&host, &secrets),
-        [draft.clone(), other.clone()]
+        std::slice::from_ref(&other),
+        "drafts go by themselves"
     );
     assert_eq!(credentials.mode_open_to_others(&host), None);
     assert_eq!(edit.check(&host).unwrap(), path);
     assert_eq!(edit.save(&host).unwrap(), path);
     assert_eq!(host.read(&path).unwrap().as_deref(), Some("[jim]\nregion = x\n"));
-    assert_eq!(credentials.copies(&host, &secrets), [other]);
-    assert!(!draft.exists());
+    assert!(!draft.exists() && other.exists());
     assert!(edit.save(&host).is_err(), "it is another file now");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
     assert_eq!(credentials.mode_open_to_others(&host), Some(0o444));

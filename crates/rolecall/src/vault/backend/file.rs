@@ -91,7 +91,7 @@ impl Files {
 
     /// The identity of this file, as the kernel keeps it.
     fn in_kernel(&self, wrapped: &[u8]) -> Result<Option<Kept>, Error> {
-        let Some(text) = Kernel::of(&self.host, &self.folder)?.find() else {
+        let Some(text) = Kernel::of(&self.host, &self.folder, Some(wrapped))?.find() else {
             return Ok(None);
         };
         let unlocked = Unlocked::new(&text)?;
@@ -104,7 +104,7 @@ impl Files {
     /// Keeps the identity that this file, as it is now, opened to: here, and in the kernel for other processes.
     fn keep(&self, identity: &Identity, wrapped: &[u8]) -> Result<Kept, Error> {
         let text = identity_text(identity);
-        Kernel::of(&self.host, &self.folder)?.keep(&text);
+        Kernel::of(&self.host, &self.folder, Some(wrapped))?.keep(&text);
         let unlocked = Unlocked::new(&text)?.ok_or_else(|| damaged("its identity"))?;
         Ok(Kept {
             unlocked,
@@ -263,7 +263,9 @@ impl Backend for Files {
             .with_hint("Nothing was changed. Try again."));
         }
         self.host.write_private_bytes(&path, &after)?;
-        *self.held() = Some(self.keep(&identity, &after)?);
+        // It is changed, whether or not it can be kept: then it is asked for again.
+        let kept = self.keep(&identity, &after).ok();
+        *self.held() = kept;
         Ok(())
     }
 }

@@ -190,11 +190,13 @@ impl StoredBackup {
             return None;
         }
         let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        // Nothing, where the list was made anew: then nobody knows any more.
-        if !self.replaced_by.is_empty() && !is_digest(&self.replaced_by) {
+        if !is_digest(&self.replaced_by) {
             return None;
         }
-        if self.profiles.iter().any(|name| check_name(name).is_err()) || !is_plain(self.path.to_str()?) {
+        if self.profiles.iter().any(|name| check_name(name).is_err())
+            || !is_plain(self.path.to_str()?)
+            || !self.path.is_absolute()
+        {
             return None;
         }
         Some(Backup {

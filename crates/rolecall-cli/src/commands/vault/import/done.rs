@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rolecall::session::masked_key_id;
 use rolecall::vault::{Backup, Replaced, Vault};
 use rolecall::{Error, ErrorKind, Host};
 
@@ -71,7 +72,7 @@ fn save(vault: &Vault, taken: &Taken, kind: rolecall::vault::BackendKind) -> Res
     }
     Err(Error::new(
         ErrorKind::Config,
-        format!("the vault has another secret of key {} of profile `{profile}`", known.id()),
+        format!("the vault has another secret of key {} of profile `{profile}`", masked_key_id(known.id())),
     )
     .with_hint(format!(
         "Find out which is right: `rolecall whoami {profile}` uses the vault's. If that works, take the one in the file away \

@@ -5,6 +5,7 @@ use std::path::Path;
 use rolecall::error::is_hidden;
 use rolecall::profile::edit::{Change, ClearKey, Found, UserFile, clear_keys};
 use rolecall::profile::{FileKind, Property, SourceSetting, Taken as TakenAs};
+use rolecall::session::masked_key_id;
 use rolecall::vault::{AccessKey, List, Vault};
 use rolecall::{Error, ErrorKind, Host, ProfileSet, Secret};
 
@@ -182,8 +183,9 @@ fn judge(
     };
     if let Some(other) = listed_id.filter(|other| *other != access_key_id) {
         return Err(format!(
-            "the vault has another key of it, {other}, which is the one in use: take this one away by hand, or `rolecall vault \
-             remove {profile}` first"
+            "the vault has another key of it, {}, which is the one in use: take this one away by hand, or `rolecall vault \
+             remove {profile}` first",
+            masked_key_id(other)
         ));
     }
     let process = match beside(profiles, &profile) {
@@ -232,9 +234,10 @@ fn beside(profiles: &ProfileSet, name: &str) -> Beside {
         return Beside::Other(named(property));
     }
     let sources = profile.sources(TakenAs::AsTarget);
-    let is_other = |setting: SourceSetting| {
-        !matches!(setting, SourceSetting::AccessKey | SourceSetting::Vault)
-            && !(setting == SourceSetting::Process && profile.names_itself())
+    let is_other = |setting: SourceSetting| match setting {
+        SourceSetting::AccessKey | SourceSetting::Vault => false,
+        SourceSetting::Process => !profile.names_itself(),
+        _ => true,
     };
     match sources.iter().find(|(setting, _)| is_other(*setting)) {
         Some((_, property)) => Beside::Other(named(property)),
@@ -307,6 +310,10 @@ fn warnings(host: &Host, import: &Import, files: &[UserFile], profiles: &Profile
             ));
         }
     }
+    let is_written = |taken: &Taken| taken.process == Process::Written;
+    if import.taken.iter().any(is_written) && !is_in_path(host) {
+        said.push("There is no `rolecall` in PATH, and by that name AWS's tools will start it.".to_owned());
+    }
     let uses_plain = |taken: &&Taken| {
         taken.process != Process::There
             && profiles
@@ -321,6 +328,15 @@ fn warnings(host: &Host, import: &Import, files: &[UserFile], profiles: &Profile
         );
     }
     said
+}
+
+fn is_in_path(host: &Host) -> bool {
+    let paths = host.env("PATH").map(std::env::split_paths);
+    let name = format!("rolecall{}", std::env::consts::EXE_SUFFIX);
+    paths
+        .into_iter()
+        .flatten()
+        .any(|folder| folder.join(&name).is_file())
 }
 
 fn plain(path: &Path) -> String {

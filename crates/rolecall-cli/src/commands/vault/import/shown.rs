@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rolecall::error::is_hidden;
+use rolecall::session::masked_key_id;
 use serde_json::{Value, json};
 
 use super::{Done, Import, Process, Taken};
@@ -92,10 +93,15 @@ impl Import {
         }
         let first = self.taken.first().map_or("", |taken| taken.profile.as_str());
         text.push_str(&format!("Try it: `rolecall whoami {}`.\n", plain(first)));
+        let them = match self.taken.as_slice() {
+            [_] => format!("`rolecall vault rotate {}` makes it worthless", plain(first)),
+            _ => format!(
+                "`rolecall vault rotate` makes each of them worthless ({})",
+                plain(&profiles)
+            ),
+        };
         text.push_str(&format!(
-            "The key lay in the clear, and what the disk and its backups still hold of it cannot be wiped: `rolecall vault rotate \
-             {}` makes it worthless.\n",
-            plain(first)
+            "What lay in the clear cannot be wiped from where the disk and its backups still hold it: {them}.\n"
         ));
         text
     }
@@ -133,7 +139,7 @@ impl Taken {
         let listed = if self.is_listed { "is there already" } else { "" };
         vec![
             format!("  {}", plain(&self.profile)),
-            self.access_key_id.clone(),
+            masked_key_id(&self.access_key_id),
             plain(&self.places.join(", ")),
             listed.to_owned(),
         ]
