@@ -49,5 +49,6 @@ mod cli {
     mod vault_import;
     mod vault_import_kill;
     mod vault_restore;
+    mod vault_rotate;
     mod worlds;
 }

@@ -41,6 +41,8 @@ pub struct Rotation<'a> {
     /// What signs for what is done before the new key can: the key that is in use, or the session that proved MFA.
     signing: Signing,
     patience: Duration,
+    /// A second key that is of no use is not a matter of bad luck.
+    has_started_over: bool,
     /// One process rotates at a time; none is held where it only looks.
     lock: Option<FileLock>,
 }

