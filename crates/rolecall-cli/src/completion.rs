@@ -137,10 +137,12 @@ fn complete(root: &Command, host: &Host, words: &[String], current: &str) -> Com
             None => Completion::Values(options(command, &used)),
         };
     }
-    let nth = command
-        .get_positionals()
-        .filter(|arg| !arg.is_last_set())
-        .nth(positional);
+    let positionals = || command.get_positionals().filter(|arg| !arg.is_last_set());
+    // The last one may take all that follow, as `doctor prod dev`.
+    let takes_all = |arg: &&Arg| matches!(arg.get_action(), clap::ArgAction::Append);
+    let nth = positionals()
+        .nth(positional)
+        .or_else(|| positionals().last().filter(takes_all));
     let inner = command.get_subcommands().filter(|inner| !inner.is_hide_set());
     let inner = inner.map(|inner| Candidate::new(inner.get_name(), about(inner.get_about())));
     match nth {

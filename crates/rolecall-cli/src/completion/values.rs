@@ -88,7 +88,7 @@ enum How {
 
 fn how(arg: &Arg) -> Option<How> {
     Some(match arg.get_id().as_str() {
-        "target" | "via" => How::Targets,
+        "target" | "targets" | "via" => How::Targets,
         "source_profile" => How::Profiles,
         "sso_session" => How::SsoSessions,
         "region" => How::Regions,

@@ -73,6 +73,10 @@ fn lines(shell: &str) -> Vec<(&'static str, String)> {
             "rolecall exec --region=us-gov\t",
             "rolecall exec --region=us-gov-west-1".to_owned(),
         ),
+        (
+            "rolecall doctor joe pr\t",
+            "rolecall doctor joe prod-eu".to_owned(),
+        ),
         ("rolecall plan Bü\t", "rolecall plan Bücher/Reader".to_owned()),
         (
             "rolecall login --sso-session co\t",

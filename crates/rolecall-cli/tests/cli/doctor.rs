@@ -274,6 +274,7 @@ fn targets_are_tried_for_real_and_one_passphrase_is_enough() {
         text.contains("`denied`: ") && text.contains("`nonesuch`: "),
         "{text}"
     );
+    assert!(text.contains("`rolecall explain denied` says why."), "{text}");
 }
 
 #[test]

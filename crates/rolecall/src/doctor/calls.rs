@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::{Area, Doctor, Finding, Severity};
 use crate::chain::{Chain, Request, StsEndpoint};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::provider::{Provider, reach};
@@ -181,10 +181,17 @@ async fn prove(host: &Host, attempt: &Try) -> Finding {
         }
         Err(error) => {
             let otherwise = format!("`rolecall explain {target}` says why.");
-            let what = Finding::of_error(Area::Aws, Severity::Problem, "target", &error, &otherwise);
+            let found = Finding::of_error(Area::Aws, Severity::Problem, "target", &error, &otherwise);
+            let found = match (error.kind(), &found.hint) {
+                (ErrorKind::Denied, Some(hint)) if *hint != otherwise => {
+                    let hint = format!("{hint} {otherwise}");
+                    found.hint(hint)
+                }
+                _ => found,
+            };
             Finding {
-                what: format!("`{target}`: {}", what.what),
-                ..what
+                what: format!("`{target}`: {}", found.what),
+                ..found
             }
         }
     }
