@@ -114,6 +114,8 @@ impl Machine {
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("ROLECALL_RUNTIME_DIR", self.path("run"))
             .env("ROLECALL_AGENT", if self.has_agent { "on" } else { "off" })
+            // Nothing of a test's is left in the kernel's keyring of whoever runs it.
+            .env("ROLECALL_VAULT_KEEP", "off")
             .env("ROLECALL_LOG", "trace")
             .stdin(Stdio::null());
     }
