@@ -56,7 +56,7 @@ fn keys_in_plain_text_go_into_the_vault_and_work_there() {
         "1. You choose a passphrase",
         "put into the vault, as `rolecall vault import` does",
         "`credential_process = rolecall credential-process PROFILE`",
-        "+credential_process = ***",
+        "+credential_process = rolecall credential-process joe",
         "-aws_access_key_id = AKIACANARY",
         "AWS is asked who `default`, `joe` is",
     ] {

@@ -11,8 +11,8 @@ use super::act::Done;
 use super::look::Seen;
 use super::planning::{From, Plan};
 
-/// What is written into the config file. A difference masks what is behind `credential_process`, which may hold a password.
-const PROCESS: &str = "By `credential_process = rolecall credential-process PROFILE` the AWS CLI and SDKs get sessions, and never the key (a difference never shows what stands behind it):";
+/// What the config file is to say, and why.
+const PROCESS: &str = "By `credential_process = rolecall credential-process PROFILE` the AWS CLI and SDKs get sessions, and never the key:";
 
 /// What was found, and what would be done about it, each with its reason.
 pub(super) fn text(seen: &Seen, plan: &Plan) -> String {
