@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, printable};
 use crate::host::Host;
 use crate::vault::List;
 use include::Included;
-pub use lint::{SourceSetting, Taken};
+pub use lint::{SourceSetting, Taken, own_process};
 pub(crate) use mask::shown_url;
 pub use parse::FileKind;
 pub use property::Property;

@@ -95,6 +95,13 @@ impl Profile {
     }
 }
 
+/// What other tools run to get a session of this profile's key in the vault: the value of its `credential_process`. A name
+/// with blanks is quoted, as every SDK reads such a line.
+pub fn own_process(profile: &str) -> String {
+    let name = shlex::try_quote(profile).map_or_else(|_| profile.into(), |quoted| quoted);
+    format!("rolecall credential-process {name}")
+}
+
 impl Profile {
     /// Whether its `credential_process` is `rolecall credential-process` of this very profile. With a key in the vault that
     /// is how other tools get at it; without one it would ask for itself for ever.

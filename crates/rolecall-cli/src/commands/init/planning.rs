@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rolecall::host::Choice;
 use rolecall::profile::edit::{Change, Edit, UserFile};
-use rolecall::profile::{Origin, Taken};
+use rolecall::profile::{Origin, Taken, own_process};
 use rolecall::vault::{Chosen, Vault, check_name};
 use rolecall::{Error, ErrorKind, Host, Region};
 
@@ -123,7 +123,7 @@ fn begin(host: &Host, seen: &Seen, args: &InitArgs, plan: &mut Plan) -> Result<(
     if let Some(region) = region {
         changes.push(set(&profile, "region", region));
     }
-    changes.push(set(&profile, "credential_process", process_of(&profile)));
+    changes.push(set(&profile, "credential_process", own_process(&profile)));
     let [config, _] = UserFile::read_both(host)?;
     let edit = config.edit(&changes)?;
     edit.check(host)?;
@@ -269,7 +269,7 @@ fn unwritten(host: &Host, seen: &Seen, plan: &mut Plan) -> Result<(), Error> {
         .flat_map(|name| {
             [
                 set(name, "region", region.clone()),
-                set(name, "credential_process", process_of(name)),
+                set(name, "credential_process", own_process(name)),
             ]
         })
         .collect();
@@ -287,11 +287,6 @@ fn set(profile: &str, key: &'static str, value: String) -> Change {
         key,
         value,
     }
-}
-
-/// What the AWS CLI and SDKs run to get a session of this profile.
-fn process_of(profile: &str) -> String {
-    format!("rolecall credential-process {profile}")
 }
 
 /// Whether the encrypted file is used, and has no passphrase yet.

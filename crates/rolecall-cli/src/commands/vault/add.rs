@@ -160,7 +160,8 @@ fn hints(host: &Host, args: &VaultAddArgs) {
         ));
     } else if found.value("credential_process").is_none() && found.value("role_arn").is_none() {
         output::hint(&format!(
-            "rolecall knows the profile by its name. For the AWS CLI and SDKs write `credential_process = rolecall credential-process {profile}` into its section of the config file, or run them with `rolecall exec {profile} -- CMD`."
+            "rolecall knows the profile by its name. For the AWS CLI and SDKs write `credential_process = {}` into its section of the config file, or run them with `rolecall exec {profile} -- CMD`.",
+            rolecall::profile::own_process(profile)
         ));
     }
 }

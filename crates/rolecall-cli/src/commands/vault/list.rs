@@ -1,6 +1,7 @@
 //! `rolecall vault list`: what is in the vault. Nothing is unlocked for it.
 
 use rolecall::Host;
+use rolecall::rotation::Unfinished;
 use rolecall::session::masked_key_id;
 use rolecall::time::{rfc3339, spoken};
 use rolecall::vault::{Backup, Entry, List};
@@ -19,8 +20,13 @@ pub(crate) fn run(host: &Host, args: &VaultListArgs, json: bool) -> Result<Ended
         }
     }
     let list = vault.list()?;
+    let begun = rolecall::rotation::unfinished(host)?;
+    for unfinished in &begun {
+        output::tell(&format!("{unfinished}: {}\n", unfinished.state()));
+        output::hint(&unfinished.advice());
+    }
     if json {
-        output::print_json(&as_json(&list))?;
+        output::print_json(&as_json(&list, &begun))?;
     } else if list.entries().is_empty() && list.backups().is_empty() {
         output::tell("The vault is empty.\n");
         output::hint(
@@ -68,7 +74,7 @@ fn as_text(host: &Host, list: &List) -> String {
     text
 }
 
-fn as_json(list: &List) -> serde_json::Value {
+fn as_json(list: &List, begun: &[Unfinished]) -> serde_json::Value {
     let entry = |entry: &Entry| {
         json!({
             "profile": entry.profile,
@@ -90,5 +96,11 @@ fn as_json(list: &List) -> serde_json::Value {
     json!({
         "keys": list.entries().iter().map(entry).collect::<Vec<_>>(),
         "backups": list.backups().iter().map(backup).collect::<Vec<_>>(),
+        "rotations": begun.iter().map(|begun| json!({
+            "profile": begun.profile,
+            "old": begun.old,
+            "new": begun.new,
+            "is_undone": begun.is_undone,
+        })).collect::<Vec<_>>(),
     })
 }

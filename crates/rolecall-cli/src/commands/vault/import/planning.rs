@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rolecall::error::is_hidden;
 use rolecall::profile::edit::{Change, ClearKey, Found, UserFile, clear_keys};
-use rolecall::profile::{FileKind, Property, SourceSetting, Taken as TakenAs};
+use rolecall::profile::{FileKind, Property, SourceSetting, Taken as TakenAs, own_process};
 use rolecall::session::masked_key_id;
 use rolecall::vault::{AccessKey, List, Vault};
 use rolecall::{Error, ErrorKind, Host, ProfileSet, Secret};
@@ -104,14 +104,9 @@ fn changes(import: &Import, kind: FileKind) -> Vec<Change> {
     let set = written.map(|taken| Change::Set {
         profile: taken.profile.clone(),
         key: "credential_process",
-        value: process_of(&taken.profile),
+        value: own_process(&taken.profile),
     });
     taken.chain(set).collect()
-}
-
-/// What the AWS CLI and SDKs run to get a session of this profile.
-fn process_of(profile: &str) -> String {
-    format!("rolecall credential-process {profile}")
 }
 
 fn places(key: &ClearKey) -> Vec<String> {
