@@ -82,6 +82,8 @@ enum How {
     Files,
     Folders,
     Words(&'static [&'static str]),
+    /// What `vault restore` puts back.
+    Backups,
     /// Nobody but the person knows.
     Free,
 }
@@ -89,13 +91,15 @@ enum How {
 fn how(arg: &Arg) -> Option<How> {
     Some(match arg.get_id().as_str() {
         "target" | "targets" | "via" => How::Targets,
-        "source_profile" => How::Profiles,
+        "source_profile" | "profile" | "profiles" => How::Profiles,
+        "backup" => How::Backups,
+        "backend" | "to" => How::Words(&["secret-service", "file", "keychain", "credential-manager"]),
         "sso_session" => How::SsoSessions,
         "region" => How::Regions,
         "service" => How::Services,
         "world" => How::Worlds,
         "fault" => How::Faults,
-        "policy" | "all" | "explain" => How::Files,
+        "policy" | "all" | "explain" | "csv" => How::Files,
         "tls" => How::Folders,
         "shell" => How::Words(&["bash", "zsh", "fish"]),
         "format" => How::Words(&[
@@ -112,7 +116,7 @@ fn how(arg: &Arg) -> Option<How> {
         "external_id" | "session_name" | "policy_arn" | "source_identity" | "tag" | "transitive_tag"
         | "mfa_serial" | "mfa_fd" | "browser_wait" | "display_name" | "profile_name" | "browser"
         | "decode" | "hops" | "idle" | "role" | "since_hash" | "session_seconds" | "skew" | "port"
-        | "command" => How::Free,
+        | "command" | "user" => How::Free,
         _ => return None,
     })
 }
@@ -140,7 +144,19 @@ pub(super) fn of(host: &Host, command: &Command, arg: &Arg, typed: &str) -> Comp
     };
     match how(arg).unwrap_or(How::Free) {
         How::Targets => Completion::Values(targets(host, typed)),
+        // What these take has a key in the vault.
+        How::Profiles if ["remove", "rotate", "move"].contains(&command.get_name()) => {
+            let list = rolecall::vault::List::load(host).unwrap_or_default();
+            let entries = list.entries().iter();
+            let about = |entry: &rolecall::vault::Entry| entry.arn.clone().unwrap_or_default();
+            let keys = entries.map(|entry| Candidate::new(entry.profile.as_str(), &about(entry)));
+            Completion::Values(keys.collect())
+        }
         How::Profiles => Completion::Values(of_profiles(&profiles(host))),
+        How::Backups => {
+            let list = rolecall::vault::List::load(host).unwrap_or_default();
+            words(&mut list.backups().iter().map(|backup| backup.id.clone()))
+        }
         How::SsoSessions => words(&mut profiles(host).sso_sessions().map(|one| one.name().to_owned())),
         How::Regions => words(&mut REGIONS.iter().map(|region| (*region).to_owned())),
         How::Services => Completion::Values(services()),
