@@ -84,7 +84,12 @@ impl Asker {
         let named = |name: &str| Some((host.env(name)?.trim().to_owned(), name.to_owned()));
         let open = |(number, name): (String, String)| Descriptor {
             file: match number.parse::<u32>() {
-                Ok(number) => File::open(format!("/dev/fd/{number}")),
+                Ok(number) => {
+                    let file = File::open(format!("/dev/fd/{number}"));
+                    // Whoever gave it to us gave it to us, and not to what we start.
+                    rolecall::hardening::keep_from_children(number);
+                    file
+                }
                 Err(_) => Err(std::io::Error::other(format!("{name} takes a number"))),
             },
             number,

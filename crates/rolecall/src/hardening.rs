@@ -14,4 +14,6 @@ mod process;
 pub use allocator::WipingAllocator;
 pub use memory::{Held, KEY_BYTES};
 pub(crate) use memory::{KeyPage, on_a_clean_stack};
+#[cfg(unix)]
+pub use process::keep_from_children;
 pub use process::{close_inherited, harden_keeper, harden_process, is_hardened};

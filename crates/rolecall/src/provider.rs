@@ -90,6 +90,8 @@ struct Inner {
     agent: Option<Agent>,
     /// Where the source's key rests, where it is in the vault.
     vault: Vault,
+    /// Whose the vault's key was when the chain was resolved, where that is known.
+    key_of: Option<String>,
     pace: Arc<Pace>,
     audited: Option<Audited>,
     /// Whom it waits for now: for the session of this slot, and in words.
@@ -474,7 +476,8 @@ impl Grant for Provider {
     fn waits_for_person(&self) -> Option<Error> {
         let chain = self.chain();
         // Others on the same host may be asking too.
-        let asks = chain.mfa.is_some() || matches!(chain.source.kind, SourceKind::Sso(_));
+        let asks =
+            chain.mfa.is_some() || matches!(chain.source.kind, SourceKind::Sso(_) | SourceKind::Vault(_));
         let what = self.host().asked_for().filter(|_| asks)?;
         let error = Error::new(ErrorKind::NeedsUser, format!("{what} is being asked for"));
         Some(error.with_hint(format!(

@@ -331,7 +331,7 @@ fn only_the_provider_names_the_sdk() {
 }
 
 /// How often the library has code that the compiler does not prove. Whoever changes it reads all of `hardening` first.
-const UNSAFE: usize = 38;
+const UNSAFE: usize = 39;
 
 fn is_unsafe(line: &str) -> bool {
     ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// More than any code, choice or answer of a program; what is longer is read to its end, and cut.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
 /// What a program may write in all before it is not listened to any more.
 const MOST: usize = 64 * 1024;
 

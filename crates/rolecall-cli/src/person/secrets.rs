@@ -1,14 +1,16 @@
 //! Secrets that are no codes: passphrases and keys. They are asked for as codes are, and never shown.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rolecall::host::SecretQuestion;
 use rolecall::{Error, ErrorKind, Secret};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::pinentry::{self, Dialog};
 use super::terminal::Answer;
-use super::{Asker, LONGEST_WINDOW, Way, askpass, lock, lost, plain, reading};
+use super::{Asker, LONGEST_WINDOW, QUIET, Way, askpass, lock, lost, plain, reading};
 
 const WAYS: &str =
     "Run it in a terminal; or let ROLECALL_ASKPASS or ROLECALL_PINENTRY name a program that asks.";
@@ -20,11 +22,19 @@ impl Asker {
         let _one_at_a_time = lock(&self.0.asking);
         let is_passphrase = question.what.contains("passphrase");
         if is_passphrase && let Some(descriptor) = lock(&self.0.passphrase).take() {
-            return self.read_descriptor(
+            let given = self.read_descriptor(
                 descriptor,
                 "passphrase",
                 "ROLECALL_VAULT_PASSPHRASE_FD=3 rolecall exec prod 3< <(pass show vault) -- CMD",
-            );
+            )?;
+            return whole(Zeroizing::new(given.expose().to_owned()), "the passphrase");
+        }
+        if self.left_alone().is_some() {
+            return Err(Error::new(
+                ErrorKind::NeedsUser,
+                format!("the question for {} was not answered", question.what),
+            )
+            .with_hint("It is asked again in a minute; answer it then."));
         }
         if !question.is_new {
             return self.secret_once(&question.what, question.refused.as_deref());
@@ -73,6 +83,10 @@ impl Asker {
 
     /// How long a keyring's own window may be waited for.
     pub(super) fn window_patience(&self) -> Option<Duration> {
+        // The terminal is a command's by now: whoever works there did not ask for anything.
+        if self.0.has_child.load(Ordering::SeqCst) {
+            return None;
+        }
         let until = *lock(&self.0.deadline);
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         Some(left.map_or(LONGEST_WINDOW, |left| left.min(LONGEST_WINDOW)))
@@ -123,8 +137,11 @@ impl Asker {
                     .map_err(|error| lost(&error))?
             }
         };
+        if let Answer::Declined | Answer::TooLate = answer {
+            *lock(&self.0.quiet_until) = Some(reading::in_(QUIET));
+        }
         match answer {
-            Answer::Text(text) => Ok(Secret::new(text.to_string())),
+            Answer::Text(text) => whole(text, &what),
             Answer::Declined => Err(Error::new(
                 ErrorKind::NeedsUser,
                 format!("the question for {what} was not answered"),
@@ -137,4 +154,16 @@ impl Asker {
             ),
         }
     }
+}
+
+/// What was typed, as it was typed: cut, or with another letter in the place of one, it would open nothing but by chance.
+fn whole(text: Zeroizing<String>, what: &str) -> Result<Secret, Error> {
+    let why = if text.len() >= reading::LONGEST {
+        format!("is longer than {} bytes", reading::LONGEST - 1)
+    } else if text.contains('\u{fffd}') {
+        "is no UTF-8 text".to_owned()
+    } else {
+        return Ok(Secret::new(text.to_string()));
+    };
+    Err(Error::config(format!("{what} {why}")).with_hint("Nothing was done. Choose another one."))
 }

@@ -388,7 +388,7 @@ fn nobody_to_ask_is_said_with_what_to_do() {
     );
     // A descriptor is a way, and a child has neither it nor the passphrase.
     let line = format!(
-        "printf '{PASSPHRASE}\n' > pass; ROLECALL_VAULT_PASSPHRASE_FD=8 {} exec 666666666666/BlahRole --source-profile home -- env 8< pass",
+        "printf '{PASSPHRASE}\n' > pass; ROLECALL_VAULT_PASSPHRASE_FD=8 {} exec 666666666666/BlahRole --source-profile home -- sh -c 'env; cat <&8; true' 8< pass",
         super::support::BINARY
     );
     let mut command = it.machine.shell(&line);
@@ -399,7 +399,9 @@ fn nobody_to_ask_is_said_with_what_to_do() {
     );
     let env = ran.ok();
     assert!(
-        env.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI") && !env.contains("PASSPHRASE"),
+        env.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            && !env.contains("PASSPHRASE")
+            && !env.contains(PASSPHRASE),
         "{env}"
     );
 }

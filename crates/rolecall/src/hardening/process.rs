@@ -67,6 +67,31 @@ fn refused(what: &str, error: rustix::io::Errno) -> Error {
     .with_source(std::io::Error::from(error))
 }
 
+/// Keeps a descriptor that is known by its number from every program that this process starts: what is read there is for us
+/// alone. The standard streams are everybody's, and a number that is no descriptor is none of anybody's.
+#[cfg(unix)]
+#[expect(
+    unsafe_code,
+    reason = "a descriptor that is known by its number alone has no safe interface"
+)]
+pub fn keep_from_children(number: u32) {
+    use std::os::fd::BorrowedFd;
+
+    use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+
+    let Ok(number) = i32::try_from(number) else {
+        return;
+    };
+    if number <= 2 {
+        return;
+    }
+    // SAFETY: it is borrowed for two questions, and where it is no descriptor the answers are errors.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    if let Ok(flags) = fcntl_getfd(descriptor) {
+        let _ = fcntl_setfd(descriptor, flags | FdFlags::CLOEXEC);
+    }
+}
+
 /// Closes every descriptor that whoever started this process left open for it by mistake: a pipe that a process of hours
 /// holds open is one whose reader waits for hours. For the beginning of a process that stays and was meant to inherit
 /// nothing but its standard streams.

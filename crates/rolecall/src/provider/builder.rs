@@ -7,12 +7,12 @@ use super::audited::Audited;
 use super::{Inner, Provider};
 use crate::agent::Agent;
 use crate::audit::{Delivery, Log};
-use crate::chain::{Chain, Request};
+use crate::chain::{Chain, Request, SourceKind};
 use crate::error::Error;
 use crate::host::Host;
 use crate::profile::ProfileSet;
 use crate::session::SessionCache;
-use crate::vault::Vault;
+use crate::vault::{List, Vault};
 
 /// Builds a [`Provider`].
 #[derive(Clone, Debug)]
@@ -124,6 +124,7 @@ impl ProviderBuilder {
         let now = self.host.now();
         let slots = keys.map(|key| self.cache.slot_at(key, now)).collect();
         Provider(Arc::new(Inner {
+            key_of: key_of(&self.host, &chain),
             vault: self.vault.unwrap_or_else(|| Vault::of(&self.host)),
             host: self.host,
             is_insecure: self.request.insecure_endpoint,
@@ -140,4 +141,17 @@ impl ProviderBuilder {
             replaced: Mutex::default(),
         }))
     }
+}
+
+/// Whose the vault's key is that the chain starts from.
+fn key_of(host: &Host, chain: &Chain) -> Option<String> {
+    let (SourceKind::Vault(key), Some(profile)) = (&chain.source.kind, &chain.source.profile) else {
+        return None;
+    };
+    let list = List::load(host).ok()?;
+    let entry = list.entry(profile)?;
+    entry
+        .arn
+        .clone()
+        .filter(|_| entry.access_key_id == key.access_key_id)
 }

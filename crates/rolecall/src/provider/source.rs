@@ -141,7 +141,10 @@ impl Inner {
         };
         let changed = self.changed_credentials(&used, refused).await?;
         let session = self.ask(changed.clone()).await?;
-        *self.replaced.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
+        // What is in the vault is asked for there each time, and kept nowhere else.
+        if !matches!(self.chain.source.kind, SourceKind::Vault(_)) {
+            *self.replaced.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
+        }
         Ok(session)
     }
 
@@ -234,7 +237,16 @@ impl Inner {
         let _asking = self
             .host
             .asking(format!("the vault's key of profile `{profile}`"));
-        let key = mfa::blocking(move || vault.key(&profile)).await?;
+        let asked = profile.clone();
+        let (key, whose) = mfa::blocking(move || {
+            let key = vault.key(&asked)?;
+            vault.rest();
+            let list = vault.list()?;
+            let whose = list.entry(&asked).and_then(|entry| entry.arn.clone());
+            Ok((key, whose))
+        })
+        .await?;
+        self.check_user(&profile, key.id(), whose.as_deref())?;
         Ok(Credentials::new(
             key.id(),
             key.secret().expose(),
@@ -242,6 +254,24 @@ impl Inner {
             None,
             "rolecall",
         ))
+    }
+}
+
+impl Inner {
+    /// A key that was put into the vault since the chain was resolved has to be the same user's: a process does not change who
+    /// it is, and its sessions lie in slots that are named by the first key. A role that is assumed with it says by STS's own
+    /// answer that it is the one that was asked for.
+    fn check_user(&self, profile: &str, id: &str, whose: Option<&str>) -> Result<(), Error> {
+        let source = &self.chain.source;
+        let is_checked_by_role = self.chain.own.is_none() && !self.chain.roles.is_empty();
+        let is_same = self.key_of.is_some() && self.key_of.as_deref() == whose;
+        if source.access_key_id() == Some(id) || is_checked_by_role || is_same {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "the vault has another key of profile `{profile}` by now, and it is not known to be the same user's"
+        ))
+        .with_hint("Start what runs anew to use it."))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::journal::Step;
 use super::look::{described, two_keys};
 use super::{Done, KeyAbout, LastUse, Rotation, Told};
-use crate::error::{Error, is_throttling};
+use crate::error::{Error, ErrorKind, is_throttling};
 use crate::provider::access_keys::{ListedKey, NotCreated, is_full, is_gone};
 use crate::vault::AccessKey;
 
@@ -147,17 +147,15 @@ impl Rotation<'_> {
                 service: used.service,
                 region: used.region,
             },
-            // Then the time alone decides.
-            Err(error) => {
-                tracing::debug!(%error, "whether a key was used is not told");
-                LastUse::Unknown
-            }
+            // The time alone does not decide: somebody else may have made it, and use it.
+            Err(error) if error.kind() == ErrorKind::Denied => LastUse::Unknown,
+            Err(error) => return Err(error),
         };
         let asked = self.journal.asked_at;
         let is_of_then = key
             .created
             .is_some_and(|made| made + BEFORE >= asked && made <= asked + AFTER);
-        if is_of_then && !matches!(last_use, LastUse::At { .. }) {
+        if is_of_then && last_use == LastUse::Never {
             return Ok(());
         }
         let about = KeyAbout {

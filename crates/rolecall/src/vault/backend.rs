@@ -91,6 +91,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// [`crate::ErrorKind::NeedsUser`] when nobody can be asked, or nobody knew the answer.
     fn unlock(&self) -> Result<(), Error>;
 
+    /// Forgets what was unlocked, where it can be had again without a question.
+    fn rest(&self) {}
+
     /// What was saved under that key; `None` where nothing is.
     ///
     /// # Errors

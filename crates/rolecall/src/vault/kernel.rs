@@ -41,10 +41,7 @@ impl Kernel {
     /// [`crate::ErrorKind::Config`] where `ROLECALL_VAULT_KEEP` is no time.
     pub(super) fn of(host: &Host, folder: &Path, wrapped: Option<&[u8]>) -> Result<Self, Error> {
         Ok(Self {
-            name: format!(
-                "rolecall:vault:{}",
-                hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes()))
-            ),
+            name: name(folder),
             keep: keep(host)?,
             mark: wrapped.map(|bytes| Sha256::digest(bytes).into()),
         })
@@ -71,10 +68,15 @@ impl Kernel {
         }
     }
 
-    /// Forgets it; whether there was one.
-    pub(super) fn forget(&self) -> bool {
-        quiet(keyring::remove(&self.name)).is_some()
+    /// Forgets what is kept of the vault in `folder`, however long it was to be kept; whether there was something.
+    pub(super) fn forget(folder: &Path) -> bool {
+        quiet(keyring::remove(&name(folder))).is_some()
     }
+}
+
+fn name(folder: &Path) -> String {
+    let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    format!("rolecall:vault:{}", hex(&digest))
 }
 
 /// How long it is to be kept: `8h`, `30m`, `90s`, or `off`.

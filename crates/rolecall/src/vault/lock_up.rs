@@ -14,6 +14,13 @@ impl Vault {
     /// Why the vault has no place.
     pub fn lock_up(&self) -> Result<bool, Error> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        Ok(Kernel::of(&self.0.host, &list::folder(&self.0.host)?, None)?.forget())
+        Ok(Kernel::forget(&list::folder(&self.0.host)?))
+    }
+
+    /// Forgets what this process unlocked, where it can be had again without a question: so a process that lives for days
+    /// holds no longer than the kernel's keyring does, and `vault lock` is meant for it too.
+    pub(crate) fn rest(&self) {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        open.iter().for_each(|backend| backend.rest());
     }
 }

@@ -221,6 +221,30 @@ async fn a_key_of_somebody_elses_is_never_deleted() {
     assert_eq!(desk.listed(), desk.first);
 }
 
+/// Whether it was used is not told: then nobody knows whose it is.
+#[tokio::test]
+async fn a_key_of_which_nothing_is_told_is_never_deleted() {
+    let rest: Vec<_> = NEEDED
+        .iter()
+        .copied()
+        .filter(|action| !action.contains("LastUsed"))
+        .collect();
+    let desk = Desk::with(User::new("joe").policy("may", &allow(&rest)), "");
+    desk.sandbox().inject(Fault::Reset, "CreateAccessKey", 100);
+    desk.refusal(desk.rotate().await.0);
+    desk.sandbox().clear_faults();
+    desk.admin()
+        .create_access_key()
+        .user_name("joe")
+        .send()
+        .await
+        .unwrap();
+    let error = desk.refusal(desk.rotate().await.0);
+    let hints = error.hints().join("\n");
+    assert!(hints.contains("Nothing was done to it"), "{error}\n{hints}");
+    assert_eq!(desk.sandbox().count("DeleteAccessKey"), 0);
+}
+
 #[tokio::test]
 async fn the_last_use_is_told_where_it_may_be_read() {
     let rest: Vec<_> = NEEDED

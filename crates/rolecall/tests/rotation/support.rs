@@ -111,7 +111,14 @@ impl Desk {
         let key = AccessKey::new(&keys.access_key_id, Secret::new(keys.secret_access_key)).unwrap();
         let vault = Vault::of(&host);
         quick_identity(&home.path().join(".local/share/rolecall/vault"));
-        vault.add("joe", &key, BackendKind::File, None).unwrap();
+        vault
+            .add(
+                "joe",
+                &key,
+                BackendKind::File,
+                Some("arn:aws:iam::111111111111:user/joe"),
+            )
+            .unwrap();
         let provider = provider(&host, "joe");
         Self {
             aws,

@@ -1,8 +1,8 @@
 //! Rotations that nothing stops, and such as do not begin.
 
-use rolecall::ErrorKind;
 use rolecall::rotation::{Done, LastUse, Rotation, unfinished};
-use rolecall::vault::{BackendKind, Vault};
+use rolecall::vault::{AccessKey, BackendKind, Vault};
+use rolecall::{ErrorKind, Secret};
 use rolecall_sandbox::User;
 
 use crate::support::{Desk, everything, provider};
@@ -78,6 +78,33 @@ async fn what_runs_meanwhile_goes_on_renewing() {
     assert_eq!(running.session_key(), key);
     let identity = running.caller_identity().await.unwrap();
     assert!(identity.arn.contains("assumed-role/Admin/"), "{}", identity.arn);
+}
+
+/// Another user's key in the place of the first: who runs does not become them.
+#[tokio::test]
+async fn what_runs_does_not_become_another_user() {
+    let desk = Desk::new();
+    let as_joe = provider(&desk.host, "joe");
+    as_joe.refresh().await.unwrap();
+    let theirs = desk.aws.sandbox.root_keys("111111111111").unwrap();
+    let key = AccessKey::new(&theirs.access_key_id, Secret::new(theirs.secret_access_key)).unwrap();
+    Vault::of(&desk.host)
+        .add(
+            "joe",
+            &key,
+            BackendKind::File,
+            Some("arn:aws:iam::111111111111:root"),
+        )
+        .unwrap();
+    let error = desk.refusal(as_joe.refresh().await);
+    assert!(
+        error.to_string().contains("another key of profile `joe`"),
+        "{error}"
+    );
+    assert!(
+        provider(&desk.host, "joe").refresh().await.is_ok(),
+        "made anew it is used"
+    );
 }
 
 #[tokio::test]

@@ -185,6 +185,19 @@ impl Backend for Files {
         self.with_identity(|_| Ok(()))
     }
 
+    fn rest(&self) {
+        let mut held = self.held();
+        let is_kept = |kept: &Kept| {
+            let wrapped = self.host.read_private(&self.identity_path()).ok()??;
+            let kernel = Kernel::of(&self.host, &self.folder, Some(&wrapped)).ok()?;
+            let _kept = kernel.find()?;
+            Some(digest(&wrapped) == kept.wrapped)
+        };
+        if held.as_ref().and_then(is_kept) == Some(true) {
+            *held = None;
+        }
+    }
+
     fn load(&self, key: &RecordKey) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let Some(sealed) = self.host.read_private(&self.path(key))? else {
             return Ok(None);
