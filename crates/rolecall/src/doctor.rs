@@ -199,9 +199,9 @@ impl Doctor {
         found.extend(keys::look(&self.host, &self.vault));
         found.extend(leftovers::look(&self.host, profiles));
         found.extend(machine::look(&self.host));
-        // Many profiles share one mistake.
+        // Many profiles share one mistake; two places are two.
         let mut seen = HashSet::new();
-        found.retain(|finding| seen.insert((finding.check, finding.what.clone())));
+        found.retain(|finding| seen.insert((finding.check, finding.what.clone(), finding.place.clone())));
         found
     }
 }

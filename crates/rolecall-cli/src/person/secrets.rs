@@ -12,8 +12,8 @@ use super::pinentry::{self, Dialog};
 use super::terminal::Answer;
 use super::{Asker, LONGEST_WINDOW, QUIET, Way, askpass, lock, lost, plain, reading};
 
-const WAYS: &str =
-    "Run it in a terminal; or let ROLECALL_ASKPASS or ROLECALL_PINENTRY name a program that asks.";
+const WAYS: &str = "Run it in a terminal; or let ROLECALL_ASKPASS or ROLECALL_PINENTRY name a program that asks, or, for the \
+                    vault's passphrase, ROLECALL_VAULT_PASSPHRASE_FD a descriptor that it is read from.";
 /// How often a new passphrase may be typed differently the second time.
 const TRIES: usize = 3;
 
@@ -37,12 +37,20 @@ impl Asker {
             .with_hint("It is asked again in a minute; answer it then."));
         }
         if !question.is_new {
-            return self.secret_once(&question.what, question.refused.as_deref());
+            // A descriptor says one thing, once: who cannot be asked otherwise is told that it was the wrong one.
+            if question.refused.is_some() && is_passphrase && self.was_given() && self.way().is_none() {
+                return Err(Error::new(
+                    ErrorKind::NeedsUser,
+                    "what the descriptor gave is not the passphrase of rolecall's vault",
+                )
+                .with_hint("ROLECALL_VAULT_PASSPHRASE_FD names the descriptor: its first line has to be the passphrase, as it was typed."));
+            }
+            return self.secret_once(&question.what, Words::Ask, question.refused.as_deref());
         }
         let mut refused = question.refused.clone();
         for _ in 0..TRIES {
-            let first = self.secret_once(&format!("a new one: {}", question.what), refused.as_deref())?;
-            let second = self.secret_once(&format!("the same again: {}", question.what), None)?;
+            let first = self.secret_once(&question.what, Words::Choose, refused.as_deref())?;
+            let second = self.secret_once(&question.what, Words::Repeat, None)?;
             if first.expose() == second.expose() {
                 return Ok(first);
             }
@@ -92,8 +100,18 @@ impl Asker {
         Some(left.map_or(LONGEST_WINDOW, |left| left.min(LONGEST_WINDOW)))
     }
 
-    fn secret_once(&self, what: &str, refused: Option<&str>) -> Result<Secret, Error> {
+    /// Whether a passphrase came from a descriptor.
+    fn was_given(&self) -> bool {
+        self.0.host.env("ROLECALL_VAULT_PASSPHRASE_FD").is_some()
+    }
+
+    fn secret_once(&self, what: &str, words: Words, refused: Option<&str>) -> Result<Secret, Error> {
         let what = plain(what);
+        let asked = match words {
+            Words::Ask => what.clone(),
+            Words::Choose => format!("choose {what}"),
+            Words::Repeat => format!("once more, {what}"),
+        };
         let nobody = || {
             Error::new(
                 ErrorKind::NeedsUser,
@@ -110,13 +128,13 @@ impl Asker {
         let answer = match way {
             Way::Askpass { program, setting } => {
                 let text = match refused {
-                    Some(refused) => format!("{refused}. rolecall needs {what}: "),
-                    None => format!("rolecall needs {what}: "),
+                    Some(refused) => format!("{refused}. rolecall: {asked}: "),
+                    None => format!("rolecall: {asked}: "),
                 };
                 askpass::ask(&self.0.host, &program, setting, &text, window)?
             }
             Way::Pinentry { program, setting } => {
-                let text = format!("rolecall needs {what}");
+                let text = format!("rolecall: {asked}");
                 let dialog = Dialog {
                     description: &text,
                     prompt: "Secret:",
@@ -131,7 +149,7 @@ impl Asker {
                 if let Some(refused) = refused {
                     terminal.say(&format!("rolecall: {refused}\n"));
                 }
-                let prompt = format!("rolecall: {what} (it is not shown): ");
+                let prompt = format!("rolecall: {asked} (it is not shown): ");
                 terminal
                     .ask(&prompt, false, until, interrupts)
                     .map_err(|error| lost(&error))?
@@ -154,6 +172,14 @@ impl Asker {
             ),
         }
     }
+}
+
+/// In which words a secret is asked for.
+#[derive(Clone, Copy)]
+enum Words {
+    Ask,
+    Choose,
+    Repeat,
 }
 
 /// What was typed, as it was typed: cut, or with another letter in the place of one, it would open nothing but by chance.

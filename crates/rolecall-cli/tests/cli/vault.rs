@@ -332,8 +332,7 @@ fn a_terminal_shows_the_id_and_never_the_secret() {
     );
     let shown = screen.text();
     assert!(
-        shown.contains(&keys.access_key_id)
-            && shown.contains("a new one: the passphrase of rolecall's vault"),
+        shown.contains(&keys.access_key_id) && shown.contains("choose the passphrase of rolecall's vault"),
         "{shown}"
     );
     it.machine.no_secret(shown.as_bytes());
@@ -404,6 +403,42 @@ fn nobody_to_ask_is_said_with_what_to_do() {
             && !env.contains(PASSPHRASE),
         "{env}"
     );
+}
+
+#[test]
+fn a_wrong_passphrase_from_a_descriptor_is_said_to_be_wrong() {
+    let it = vaulted();
+    it.add("home").ok();
+    let line = format!(
+        "echo wrong | ROLECALL_VAULT_PASSPHRASE_FD=0 {} whoami 666666666666/BlahRole --source-profile home",
+        super::support::BINARY
+    );
+    let said = it
+        .machine
+        .finish(it.machine.shell(&line).env_remove("ROLECALL_LOG"))
+        .failed(1);
+    assert!(
+        said.contains("what the descriptor gave is not the passphrase"),
+        "{said}"
+    );
+}
+
+/// Listed as an id, a secret would stand in the clear.
+#[test]
+fn an_id_and_a_secret_that_are_swapped_are_refused() {
+    let it = vaulted();
+    let keys = it.machine.sandbox.user_keys("joe.bloggs").unwrap();
+    let swapped = format!("{}\n{}\n", keys.secret_access_key, keys.access_key_id);
+    for more in [&[][..], &["--no-verify"]] {
+        let said = it
+            .run_with(&[&["vault", "add", "home", "--stdin"], more].concat(), &swapped)
+            .failed(1);
+        assert!(
+            said.contains("swapped") || said.contains("an access key id has"),
+            "{said}"
+        );
+    }
+    assert!(!it.machine.path(".local/share/rolecall/vault/vault.json").exists());
 }
 
 #[test]

@@ -45,7 +45,10 @@ impl<'a> Resolver<'a> {
                 return Ok(of(SourceKind::Process(command), property));
             }
             // So the AWS CLI gets at a key in the vault.
-            return vaulted(profile)?.ok_or_else(|| self.profiles.with_vault(self_naming(profile, property)));
+            return vaulted(profile)?.ok_or_else(|| match self.profiles.vault_error() {
+                Some(error) => error.clone(),
+                None => self_naming(profile, property),
+            });
         }
         own_key(profile)?.ok_or_else(|| {
             let error = Error::config(format!(

@@ -36,7 +36,7 @@ pub(super) fn is_id(text: &str) -> bool {
 
 impl AccessKey {
     /// A key, looked at as far as that goes without asking AWS. An id has 16 to 128 letters, digits and `_`
-    /// (`AccessKeyId`, IAM API reference); one that begins with `ASIA` is a session's, and ends.
+    /// (`AccessKeyId`, IAM API reference), and none of them small; one that begins with `ASIA` is a session's, and ends.
     ///
     /// # Errors
     /// What is wrong about it; the secret is not quoted.
@@ -44,6 +44,12 @@ impl AccessKey {
         if !is_id(id) {
             return Err(Invalid::new(
                 "an access key id has 16 to 128 letters and digits, as in AKIAIOSFODNN7EXAMPLE",
+            ));
+        }
+        // Every id that AWS makes is in capital letters; a secret is not, and would be listed and shown as an id.
+        if id.contains(|c: char| c.is_ascii_lowercase()) {
+            return Err(Invalid::new(
+                "this is no access key id, which has capital letters and digits only: it may be the secret, and the two swapped",
             ));
         }
         if id.starts_with("ASIA") {

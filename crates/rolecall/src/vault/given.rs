@@ -178,6 +178,7 @@ mod tests {
             String::new(),
             SECRET.to_owned(),
             format!("{SECRET}\n{ID}"),
+            format!("{ID}abcdefghijklmnopqrst\n{ID}"),
             format!("{ID}\n{SECRET}\nmore"),
             format!("ASIAIOSFODNN7EXAMPLE\n{SECRET}"),
             format!(r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}", "SessionToken": "x"}}"#),
