@@ -201,6 +201,11 @@ impl List {
         Some(&self.entries[at])
     }
 
+    /// Whether [`Vault::rebuild`](super::Vault::rebuild) would list this record: the key of a profile that has none.
+    pub fn is_lost(&self, record: &RecordKey) -> bool {
+        is_key(record) && self.entry(&record.name).is_none()
+    }
+
     fn find(&self, profile: &str) -> Result<usize, usize> {
         self.entries
             .binary_search_by(|entry| entry.profile.as_str().cmp(profile))
