@@ -48,6 +48,7 @@ mod cli {
     mod vault;
     mod vault_import;
     mod vault_import_kill;
+    mod vault_list;
     mod vault_restore;
     mod vault_rotate;
     mod worlds;

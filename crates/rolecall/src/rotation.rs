@@ -207,6 +207,14 @@ impl Unfinished {
         }
     }
 
+    /// The id of the key that the profile does not use now, where it may be in the vault too.
+    pub fn not_in_use(&self) -> Option<&str> {
+        match self.step {
+            Step::Deactivate | Step::Delete | Step::Sweep if !self.is_undone => Some(&self.old),
+            _ => self.new.as_deref(),
+        }
+    }
+
     /// In which state both keys are, in a sentence.
     pub fn state(&self) -> String {
         let old = masked_key_id(&self.old);

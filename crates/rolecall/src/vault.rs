@@ -29,7 +29,7 @@ pub use access_key::AccessKey;
 pub use backend::{Backend, BackendKind, Chosen, RecordKey, RecordKind};
 pub use backups::Replaced;
 pub use list::{Backup, Entry, List, check_name};
-pub use upkeep::Rebuilt;
+pub use upkeep::{LeftOut, Rebuilt, WhyLeftOut};
 
 /// How often, and after what time, a record is looked for that the list names and that is not there.
 const LOOKS: u32 = 8;

@@ -69,6 +69,12 @@ pub(crate) struct VaultListArgs {
     /// Make the list anew from what the backends hold, after it was lost
     #[arg(long)]
     pub(crate) rebuild: bool,
+    /// Delete records that the list does not name
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(crate) sweep: bool,
+    /// Do not ask
+    #[arg(long, requires = "sweep")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]

@@ -41,6 +41,20 @@ pub(crate) const MORE: &[Case] = &[
         says: "profile `mary`",
     },
     Case {
+        name: "a backup that is not there",
+        set_up: |machine| {
+            change_list(machine, |list| {
+                list["backups"] = serde_json::json!([{
+                    "id": "20260101T000000Z-00000000-1", "path": "/home/joe/.aws/credentials", "backend": "file",
+                    "saved_at": "2026-01-01T00:00:00Z", "replaced_by": "0".repeat(64), "profiles": ["joe"],
+                }]);
+            })
+        },
+        check: "backup_missing",
+        severity: "problem",
+        says: "the backup 20260101T000000Z-00000000-1 of /home/joe/.aws/credentials is listed",
+    },
+    Case {
         name: "an old key",
         set_up: |machine| {
             change_list(machine, |list| {

@@ -103,7 +103,7 @@ fn choice(vault: &Vault, found: &mut Vec<Finding>) {
 
 /// Whether what is listed is there, and what is there is listed.
 fn records(host: &Host, vault: &Vault, list: &List, begun: &[Unfinished], found: &mut Vec<Finding>) {
-    let kinds: BTreeSet<_> = list.entries().iter().map(|entry| entry.backend).collect();
+    let kinds: BTreeSet<_> = list.records().map(|(kind, _)| kind).collect();
     for kind in kinds {
         let keys = match vault.backend(kind).and_then(|backend| backend.keys()) {
             Ok(keys) => keys,
@@ -129,6 +129,20 @@ fn records(host: &Host, vault: &Vault, list: &List, begun: &[Unfinished], found:
                 )),
             );
         }
+        let of_kind = list.backups().iter().filter(|backup| backup.backend == kind);
+        for backup in of_kind.filter(|backup| !keys.contains(&backup.record())) {
+            let (id, path) = (&backup.id, backup.path.display());
+            found.push(
+                finding(
+                    Severity::Problem,
+                    "backup_missing",
+                    format!("the backup {id} of {path} is listed, and not there in {kind}"),
+                )
+                .hint(format!(
+                    "Somebody removed it there. `rolecall vault restore --discard {id}` takes it off the list, with those that were made with it."
+                )),
+            );
+        }
     }
     // The keys of a rotation are in its journal until it is finished.
     let is_of_rotation = |record: &RecordKey| {
@@ -140,10 +154,14 @@ fn records(host: &Host, vault: &Vault, list: &List, begun: &[Unfinished], found:
     };
     let orphans = vault.orphans().unwrap_or_default();
     for (kind, record) in orphans.into_iter().filter(|(_, record)| !is_of_rotation(record)) {
-        let is_lost_key = record.kind == RecordKind::AccessKey && list.entry(&record.name).is_none();
-        let hint = match is_lost_key {
-            true => "`rolecall vault list --rebuild` lists it again.".to_owned(),
-            false => format!("A command was interrupted. Nothing needs it: delete it in {kind}."),
+        let hint = match (list.is_lost(&record), record.kind) {
+            (true, _) => "`rolecall vault list --rebuild` lists it again.",
+            (_, RecordKind::AccessKey) => {
+                "A command was interrupted, and nothing uses it. `rolecall vault list --sweep` deletes it."
+            }
+            (_, RecordKind::Backup) => {
+                "A command was interrupted, or the list was lost. Where you do not need it, `rolecall vault list --sweep` deletes it."
+            }
         };
         let what = format!("the {record} is in {kind}, and not listed");
         let orphan = finding(Severity::Warning, "orphan", what).hint(hint);

@@ -1,14 +1,14 @@
 //! Files as they were before keys were taken out of them: kept like keys, for they hold some.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{BackendKind, Backup, Vault};
-use crate::error::{Error, ErrorKind};
+use super::{BackendKind, Backup, Vault, list};
+use crate::error::{Error, ErrorKind, is_hidden};
 use crate::hex::hex;
 use crate::time::rfc3339;
 
@@ -82,25 +82,37 @@ fn from_record(backup: &Backup, record: &[u8]) -> Result<Zeroizing<Vec<u8>>, Err
     }
 }
 
+/// Where a file is, whatever folder a later command is run in; as the list can name it.
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    let odd = |why: &str| {
+        let shown = path.to_string_lossy().replace(is_hidden, "\u{fffd}");
+        Error::config(format!("{shown} cannot be kept: {why}"))
+            .with_hint("Rename the file, or what leads to it.")
+    };
+    let absolute = std::path::absolute(path).map_err(|error| odd(&error.to_string()))?;
+    match absolute.to_str() {
+        None => Err(odd("its name is not UTF-8")),
+        Some(_) if !list::is_path(&absolute) => {
+            Err(odd("its name is too long, or has characters that are not shown"))
+        }
+        Some(_) => Ok(absolute),
+    }
+}
+
 impl Vault {
     /// Keeps the texts of files that are about to be replaced, so that they can be put back together: all of them are
     /// kept, or none. Their ids have one beginning, [`Backup::run`].
     ///
     /// # Errors
-    /// Why they were not kept: then the files must not be replaced.
+    /// Why they were not kept, or that a path cannot be listed: then the files must not be replaced.
     pub fn back_up(
         &self,
         files: &[Replaced<'_>],
         kind: BackendKind,
         profiles: &[String],
     ) -> Result<Vec<Backup>, Error> {
-        if let Some(file) = files.iter().find(|file| file.path.to_str().is_none()) {
-            return Err(Error::config(format!(
-                "{} cannot be kept: its name is not UTF-8",
-                file.path.display()
-            ))
-            .with_hint("Rename the file, or what leads to it."));
-        }
+        let paths = files.iter().map(|file| absolute(file.path));
+        let paths = paths.collect::<Result<Vec<_>, _>>()?;
         let backend = self.backend(kind)?;
         backend.unlock()?;
         let mut change = self.change()?;
@@ -119,10 +131,10 @@ impl Vault {
             hex(&random).to_uppercase()
         );
         let backups: Vec<_> = (1..)
-            .zip(files)
-            .map(|(number, file)| Backup {
+            .zip(paths.into_iter().zip(files))
+            .map(|(number, (path, file))| Backup {
                 id: format!("{run}-{number}"),
-                path: file.path.to_owned(),
+                path,
                 backend: kind,
                 saved_at: now,
                 replaced_by: hex(&Sha256::digest(file.after)),

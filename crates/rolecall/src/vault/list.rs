@@ -2,9 +2,10 @@
 
 mod stored;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::access_key::is_id;
 use super::{BackendKind, RecordKey, RecordKind};
 use crate::error::{Error, ErrorKind};
 use crate::host::{FileLock, Host};
@@ -135,6 +136,16 @@ pub fn check_name(profile: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether a list can name that record as the key of a profile.
+pub(super) fn is_key(record: &RecordKey) -> bool {
+    record.kind == RecordKind::AccessKey && check_name(&record.name).is_ok() && is_id(&record.id)
+}
+
+/// Whether a list can name a file that a backup is of.
+pub(super) fn is_path(path: &Path) -> bool {
+    path.is_absolute() && path.to_str().is_some_and(stored::is_plain)
+}
+
 impl List {
     /// What is in the vault; nothing where there is none.
     ///
@@ -160,8 +171,18 @@ impl List {
     }
 
     /// Writes it, whole or not at all. Only whoever holds the vault's lock may.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] where it could not be read again, for something in it is odd; and why it could not be written.
     pub(super) fn save(&self, host: &Host) -> Result<(), Error> {
-        host.write_private_bytes(&folder(host)?.join("vault.json"), &self.to_text()?)
+        let path = folder(host)?.join("vault.json");
+        let text = self.to_text()?;
+        // What the reader refuses would lock everybody out: it is refused here, before it is there.
+        Self::parse(&path, &text).map_err(|error| {
+            Error::config(format!("what was to be written could not be read again: {error}"))
+                .with_hint("The list is as it was. This is a bug of rolecall: please report it.")
+        })?;
+        host.write_private_bytes(&path, &text)
     }
 
     /// Every key, by profile.
@@ -178,6 +199,11 @@ impl List {
     pub fn entry(&self, profile: &str) -> Option<&Entry> {
         let at = self.find(profile).ok()?;
         Some(&self.entries[at])
+    }
+
+    /// Whether [`Vault::rebuild`](super::Vault::rebuild) would list this record: the key of a profile that has none.
+    pub fn is_lost(&self, record: &RecordKey) -> bool {
+        is_key(record) && self.entry(&record.name).is_none()
     }
 
     fn find(&self, profile: &str) -> Result<usize, usize> {
@@ -232,7 +258,7 @@ impl List {
     }
 
     /// The records that are listed, with where each rests.
-    pub(super) fn records(&self) -> impl Iterator<Item = (BackendKind, RecordKey)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (BackendKind, RecordKey)> {
         let entries = self.entries.iter().map(|entry| (entry.backend, entry.record()));
         let backups = self.backups.iter();
         entries.chain(backups.map(|backup| (backup.backend, backup.record())))

@@ -132,6 +132,83 @@ fn a_lost_list_is_found_again_in_the_names_of_the_records() {
     refused(&sandbox, vault.rebuild());
 }
 
+fn record(profile: &str, id: &str) -> String {
+    format!("records/access-key.{profile}.{id}.age")
+}
+
+#[test]
+fn a_list_that_is_made_anew_can_be_read_and_says_what_is_not_in_it() {
+    let place = Place::new();
+    let vault = place.vault();
+    vault.add("omar", &made_up(3), BackendKind::File, None).unwrap();
+    for name in [
+        record("ann", "X"),
+        record("ada", made_up(2).id()),
+        record("ada", made_up(1).id()),
+    ] {
+        place.write(&name, b"");
+    }
+    let broken: [&[u8]; 3] = [b"{", b"{ }", b"{ }"];
+    for broken in broken {
+        place.write("vault.json", broken);
+        let rebuilt = vault.rebuild().unwrap();
+        let told: Vec<_> = rebuilt.left_out.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told.iter()
+                .any(|told| told.contains("key X of profile `ann`") && told.contains("no key has"))
+        );
+        assert!(
+            told.iter()
+                .any(|told| told.contains(made_up(2).id()) && told.contains("the profile has key"))
+        );
+        let list = vault.list().unwrap();
+        assert_eq!(list.entry("ada").unwrap().access_key_id, made_up(1).id());
+        assert_eq!(list.entries().len(), rebuilt.entries.len());
+    }
+    // The first one that broke is what is worth keeping; none is kept twice.
+    assert_eq!(place.read("vault.json.broken"), b"{");
+    assert_eq!(place.read("vault.json.broken-2"), b"{ }");
+    assert!(!place.path("vault.json.broken-3").exists());
+}
+
+#[test]
+fn the_key_that_a_rotation_does_not_use_is_listed_only_where_there_is_no_other() {
+    let place = Place::new();
+    let vault = place.vault();
+    let [first, second] = [made_up(1), made_up(2)];
+    for key in [&first, &second] {
+        place.write(&record("ada", key.id()), b"");
+    }
+    for (idle, used) in [(&first, &second), (&second, &first)] {
+        let _ = fs::remove_file(place.path("vault.json"));
+        let not_in_use = [("ada".to_owned(), idle.id().to_owned())];
+        let rebuilt = vault.rebuild_without(&not_in_use).unwrap();
+        assert_eq!(rebuilt.entries[0].access_key_id, used.id());
+        assert_eq!(rebuilt.left_out, []);
+    }
+    fs::remove_file(place.path("vault.json")).unwrap();
+    fs::remove_file(place.path(&record("ada", first.id()))).unwrap();
+    let not_in_use = [("ada".to_owned(), second.id().to_owned())];
+    assert_eq!(vault.rebuild_without(&not_in_use).unwrap().entries.len(), 1);
+}
+
+#[test]
+fn what_leaves_is_no_orphan_and_goes_when_the_list_is_made_anew() {
+    let place = Place::new();
+    let vault = place.vault();
+    vault.add("ada", &made_up(1), BackendKind::File, None).unwrap();
+    // As a `remove` leaves it that was killed before it deleted the record.
+    let leaving = json!([{ "backend": "file", "kind": "access-key", "name": "ada", "id": made_up(1).id() }]);
+    let list = json!({ "version": 1, "entries": [], "backups": [], "leaving": leaving });
+    place.write("vault.json", list.to_string().as_bytes());
+    assert_eq!(vault.orphans().unwrap(), []);
+    assert_eq!(place.records().len(), 1);
+    let rebuilt = vault.rebuild().unwrap();
+    assert_eq!((rebuilt.entries, rebuilt.left_out), (vec![], vec![]));
+    assert_eq!(place.records(), Vec::<String>::new());
+}
+
 #[test]
 fn five_hundred_are_listed() {
     let place = Place::new();

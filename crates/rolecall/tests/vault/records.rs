@@ -210,5 +210,60 @@ fn a_backup_comes_back_whole_and_never_as_another() {
         odd,
     ));
     refused(&sandbox, back_up(&vault, &odd, b"", b"", BackendKind::File));
+    // Nor one whose name would be shown as another, or that no system opens.
+    for odd in [
+        "/home/ada/\u{202e}slaitnederc",
+        "/a\nb",
+        &format!("/{}", "x/".repeat(2500)),
+    ] {
+        let odd = std::path::Path::new(odd);
+        refused(&sandbox, back_up(&vault, odd, b"", b"", BackendKind::File));
+    }
     assert_eq!(place.records().len(), 1, "nothing of it was kept");
+    assert_eq!(vault.list().unwrap().backups().len(), 1);
+}
+
+#[test]
+fn a_backup_of_a_relative_path_is_of_the_file_that_it_leads_to() {
+    let place = Place::new();
+    let vault = place.vault();
+    let path = std::path::Path::new("creds");
+    let backup = back_up(&vault, path, b"as it was", b"after", BackendKind::File).unwrap();
+    assert_eq!(backup.path, std::env::current_dir().unwrap().join("creds"));
+    let list = place.vault().list().unwrap();
+    assert_eq!(list.backups()[0].path, backup.path);
+    assert_eq!(*vault.backup_text(&backup).unwrap(), b"as it was");
+}
+
+#[test]
+fn what_no_reader_would_take_is_not_written() {
+    let (sandbox, place) = (sandbox(), Place::new());
+    let [ada, omar] = two(&sandbox);
+    place.add("ada", &ada);
+    let before = place.read("vault.json");
+    let arn = "arn:aws:iam::1:user/\u{202e}ramo";
+    let added = place
+        .vault()
+        .add("omar", &key(&omar), BackendKind::File, Some(arn));
+    let error = refused(&sandbox, added);
+    assert!(error.to_string().contains("could not be read again"), "{error}");
+    assert_eq!(place.read("vault.json"), before);
+    assert_eq!(place.records().len(), 1, "its record is taken back");
+}
+
+#[test]
+fn a_record_whose_label_cannot_be_deleted_is_gone_all_the_same() {
+    let (sandbox, place) = (sandbox(), Place::new());
+    let [ada, _] = two(&sandbox);
+    let long = "x".repeat(200);
+    place.add(&long, &ada);
+    let record = place.entry(&long).unwrap().record();
+    let (file, _) = record.file();
+    let label = place.path(&format!("records/{}", file.replace(".age", ".name")));
+    // No file any more: it cannot be removed as one.
+    fs::remove_file(&label).unwrap();
+    fs::create_dir(&label).unwrap();
+    place.vault().remove(&long).unwrap();
+    assert_eq!(place.entry(&long), None);
+    assert!(!place.path(&format!("records/{file}")).exists());
 }

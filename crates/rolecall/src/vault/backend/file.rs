@@ -237,10 +237,13 @@ impl Backend for Files {
 
     fn delete(&self, key: &RecordKey) -> Result<(), Error> {
         self.host.remove_private(&self.path(key))?;
-        match names::label(key) {
-            Some((name, _)) => self.host.remove_private(&self.records().join(name)),
-            None => Ok(()),
+        // The record is gone, whatever becomes of the label: without a record that says nothing to anybody.
+        if let Some((name, _)) = names::label(key)
+            && let Err(error) = self.host.remove_private(&self.records().join(name))
+        {
+            tracing::warn!("the label of a record that is deleted stays: {error}");
         }
+        Ok(())
     }
 
     fn keys(&self) -> Result<Vec<RecordKey>, Error> {

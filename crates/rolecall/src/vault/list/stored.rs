@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Backup, Entry, List, check_name};
+use super::{Backup, Entry, List, check_name, is_path};
 use crate::error::{Error, ErrorKind, is_hidden};
 use crate::time::{parsed, rfc3339};
 use crate::vault::access_key::is_id;
@@ -142,7 +142,7 @@ impl List {
 }
 
 /// Whether it is text that a person may be shown as it is.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= LONGEST_TEXT && !text.contains(is_hidden)
 }
 
@@ -193,10 +193,7 @@ impl StoredBackup {
         if !is_digest(&self.replaced_by) {
             return None;
         }
-        if self.profiles.iter().any(|name| check_name(name).is_err())
-            || !is_plain(self.path.to_str()?)
-            || !self.path.is_absolute()
-        {
+        if self.profiles.iter().any(|name| check_name(name).is_err()) || !is_path(&self.path) {
             return None;
         }
         Some(Backup {
