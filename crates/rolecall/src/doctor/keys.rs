@@ -139,7 +139,7 @@ fn records(host: &Host, vault: &Vault, list: &List, begun: &[Unfinished], found:
                     format!("the backup {id} of {path} is listed, and not there in {kind}"),
                 )
                 .hint(format!(
-                    "Somebody removed it there. `rolecall vault restore --discard {id}` takes it off the list, with those that were made with it."
+                    "Somebody removed it there. `rolecall vault restore --discard {id}` takes it off the list."
                 )),
             );
         }
