@@ -290,11 +290,30 @@ impl Vault {
         }
     }
 
-    /// Takes a profile's key out of the vault; gives what was listed. Unlocks nothing.
+    /// Takes a profile's key out of the vault; gives what was listed. Unlocks only what deletes nothing while it is locked:
+    /// the encrypted file is not.
     ///
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where there is none; why it could not be deleted, and then it is as it was.
     pub fn remove(&self, profile: &str) -> Result<Entry, Error> {
+        let list = self.list()?;
+        let entry = list.entry(profile).ok_or_else(|| no_entry(profile))?;
+        self.unlocking(entry.backend, || self.take_out(profile))
+    }
+
+    /// Does what deletes in a backend; where that is locked, once more after it was unlocked. The person is asked between
+    /// the two, where nobody else is locked out.
+    fn unlocking<T>(&self, kind: BackendKind, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        match work() {
+            Err(error) if error.kind() == ErrorKind::NeedsUser => {
+                self.backend(kind)?.unlock()?;
+                work()
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn take_out(&self, profile: &str) -> Result<Entry, Error> {
         let mut change = self.change()?;
         let entry = change.list.take(profile).ok_or_else(|| no_entry(profile))?;
         self.let_go(&mut change, entry.backend, &entry.record(), |list| {

@@ -10,7 +10,8 @@ use rolecall::vault::{BackendKind, Expected, Vault};
 use rolecall_sandbox::UserKeys;
 
 use super::support::{
-    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, names, sandbox, two, vault_of, wrapped,
+    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, names, refused, sandbox, two, vault_of,
+    wrapped,
 };
 
 /// This test program as another process, which does only what `job` says.
