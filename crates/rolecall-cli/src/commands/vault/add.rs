@@ -24,11 +24,11 @@ pub(crate) fn run(host: &Host, args: &VaultAddArgs, json: bool) -> Result<Ended,
     let chosen = vault.choose(args.backend)?;
     let before = vault.list()?.entry(profile).cloned();
     if let Some(before) = &before {
+        super::not_while_rotated(host, before)?;
         let id = masked_key_id(&before.access_key_id);
         let question = format!("Replace key {id} of profile `{profile}` in {}", before.backend);
         if !super::agreed(host, args.yes, &question)? {
-            output::tell("Nothing was done.\n");
-            return Ok(Ended::WELL);
+            return super::declined(json);
         }
     }
     super::tell_choice(&chosen);
