@@ -43,6 +43,8 @@ pub struct Rotation<'a> {
     patience: Duration,
     /// A second key that is of no use is not a matter of bad luck.
     has_started_over: bool,
+    /// Why nothing in the vault can sign for the journal's user, where that is so and it is to be undone all the same.
+    stranger: Option<Error>,
     /// One process rotates at a time; none is held where it only looks.
     lock: Option<FileLock>,
 }
@@ -181,6 +183,8 @@ pub struct Undone {
     pub kept: String,
     /// The id of the key that was new, where it was known.
     pub dropped: Option<String>,
+    /// What could not be done, each a sentence that says what is left to do by hand.
+    pub left: Vec<String>,
 }
 
 /// Every rotation that is neither finished nor undone: for `vault list` and `doctor`. The new key of each is a record that

@@ -55,6 +55,24 @@ pub struct Added {
     pub before: Option<Entry>,
 }
 
+/// What has to stand in the list for a new key to be put there: others change the vault while a person thinks.
+#[derive(Clone, Copy, Debug)]
+pub enum Expected<'a> {
+    /// This entry, as it was shown, or none.
+    Listed(Option<&'a Entry>),
+    /// No key of the profile, or one of the same id.
+    NoOther,
+}
+
+impl Expected<'_> {
+    fn is_met(self, before: Option<&Entry>, new: &Entry) -> bool {
+        match self {
+            Self::Listed(expected) => before == expected,
+            Self::NoOther => before.is_none_or(|before| before.access_key_id == new.access_key_id),
+        }
+    }
+}
+
 impl Vault {
     /// The vault of whoever's files `host` reads. Nothing is opened yet.
     pub fn of(host: &Host) -> Self {
@@ -142,8 +160,8 @@ impl Vault {
             .transpose()
     }
 
-    /// Puts a key into the vault, in the place of the profile's old one: saved, read back, then listed; then the old one is
-    /// deleted. `arn` is whose it is, where that is known.
+    /// Puts a key into the vault, in the place of the profile's old one, whichever that is by now: saved, read back, then
+    /// listed; then the old one is deleted. `arn` is whose it is, where that is known.
     ///
     /// # Errors
     /// Why it could not be saved: the vault is as it was.
@@ -154,30 +172,72 @@ impl Vault {
         kind: BackendKind,
         arn: Option<&str>,
     ) -> Result<Added, Error> {
+        let entry = self.new_entry(profile, key, kind, arn)?;
+        let added = self.put_where(entry, key, |_, _| true)?;
+        // It was put in the place of whatever was there.
+        added.ok_or_else(|| no_entry(profile))
+    }
+
+    /// The same, in the place of what is expected there and of nothing else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] where another process put another key there, or took it away, meanwhile; and why it could
+    /// not be saved. The vault is as it was.
+    pub fn add_expecting(
+        &self,
+        profile: &str,
+        key: &AccessKey,
+        kind: BackendKind,
+        arn: Option<&str>,
+        expected: Expected<'_>,
+    ) -> Result<Added, Error> {
+        let entry = self.new_entry(profile, key, kind, arn)?;
+        let added = self.put_where(entry, key, |before, new| expected.is_met(before, new))?;
+        added.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("another process changed the key of profile `{profile}` in the vault meanwhile"),
+            )
+            .with_hint("The vault has what the other one put there; `rolecall vault list` shows it. If this key is to take its place, say it again.")
+        })
+    }
+
+    fn new_entry(
+        &self,
+        profile: &str,
+        key: &AccessKey,
+        kind: BackendKind,
+        arn: Option<&str>,
+    ) -> Result<Entry, Error> {
         list::check_name(profile)?;
-        let entry = Entry {
+        Ok(Entry {
             profile: profile.to_owned(),
             access_key_id: key.id().to_owned(),
             backend: kind,
             saved_at: self.0.host.now(),
             arn: arn.map(str::to_owned),
-        };
-        match self.put(entry, key, None)? {
-            Some(added) => Ok(added),
-            // It was put in the place of whatever was there.
-            None => Err(no_entry(profile)),
-        }
+        })
     }
 
     /// The same; where `expected` is given, only in the place of that: else nothing is done, and there is nothing to tell.
     fn put(&self, entry: Entry, key: &AccessKey, expected: Option<&Entry>) -> Result<Option<Added>, Error> {
+        self.put_where(entry, key, |before, _| expected.is_none() || expected == before)
+    }
+
+    /// The same, where what is listed before, and what is to be, are as they may be.
+    fn put_where(
+        &self,
+        entry: Entry,
+        key: &AccessKey,
+        may: impl FnOnce(Option<&Entry>, &Entry) -> bool,
+    ) -> Result<Option<Added>, Error> {
         let (kind, record) = (entry.backend, entry.record());
         let backend = self.backend(kind)?;
         // A person may be asked for a passphrase: before others are locked out.
         backend.unlock()?;
         let mut change = self.change()?;
         let before = change.list.entry(&entry.profile).cloned();
-        if expected.is_some() && expected != before.as_ref() {
+        if !may(before.as_ref(), &entry) {
             return Ok(None);
         }
         let is_same = before
@@ -230,11 +290,30 @@ impl Vault {
         }
     }
 
-    /// Takes a profile's key out of the vault; gives what was listed. Unlocks nothing.
+    /// Takes a profile's key out of the vault; gives what was listed. Unlocks only what deletes nothing while it is locked:
+    /// the encrypted file is not.
     ///
     /// # Errors
     /// [`ErrorKind::NotConfigured`] where there is none; why it could not be deleted, and then it is as it was.
     pub fn remove(&self, profile: &str) -> Result<Entry, Error> {
+        let list = self.list()?;
+        let entry = list.entry(profile).ok_or_else(|| no_entry(profile))?;
+        self.unlocking(entry.backend, || self.take_out(profile))
+    }
+
+    /// Does what deletes in a backend; where that is locked, once more after it was unlocked. The person is asked between
+    /// the two, where nobody else is locked out.
+    fn unlocking<T>(&self, kind: BackendKind, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        match work() {
+            Err(error) if error.kind() == ErrorKind::NeedsUser => {
+                self.backend(kind)?.unlock()?;
+                work()
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn take_out(&self, profile: &str) -> Result<Entry, Error> {
         let mut change = self.change()?;
         let entry = change.list.take(profile).ok_or_else(|| no_entry(profile))?;
         self.let_go(&mut change, entry.backend, &entry.record(), |list| {

@@ -24,7 +24,7 @@ use dbus::arg::Variant;
 use dbus::blocking::Connection;
 use dbus::channel::Channel;
 use dbus::strings::Path as ObjectPath;
-use rolecall::vault::{BackendKind, Vault};
+use rolecall::vault::{BackendKind, RecordKey, RecordKind, Vault};
 use rolecall::{Error, ErrorKind};
 
 #[expect(dead_code, reason = "no keyring is started here")]
@@ -86,6 +86,14 @@ impl Service {
                         reply.append2(Vec::<ObjectPath<'static>>::new(), path("/prompt/1"))
                     }
                     "Unlock" => reply.append2(vec![path("/collection/login")], path("/")),
+                    "SearchItems" => {
+                        let (items, none) = (vec![path("/collection/login/1")], Vec::new());
+                        match is_locked {
+                            true => reply.append2::<Vec<ObjectPath<'static>>, _>(none, items),
+                            false => reply.append2(items, none),
+                        }
+                    }
+                    "Delete" => reply.append1(path("/")),
                     _ => reply,
                 };
                 list.lock().unwrap().push(method.clone());
@@ -197,6 +205,30 @@ fn where_no_window_may_open_none_does() {
     let (done, opened, taken_back) = unlocked(Window::Accepted, None);
     assert_eq!(done.unwrap_err().kind(), ErrorKind::NeedsUser);
     assert_eq!((opened, taken_back), (0, 1));
+}
+
+/// The vault is locked to others while it deletes: they do not wait for a window.
+#[test]
+fn what_is_locked_is_not_deleted_and_opens_no_window() {
+    if is_missing(PROGRAMS) {
+        return;
+    }
+    let desktop = Desktop::bare();
+    let service = Service::on(&desktop, Window::Accepted);
+    let host = desktop.host().person(Waits(Duration::from_secs(60))).build();
+    let backend = Vault::of(&host).backend(BackendKind::SecretService).unwrap();
+    let joe = RecordKey {
+        kind: RecordKind::AccessKey,
+        name: "joe".to_owned(),
+        id: "AKIACANARYAAAAAAAAAA".to_owned(),
+    };
+    let error = backend.delete(&joe).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NeedsUser, "{error}");
+    let counts = |methods: [&str; 3]| methods.map(|method| service.count(method));
+    assert_eq!(counts(["Unlock", "Prompt", "Delete"]), [0, 0, 0]);
+    backend.unlock().unwrap();
+    backend.delete(&joe).unwrap();
+    assert_eq!(counts(["Unlock", "Prompt", "Delete"]), [1, 1, 1]);
 }
 
 /// A listener whose queue is full: even `connect` waits there, and for ever.

@@ -11,8 +11,9 @@ mod rotate;
 
 use std::io::Read as _;
 
-use rolecall::vault::{Chosen, Vault};
+use rolecall::vault::{Chosen, Entry, Vault};
 use rolecall::{Error, Host};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::{VaultAction, VaultArgs};
@@ -54,6 +55,30 @@ pub(crate) fn agreed(host: &Host, yes: bool, question: &str) -> Result<bool, Com
     }
     let said = host.person().confirm(question);
     Ok(said.map_err(|error| error.with_hint("Nothing was done. Say --yes to do it without being asked."))?)
+}
+
+/// A key that a rotation has begun to replace stays as it is: what the rotation needs of it must not go. Where the vault
+/// has another key by now, or none, there is nothing to keep.
+fn not_while_rotated(host: &Host, entry: &Entry) -> Result<(), Error> {
+    let begun = rolecall::rotation::unfinished(host)?.into_iter().find(|it| {
+        let is_of_it = it.old == entry.access_key_id || it.new.as_ref() == Some(&entry.access_key_id);
+        it.profile == entry.profile && is_of_it
+    });
+    match begun {
+        Some(it) => Err(Error::config(it.to_string())
+            .with_hint(format!("Nothing was done. {}", it.state()))
+            .with_hint(it.advice())),
+        None => Ok(()),
+    }
+}
+
+/// What was asked about is not done, because the person said no: which is an answer, and no error.
+pub(crate) fn declined(json: bool) -> Result<Ended, CommandError> {
+    output::tell("Nothing was done.\n");
+    if json {
+        output::print_json(&json!({ "done": false, "declined": true }))?;
+    }
+    Ok(Ended::WELL)
 }
 
 /// The file, or stdin, whole: a key is small.

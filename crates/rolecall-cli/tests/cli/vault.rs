@@ -547,3 +547,28 @@ fn wrong_inputs_get_a_sentence_each() {
     );
     assert_eq!(it.run(&["vault", "move", "--to", "file"]).ok(), "");
 }
+
+#[test]
+fn no_is_an_answer_that_a_program_can_read() {
+    let it = vaulted();
+    it.add("home").ok();
+    // Where there is no Secret Service, nothing can be moved there, and nothing is asked.
+    for arguments in [
+        &["vault", "add", "home", "--json"][..],
+        &["vault", "remove", "home", "--json"],
+    ] {
+        let screen = Screen::new();
+        let child = screen.start(&it.machine, arguments, &[("ROLECALL_VAULT_BACKEND", "file")]);
+        screen.shows("of profile `home`", 1);
+        screen.type_in("n\n");
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said, serde_json::json!({ "done": false, "declined": true }));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("Nothing was done."));
+    }
+    assert_eq!(
+        json(it.run(&["vault", "list", "--json"]))["keys"][0]["access_key_id"],
+        it.id()
+    );
+}

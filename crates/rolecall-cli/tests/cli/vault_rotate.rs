@@ -289,3 +289,31 @@ fn what_is_not_in_the_vault_is_not_rotated() {
     }
     assert!(machine.sandbox.calls().is_empty());
 }
+
+/// What a rotation needs in the vault does not go while it is not finished; what is left of one is cleared up.
+#[test]
+fn the_keys_of_an_unfinished_rotation_stay_where_they_are() {
+    let (machine, old) = machine(Sandbox::builder(), joe());
+    killed_at(&machine, "GetCallerIdentity", 1);
+    let list = fs::read(machine.path(".local/share/rolecall/vault/vault.json")).unwrap();
+    for arguments in [
+        &["vault", "remove", "joe", "--yes"][..],
+        &["vault", "add", "joe", "--stdin", "--yes"],
+        &["vault", "move", "joe", "--to", "secret-service", "--yes"],
+    ] {
+        let mut command = machine.command(arguments);
+        knowing(&machine, &mut command);
+        let said = machine.finish(&mut command).failed(1);
+        assert!(
+            said.contains("a rotation of the key of profile `joe` was begun")
+                && said.contains("not in use yet")
+                && said.contains("with --abort it is undone"),
+            "{arguments:?}: {said}"
+        );
+    }
+    let now = fs::read(machine.path(".local/share/rolecall/vault/vault.json")).unwrap();
+    assert_eq!(now, list);
+    let undone = json(vault(&machine, &["joe", "--abort", "--yes", "--json"]));
+    assert_eq!(undone["kept_access_key_id"], old.as_str());
+    assert_eq!(undone["left"], serde_json::json!([]));
+}

@@ -17,6 +17,14 @@ const RECENTLY: Duration = Duration::from_secs(3600);
 /// Uses are told to the second.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// What it is opened for.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Purpose {
+    Look,
+    Run,
+    Undo,
+}
+
 /// What the first calls said.
 struct First {
     signing: Signing,
@@ -32,7 +40,7 @@ impl<'a> Rotation<'a> {
     /// Why it could not begin: the key is another source's, AWS does not know it, the user has two keys, a permission is
     /// missing.
     pub async fn look(provider: &'a Provider, profile: &str) -> Result<Self, Error> {
-        Self::open(provider, profile, false)
+        Self::open(provider, profile, Purpose::Look)
             .await
             .map_err(|error| explained(provider, profile, error))
     }
@@ -42,27 +50,38 @@ impl<'a> Rotation<'a> {
     /// # Errors
     /// As [`Rotation::look`]; and that another process rotates now.
     pub async fn prepare(provider: &'a Provider, profile: &str) -> Result<Self, Error> {
-        Self::open(provider, profile, true)
+        Self::open(provider, profile, Purpose::Run)
             .await
             .map_err(|error| explained(provider, profile, error))
     }
 
-    async fn open(provider: &'a Provider, profile: &str, is_to_run: bool) -> Result<Self, Error> {
+    /// Looks, for a rotation that is to be undone, even where no key in the vault is that user's any more: then IAM is left
+    /// as it is, and [`super::Undone`] says so.
+    ///
+    /// # Errors
+    /// As [`Rotation::prepare`].
+    pub async fn prepare_to_undo(provider: &'a Provider, profile: &str) -> Result<Self, Error> {
+        Self::open(provider, profile, Purpose::Undo)
+            .await
+            .map_err(|error| explained(provider, profile, error))
+    }
+
+    async fn open(provider: &'a Provider, profile: &str, purpose: Purpose) -> Result<Self, Error> {
         let (host, vault) = (provider.host().clone(), provider.vault().clone());
         let list = vault.list()?;
         let entry = list.entry(profile).cloned();
         if entry.is_some() {
             check_source(provider, profile)?;
         }
-        let lock = match is_to_run {
-            true => Some(
+        let lock = match purpose {
+            Purpose::Run | Purpose::Undo => Some(
                 host.try_lock(&vault.folder()?.join("rotation.lock"))?
                     .ok_or_else(|| {
                         Error::new(ErrorKind::Unavailable, "another rolecall rotates a key now")
                             .with_hint("Try again when it is done.")
                     })?,
             ),
-            false => None,
+            Purpose::Look => None,
         };
         let begun = Journal::load(&host, &vault, profile)?;
         let candidates = {
@@ -81,11 +100,25 @@ impl<'a> Rotation<'a> {
             .await?
         };
         let keys = AccessKeys::of(provider)?;
-        let first = first(&host, &keys, profile, &candidates).await?;
-        let listed = keys.list(&first.signing).await?;
+        let user = begun.as_ref().map(|journal| journal.user_id.as_str());
+        let first = first(&host, &keys, profile, &candidates, user).await?;
         let is_begun = begun.is_some();
+        let stranger = begun
+            .as_ref()
+            .and_then(|journal| same_user(journal, &first.identity).err());
+        let (listed, stranger) = match stranger {
+            // What another user has is none of its business.
+            Some(error) if purpose == Purpose::Undo => (Vec::new(), Some(error)),
+            Some(error) => return Err(error),
+            None => (keys.list(&first.signing).await?, None),
+        };
         let journal = match begun {
-            Some(journal) => same_user(journal, &first.identity)?,
+            Some(journal) if stranger.is_some() => journal,
+            // A user that was renamed is the same one.
+            Some(journal) => Journal {
+                arn: first.identity.arn.clone(),
+                ..journal
+            },
             None => Journal {
                 profile: profile.to_owned(),
                 user_id: first.identity.user_id.clone(),
@@ -107,7 +140,7 @@ impl<'a> Rotation<'a> {
         }
         let mut outlook = Outlook {
             profile: profile.to_owned(),
-            arn: first.identity.arn.clone(),
+            arn: journal.arn.clone(),
             old,
             unfinished: is_begun.then(|| Unfinished::of(&journal)),
             proves_mfa: first.signing.proves_mfa(),
@@ -131,6 +164,7 @@ impl<'a> Rotation<'a> {
             signing: first.signing,
             patience: PATIENCE,
             has_started_over: false,
+            stranger,
             lock,
         })
     }
@@ -191,21 +225,29 @@ fn check_source(provider: &Provider, profile: &str) -> Result<(), Error> {
     ))
 }
 
-/// The first of the keys that AWS knows: of a rotation that was begun, one may be gone.
+/// The first of the keys that AWS knows, and as this user's where there is one such: of a rotation that was begun, one may be
+/// gone, and another user's in its place.
 async fn first(
     host: &crate::Host,
     keys: &AccessKeys<'_>,
     profile: &str,
     candidates: &[AccessKey],
+    user: Option<&str>,
 ) -> Result<First, Error> {
-    let mut refused = None;
+    let (mut refused, mut stranger) = (None, None);
     for key in candidates {
         match signed_by(host, keys, profile, key).await {
             Err(error) if is_unknown_key(&error) => {
                 refused.get_or_insert(error);
             }
+            Ok(first) if user.is_some_and(|user| user != first.identity.user_id) => {
+                stranger.get_or_insert(first);
+            }
             outcome => return outcome,
         }
+    }
+    if let Some(stranger) = stranger {
+        return Ok(stranger);
     }
     Err(refused.unwrap_or_else(|| {
         Error::new(ErrorKind::Internal, "there was no key to look with")
@@ -333,16 +375,14 @@ pub(super) fn described(key: &KeyAbout) -> String {
     format!("{} ({status}{created}{used})", masked_key_id(&key.id))
 }
 
-/// The journal, where it is this user's.
-fn same_user(mut journal: Journal, identity: &CallerIdentity) -> Result<Journal, Error> {
+/// Whether the journal is this user's.
+fn same_user(journal: &Journal, identity: &CallerIdentity) -> Result<(), Error> {
     if journal.user_id != identity.user_id {
         return Err(Error::config(format!(
             "a rotation was begun for {}, and the vault's key is {}'s by now",
             journal.arn, identity.arn
         ))
-        .with_hint("Put a key of that user into the vault again, and go on; or take the journal away (`rotation-….json` in the vault's folder)."));
+        .with_hint("Put a key of that user into the vault again, and go on; or undo it (--abort), which leaves IAM as it is."));
     }
-    // A user that was renamed is the same one.
-    journal.arn = identity.arn.clone();
-    Ok(journal)
+    Ok(())
 }

@@ -28,6 +28,9 @@ impl Rotation<'_> {
     /// What stopped it, in which state it left both keys, and what to do: the same again goes on from there.
     pub async fn run(mut self, told: Told<'_>) -> Result<Rotated, Error> {
         self.check_lock()?;
+        if let Some(stranger) = self.stranger.take() {
+            return Err(stranger);
+        }
         if self.journal.is_undone {
             let unfinished = Unfinished::of(&self.journal);
             return Err(Error::config(unfinished.to_string())
@@ -68,6 +71,21 @@ impl Rotation<'_> {
     async fn begin(&mut self) -> Result<(), Error> {
         let backend = self.journal.backend;
         self.in_vault(move |vault| vault.unlock(backend)).await?;
+        // A person may have thought about it for long.
+        let list = self.vault.list()?;
+        let is_as_it_was = list.entry(&self.journal.profile).is_some_and(|entry| {
+            entry.access_key_id == self.journal.old && entry.backend == self.journal.backend
+        });
+        if !is_as_it_was {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "another process changed the key of profile `{}` in the vault meanwhile",
+                    self.journal.profile
+                ),
+            )
+            .with_hint("Look at what is there now (`rolecall vault list`), and begin again."));
+        }
         self.keys
             .set_active(&self.signing, &self.journal.old, true)
             .await?;

@@ -106,10 +106,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Why it was not saved; what was there still is.
     fn save(&self, key: &RecordKey, value: &[u8]) -> Result<(), Error>;
 
-    /// Deletes what is under that key; nothing is as good as deleted. It does not unlock.
+    /// Deletes what is under that key; nothing is as good as deleted. It does not unlock: it is called while the vault is
+    /// locked to others, who cannot wait for a person.
     ///
     /// # Errors
-    /// Why it is still there.
+    /// Why it is still there; [`crate::ErrorKind::NeedsUser`] where it has to be unlocked before.
     fn delete(&self, key: &RecordKey) -> Result<(), Error>;
 
     /// Every key there is. It does not unlock.

@@ -30,6 +30,8 @@ impl Vault {
     /// Why it was not saved; what was written of it is deleted again, as far as that goes.
     pub(crate) fn stage(&self, profile: &str, key: &AccessKey, kind: BackendKind) -> Result<(), Error> {
         let backend = self.backend(kind)?;
+        // Nobody is asked while others are locked out.
+        backend.unlock()?;
         let _lock = self.lock()?;
         let record = record(profile, key.id());
         let saved = self.save(backend.as_ref(), &record, &key.to_record(profile));
@@ -102,6 +104,10 @@ impl Vault {
     /// # Errors
     /// Why it is still there.
     pub(crate) fn unstage(&self, profile: &str, id: &str, kind: BackendKind) -> Result<(), Error> {
+        self.unlocking(kind, || self.delete_unlisted(profile, id, kind))
+    }
+
+    fn delete_unlisted(&self, profile: &str, id: &str, kind: BackendKind) -> Result<(), Error> {
         let _lock = self.lock()?;
         let list = self.list()?;
         let is_listed = list

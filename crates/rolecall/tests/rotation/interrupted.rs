@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rolecall::rotation::{Done, Step, unfinished};
+use rolecall::rotation::{Done, Rotation, Step, Undone, unfinished};
+use rolecall::vault::{AccessKey, BackendKind, Vault};
+use rolecall::{Error, ErrorKind, Secret};
 use rolecall_sandbox::Fault;
 
 use crate::support::Desk;
@@ -166,4 +168,71 @@ async fn it_goes_on_where_the_old_key_was_deleted_by_somebody_else() {
     assert!(error.to_string().contains("no way back"), "{error}");
     let rotated = desk.rotate().await.0.unwrap();
     desk.assert_only(&rotated.new).await;
+}
+
+/// Puts a third key there, which is another user's, as a version of rolecall does that knows no rotations. Gives its id.
+fn third_key(desk: &Desk) -> String {
+    let account = &desk.sandbox().accounts()[0];
+    let secret = Secret::new(account.secret_access_key.clone());
+    let key = AccessKey::new(&account.access_key_id, secret).unwrap();
+    Vault::of(&desk.host)
+        .add("joe", &key, BackendKind::File, None)
+        .unwrap();
+    key.id().to_owned()
+}
+
+async fn undone(desk: &Desk) -> Result<Undone, Error> {
+    let rotation = Rotation::prepare_to_undo(&desk.provider, "joe").await?;
+    rotation.abort(&mut |_| {}).await
+}
+
+#[tokio::test]
+async fn undoing_leaves_a_third_key_and_deletes_the_new_one() {
+    let desk = Desk::new();
+    stopped_at(&desk, "GetCallerIdentity", 0).await;
+    let new = unfinished(&desk.host).unwrap()[0].new.clone();
+    let third = third_key(&desk);
+    let undone = undone(&desk).await.unwrap();
+    assert_eq!((&undone.kept, &undone.dropped), (&third, &new));
+    assert_eq!(undone.left.len(), 1, "{:?}", undone.left);
+    assert!(undone.left[0].contains("was not put back"), "{:?}", undone.left);
+    assert_eq!(desk.keys().await, [(desk.first.clone(), true)]);
+    assert_eq!(desk.listed(), third);
+    assert!(unfinished(&desk.host).unwrap().is_empty());
+    assert!(Vault::of(&desk.host).orphans().unwrap().is_empty());
+}
+
+/// The new key cannot sign, and the old one is not in the vault any more.
+#[tokio::test]
+async fn undoing_says_what_nothing_in_the_vault_can_do() {
+    let desk = Desk::new();
+    stopped_at(&desk, "GetCallerIdentity", 0).await;
+    let new = unfinished(&desk.host).unwrap()[0].new.clone().unwrap();
+    let third = third_key(&desk);
+    let gone = desk.admin().delete_access_key().user_name("joe");
+    gone.access_key_id(&new).send().await.unwrap();
+    let error = desk.refusal(desk.prepared().await);
+    assert!(error.to_string().contains("a rotation was begun for"), "{error}");
+    let undone = undone(&desk).await.unwrap();
+    assert_eq!(undone.kept, third);
+    assert_eq!(undone.left.len(), 2, "{:?}", undone.left);
+    assert!(
+        undone.left[0].contains("may still be in IAM"),
+        "{:?}",
+        undone.left
+    );
+    assert!(unfinished(&desk.host).unwrap().is_empty());
+    assert!(Vault::of(&desk.host).orphans().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_begun_for_a_key_that_was_replaced_meanwhile() {
+    let desk = Desk::new();
+    let rotation = desk.prepared().await.unwrap();
+    let third = third_key(&desk);
+    let error = desk.refusal(rotation.run(&mut |_| {}).await);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(desk.sandbox().count("CreateAccessKey"), 0);
+    assert!(unfinished(&desk.host).unwrap().is_empty());
+    assert_eq!(desk.listed(), third);
 }

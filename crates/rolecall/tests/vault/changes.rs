@@ -264,3 +264,78 @@ impl rolecall::vault::Backend for Between {
         self.drawer.keys()
     }
 }
+
+/// A drawer under a lock, whose owner opens it when asked; and asks whether others could change the vault meanwhile.
+#[derive(Debug)]
+struct Locked {
+    drawer: std::sync::Arc<Drawer>,
+    lock: std::path::PathBuf,
+    is_locked: std::sync::atomic::AtomicBool,
+    asked: std::sync::atomic::AtomicUsize,
+}
+
+impl rolecall::vault::Backend for Locked {
+    fn kind(&self) -> BackendKind {
+        self.drawer.kind()
+    }
+
+    fn unlock(&self) -> Result<(), rolecall::Error> {
+        if self.is_locked.swap(false, Ordering::SeqCst) {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let file = fs::File::open(&self.lock).unwrap();
+            assert!(
+                file.try_lock().is_ok(),
+                "a person is asked while others are locked out"
+            );
+        }
+        Ok(())
+    }
+
+    fn load(
+        &self,
+        key: &rolecall::vault::RecordKey,
+    ) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, rolecall::Error> {
+        self.drawer.load(key)
+    }
+
+    fn save(&self, key: &rolecall::vault::RecordKey, value: &[u8]) -> Result<(), rolecall::Error> {
+        self.drawer.save(key, value)
+    }
+
+    fn delete(&self, key: &rolecall::vault::RecordKey) -> Result<(), rolecall::Error> {
+        match self.is_locked.load(Ordering::SeqCst) {
+            true => {
+                Err(rolecall::Error::new(ErrorKind::NeedsUser, "the drawer is locked").with_hint("Open it."))
+            }
+            false => self.drawer.delete(key),
+        }
+    }
+
+    fn keys(&self) -> Result<Vec<rolecall::vault::RecordKey>, rolecall::Error> {
+        self.drawer.keys()
+    }
+}
+
+#[test]
+fn what_is_locked_is_unlocked_for_a_removal_while_nobody_is_locked_out() {
+    let (sandbox, place) = (sandbox(), Place::new());
+    let [ada, _] = two(&sandbox);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let locked = std::sync::Arc::new(Locked {
+        drawer: Drawer::at(elsewhere.path()),
+        lock: place.path("vault.lock"),
+        is_locked: false.into(),
+        asked: 0.into(),
+    });
+    let vault = place.vault().using(locked.clone());
+    let add = |profile| vault.add(profile, &key(&ada), BackendKind::SecretService, None);
+    add("ada").unwrap();
+    add("ben").unwrap();
+    vault.remove("ben").unwrap();
+    assert_eq!(locked.asked.load(Ordering::SeqCst), 0, "nothing was locked");
+    locked.is_locked.store(true, Ordering::SeqCst);
+    vault.remove("ada").unwrap();
+    assert_eq!(locked.asked.load(Ordering::SeqCst), 1);
+    assert!(vault.list().unwrap().entries().is_empty());
+    assert_eq!(names(elsewhere.path()), Vec::<String>::new());
+}

@@ -6,11 +6,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rolecall::ErrorKind;
-use rolecall::vault::{BackendKind, Vault};
+use rolecall::vault::{BackendKind, Expected, Vault};
 use rolecall_sandbox::UserKeys;
 
 use super::support::{
-    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, names, sandbox, two, vault_of, wrapped,
+    Answers, Drawer, PASSPHRASE, Place, back_up, host, key, made_up, names, refused, sandbox, two, vault_of,
+    wrapped,
 };
 
 /// This test program as another process, which does only what `job` says.
@@ -313,4 +314,28 @@ fn a_limit_on_the_size_of_files_ends_nobody() {
         assert_eq!(vault.key(&entry.profile).unwrap().id(), ada.access_key_id);
     }
     assert_eq!(vault.orphans().unwrap(), []);
+}
+
+/// Who waits at a prompt meanwhile does not take away what another process put there.
+#[test]
+fn a_key_that_was_put_there_meanwhile_stays() {
+    let (sandbox, place) = (sandbox(), Place::new());
+    let [ada, omar] = two(&sandbox);
+    let vault = place.vault();
+    let add = |expected| vault.add_expecting("joe", &made_up(1), BackendKind::File, None, expected);
+    place.add("joe", &ada);
+    let shown = place.entry("joe").unwrap();
+    for expected in [Expected::Listed(None), Expected::NoOther] {
+        let error = refused(&sandbox, add(expected));
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+    place.add("joe", &omar);
+    refused(&sandbox, add(Expected::Listed(Some(&shown))));
+    assert_eq!(place.vault().key("joe").unwrap().id(), omar.access_key_id);
+    assert_eq!(place.records().len(), 1, "nothing stays that nothing names");
+    let now = place.entry("joe").unwrap();
+    add(Expected::Listed(Some(&now))).unwrap();
+    // The same id is the same key.
+    add(Expected::NoOther).unwrap();
+    assert_eq!(place.vault().key("joe").unwrap().id(), made_up(1).id());
 }

@@ -7,7 +7,7 @@ use rolecall::host::SecretQuestion;
 use rolecall::profile::FileKind;
 use rolecall::provider::whose;
 use rolecall::session::masked_key_id;
-use rolecall::vault::{AccessKey, Vault};
+use rolecall::vault::{AccessKey, Expected, Vault};
 use rolecall::{CallerIdentity, Error, ErrorKind, Host, ProfileSet, Provider, Secret};
 use zeroize::Zeroizing;
 
@@ -54,7 +54,7 @@ pub(super) fn act(host: &Host, seen: &Seen, plan: &Plan) -> Result<Done, Command
 fn keep(host: &Host, vault: &Vault, new: &New) -> Result<PathBuf, CommandError> {
     let (key, identity) = key(host, new)?;
     let arn = identity.as_ref().map(|identity| identity.arn.as_str());
-    vault.add(&new.profile, &key, new.chosen.kind, arn)?;
+    vault.add_expecting(&new.profile, &key, new.chosen.kind, arn, Expected::NoOther)?;
     Ok(new.edit.save(host).map_err(|error| {
         error.with_hint("The key is in the vault; run `rolecall init` again for the profile.")
     })?)

@@ -7,7 +7,7 @@ use rolecall::host::SecretQuestion;
 use rolecall::provider::whose;
 use rolecall::session::masked_key_id;
 use rolecall::time::rfc3339;
-use rolecall::vault::{AccessKey, Added, check_name};
+use rolecall::vault::{AccessKey, Added, Expected, check_name};
 use rolecall::{CallerIdentity, Error, ErrorKind, Host, ProfileSet};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -24,11 +24,11 @@ pub(crate) fn run(host: &Host, args: &VaultAddArgs, json: bool) -> Result<Ended,
     let chosen = vault.choose(args.backend)?;
     let before = vault.list()?.entry(profile).cloned();
     if let Some(before) = &before {
+        super::not_while_rotated(host, before)?;
         let id = masked_key_id(&before.access_key_id);
         let question = format!("Replace key {id} of profile `{profile}` in {}", before.backend);
         if !super::agreed(host, args.yes, &question)? {
-            output::tell("Nothing was done.\n");
-            return Ok(Ended::WELL);
+            return super::declined(json);
         }
     }
     super::tell_choice(&chosen);
@@ -39,7 +39,9 @@ pub(crate) fn run(host: &Host, args: &VaultAddArgs, json: bool) -> Result<Ended,
         verified(host, profile, &key)?
     };
     let arn = identity.as_ref().map(|identity| identity.arn.as_str());
-    let added = vault.add(profile, &key, chosen.kind, arn)?;
+    // Whoever waits at a prompt does not take away what another process put there meanwhile.
+    let expected = Expected::Listed(before.as_ref());
+    let added = vault.add_expecting(profile, &key, chosen.kind, arn, expected)?;
     if json {
         output::print_json(&as_json(&added, identity.as_ref()))?;
     } else {

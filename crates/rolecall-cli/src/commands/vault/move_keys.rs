@@ -11,7 +11,7 @@ use crate::output;
 
 pub(crate) fn run(host: &Host, args: &VaultMoveArgs, json: bool) -> Result<Ended, CommandError> {
     let vault = super::vault(host);
-    let to = vault.choose(Some(args.to))?.kind;
+    let to = args.to;
     let list = vault.list()?;
     if let Some(missing) = args.profiles.iter().find(|name| list.entry(name).is_none()) {
         return Err(Error::new(
@@ -25,6 +25,10 @@ pub(crate) fn run(host: &Host, args: &VaultMoveArgs, json: bool) -> Result<Ended
         entry.backend != to && (args.profiles.is_empty() || args.profiles.contains(&entry.profile))
     };
     let entries: Vec<_> = list.entries().iter().filter(is_meant).collect();
+    for entry in &entries {
+        super::not_while_rotated(host, entry)?;
+    }
+    vault.choose(Some(to))?;
     if entries.is_empty() {
         output::tell(&format!("There is nothing to move: all of it rests in {to}.\n"));
     } else {
@@ -38,8 +42,7 @@ pub(crate) fn run(host: &Host, args: &VaultMoveArgs, json: bool) -> Result<Ended
         }
         let question = format!("Move {}", counted(entries.len()));
         if !super::agreed(host, args.yes, &question)? {
-            output::tell("Nothing was done.\n");
-            return Ok(Ended::WELL);
+            return super::declined(json);
         }
     }
     let mut moved = Vec::new();

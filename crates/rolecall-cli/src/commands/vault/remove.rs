@@ -13,14 +13,14 @@ pub(crate) fn run(host: &Host, args: &VaultRemoveArgs, json: bool) -> Result<End
     let profile = args.profile.as_str();
     let list = vault.list()?;
     if let Some(entry) = list.entry(profile) {
+        super::not_while_rotated(host, entry)?;
         let id = masked_key_id(&entry.access_key_id);
         let question = format!(
             "Remove key {id} of profile `{profile}` from {}; nothing brings it back",
             entry.backend
         );
         if !super::agreed(host, args.yes, &question)? {
-            output::tell("Nothing was done.\n");
-            return Ok(Ended::WELL);
+            return super::declined(json);
         }
     }
     let entry = vault.remove(profile)?;

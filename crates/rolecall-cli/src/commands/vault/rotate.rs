@@ -24,9 +24,10 @@ pub(crate) fn run(host: &Host, args: &VaultRotateArgs, json: bool) -> Result<End
     };
     let provider = Provider::builder(host.clone()).request(request).build()?;
     crate::commands::block_on(async {
-        let rotation = match args.dry_run {
-            true => Rotation::look(&provider, &args.profile).await?,
-            false => Rotation::prepare(&provider, &args.profile).await?,
+        let rotation = match (args.dry_run, args.abort) {
+            (true, _) => Rotation::look(&provider, &args.profile).await?,
+            (false, true) => Rotation::prepare_to_undo(&provider, &args.profile).await?,
+            (false, false) => Rotation::prepare(&provider, &args.profile).await?,
         };
         let said = Said {
             host,
@@ -61,6 +62,12 @@ fn known(host: &Host, profile: &str) -> Result<(), Error> {
             )),
         None => error.with_hint("`rolecall vault list` shows what is in it, `rolecall vault add` adds to it."),
     })
+}
+
+/// The key that the vault's list names for a profile.
+fn named(host: &Host, profile: &str) -> Result<Option<String>, Error> {
+    let list = rolecall::vault::List::load(host)?;
+    Ok(list.entry(profile).map(|entry| entry.access_key_id.clone()))
 }
 
 /// How it is said.
@@ -117,11 +124,19 @@ impl Said<'_> {
     async fn undo(&self, rotation: Rotation<'_>, yes: bool) -> Result<Ended, CommandError> {
         let outlook = rotation.outlook().clone();
         if let Some(unfinished) = &outlook.unfinished {
-            self.tell(&format!(
-                "{}\nThe key {} is to be the only one again, and the new one is deleted.\n",
-                unfinished.state(),
-                masked_key_id(&unfinished.old)
-            ));
+            let named = named(self.host, &outlook.profile)?;
+            let is_of_it = [Some(&unfinished.old), unfinished.new.as_ref()].contains(&named.as_ref());
+            self.tell(&match named {
+                Some(third) if !is_of_it => format!(
+                    "{unfinished}.\nThe vault has {} by now, which stays; the new one is deleted, where that can be done.\n",
+                    masked_key_id(&third)
+                ),
+                _ => format!(
+                    "{}\nThe key {} is to be the only one again, and the new one is deleted.\n",
+                    unfinished.state(),
+                    masked_key_id(&unfinished.old)
+                ),
+            });
             let question = format!("Undo it for profile `{}`", outlook.profile);
             if !self.agreed(question, yes).await? {
                 return self.declined(&outlook);
@@ -137,6 +152,7 @@ impl Said<'_> {
                 "arn": outlook.arn,
                 "kept_access_key_id": undone.kept,
                 "dropped_access_key_id": undone.dropped,
+                "left": undone.left,
             }))?;
             return Ok(Ended::WELL);
         }
@@ -145,9 +161,15 @@ impl Said<'_> {
             vec!["user".to_owned(), outlook.arn],
             vec![
                 "key".to_owned(),
-                format!("{} (as before)", masked_key_id(&undone.kept)),
+                match undone.left.is_empty() {
+                    true => format!("{} (as before)", masked_key_id(&undone.kept)),
+                    false => masked_key_id(&undone.kept),
+                },
             ],
         ]))?;
+        for left in &undone.left {
+            output::hint(left);
+        }
         Ok(Ended::WELL)
     }
 

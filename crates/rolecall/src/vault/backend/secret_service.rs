@@ -196,12 +196,13 @@ impl Backend for SecretService {
         self.with(|bus| {
             let found = bus.search(&attributes(key))?;
             if !found.locked.is_empty() {
-                // A service deletes nothing that is locked.
-                self.ask(bus, bus.unlock(found.locked)?)?;
+                // A service deletes nothing that is locked; whoever deletes unlocks before, and asks then.
+                return Err(bus::locked().into());
             }
-            for item in bus.search(&attributes(key))?.unlocked {
+            for item in found.unlocked {
                 match bus.delete(&item) {
                     Err(trouble) if trouble.is_gone() => {}
+                    // Some ask whether it is meant, unlocked or not: that question belongs to the deletion.
                     done => self.ask(bus, done?)?,
                 }
             }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rolecall::session::masked_key_id;
-use rolecall::vault::{Backup, Replaced, Vault};
+use rolecall::vault::{Backup, Expected, Replaced, Vault};
 use rolecall::{Error, ErrorKind, Host};
 
 use super::{Import, Taken, unplanned};
@@ -58,7 +58,7 @@ fn save(vault: &Vault, taken: &Taken, kind: rolecall::vault::BackendKind) -> Res
     let profile = &taken.profile;
     if !taken.is_listed {
         if let Some(key) = &taken.key {
-            vault.add(profile, key, kind, None)?;
+            vault.add_expecting(profile, key, kind, None, Expected::NoOther)?;
         }
         return Ok(());
     }
