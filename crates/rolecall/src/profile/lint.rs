@@ -98,7 +98,7 @@ impl Profile {
 /// What other tools run to get a session of this profile's key in the vault: the value of its `credential_process`. A name
 /// with blanks is quoted, as every SDK reads such a line.
 pub fn own_process(profile: &str) -> String {
-    let name = shlex::try_quote(profile).map_or_else(|_| profile.into(), |quoted| quoted);
+    let name = shlex::try_quote(profile).unwrap_or_else(|_| profile.into());
     format!("rolecall credential-process {name}")
 }
 
