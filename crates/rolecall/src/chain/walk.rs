@@ -160,10 +160,13 @@ impl<'a> Resolver<'a> {
                 "profile `{name}` names a role ({}), but no credentials to assume it with",
                 role_arn.origin()
             ))
-            .with_hint(format!(
-                "Add `source_profile = NAME` to it, or say --source-profile NAME. {}",
-                self.with_keys()
-            ))),
+            .with_hint(
+                format!(
+                    "Add `source_profile = NAME` to it, or say --source-profile NAME. {}",
+                    self.with_keys()
+                )
+                .trim_end(),
+            )),
         }
     }
 
