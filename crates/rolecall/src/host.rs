@@ -34,7 +34,7 @@ pub use self::fetch::{Answer, Fetch, FetchError, FetchErrorKind};
 pub use self::files::FileLock;
 pub use self::http::{CaBundle, Transport};
 pub(crate) use self::journal::{Journal, Part};
-pub(crate) use self::look::LookKind;
+pub(crate) use self::look::{Look, LookKind};
 use self::person::{Asking, Questions};
 pub use self::person::{Browser, Choice, MfaQuestion, Nobody, Person, SecretQuestion, SignIn};
 pub use self::process::{Process, Stat};

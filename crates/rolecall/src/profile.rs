@@ -102,6 +102,12 @@ impl Profile {
         self.property(key).map(Property::value)
     }
 
+    /// What names its key in the vault. A line `rolecall_vault` in a file is none: no file gives a profile a key there.
+    pub fn vault_key(&self) -> Option<&Property> {
+        self.property(VAULT)
+            .filter(|property| *property.origin() == Origin::Vault)
+    }
+
     /// Every property, by key.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &Property)> {
         self.properties.iter().map(|property| (property.key(), property))

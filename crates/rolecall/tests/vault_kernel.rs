@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use age::secrecy::ExposeSecret as _;
 use linux_keyutils::{Key, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
 use rolecall::host::{Choice, HostBuilder, MfaQuestion, Person, SecretQuestion, SignIn};
 use rolecall::vault::{AccessKey, BackendKind, Vault};
@@ -24,7 +25,11 @@ use rolecall::{Error, ErrorKind, Host, Secret};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 const ID: &str = "AKIACANARYAAAAAAAAAA";
+const PASSPHRASE: &str = "correct horse battery staple";
 const SECRET: &str = "CANARYSECRET/abcdefghijklmnopqrstuvwxyz0";
 /// Where the test that runs as another user finds its folder.
 const FOLDER: &str = "ROLECALL_TEST_FOLDER";
@@ -42,7 +47,7 @@ impl Knows {
 impl Person for Knows {
     fn secret(&self, _: &SecretQuestion) -> Result<Secret, Error> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(Secret::new("correct horse battery staple".to_owned()))
+        Ok(Secret::new(PASSPHRASE.to_owned()))
     }
 
     fn mfa_code(&self, _: &MfaQuestion) -> Result<Secret, Error> {
@@ -67,9 +72,21 @@ struct Room {
 }
 
 impl Room {
+    /// With an identity of little work: what the kernel keeps of it is the same.
     fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        quick_identity(&folder.path().join("rolecall/vault"));
+        Self::with(folder)
+    }
+
+    /// With the identity that the vault makes, which costs seconds.
+    fn real() -> Self {
+        Self::with(tempfile::tempdir().unwrap())
+    }
+
+    fn with(folder: TempDir) -> Self {
         let room = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             person: Knows::default(),
         };
         add(&room.vault("1h"));
@@ -100,6 +117,20 @@ impl Drop for Room {
     fn drop(&mut self) {
         let _ = self.vault("1h").lock_up();
     }
+}
+
+fn quick_identity(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for folder in folder.ancestors().take(2) {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let mut by = age::scrypt::Recipient::new(PASSPHRASE.to_owned().into());
+    by.set_work_factor(1);
+    let identity = age::x25519::Identity::generate().to_string();
+    let sealed = age::encrypt(&by, identity.expose_secret().as_bytes()).unwrap();
+    let path = folder.join("identity.age");
+    fs::write(&path, sealed).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn host_at(folder: &Path, keep: &str) -> HostBuilder {
@@ -151,7 +182,7 @@ fn a_passphrase_is_asked_for_once() {
     if is_without_keyring() {
         return;
     }
-    let room = Room::new();
+    let room = Room::real();
     assert_eq!(room.reads("1h"), 0, "the kernel has it");
     assert_eq!(room.reads("8h"), 0);
     // Where nobody is, too.
@@ -343,8 +374,7 @@ fn others_cannot_read_it() {
         .into_iter()
         .find(|path| Path::new(path).exists())
     else {
-        eprintln!("skipped: keyctl is not on this machine");
-        return;
+        return skip::skip("keyctl is not on this machine");
     };
     let serial = held(&room.name()).unwrap().get_id().as_raw_id().to_string();
     let root = rustix::process::geteuid().is_root();

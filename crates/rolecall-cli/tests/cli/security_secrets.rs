@@ -13,7 +13,7 @@ use rolecall::Host;
 use rolecall::agent::{Agent, Caller};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use super::support::{BINARY, Machine, wait_for};
+use super::support::{BINARY, Machine, NO_TRACER, can_trace, skip, wait_for};
 
 /// The agent of a machine, which ends with the test.
 pub(crate) struct Keeper(pub(crate) Agent);
@@ -199,6 +199,9 @@ fn started_by(machine: &Machine, arguments: &[&str], with_agent: bool) -> Option
 
 #[test]
 fn nothing_is_started_with_a_secret_among_its_arguments_or_in_its_environment() {
+    if !can_trace() {
+        return skip(NO_TRACER);
+    }
     let machine = Machine::new();
     machine.append_config(
         "[profile helped]\nrole_arn = arn:aws:iam::666666666666:role/BlahRole\nsource_profile = helper\nregion = us-east-1\n\

@@ -10,6 +10,11 @@ use std::time::Duration;
 use rolecall_sandbox::Sandbox;
 use tempfile::TempDir;
 
+#[path = "../../../rolecall/tests/support/skip.rs"]
+mod skip;
+
+pub(crate) use self::skip::skip;
+
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_rolecall");
 
 /// One person's machine: a home with the sandbox's AWS files, and nothing inherited.
@@ -170,4 +175,14 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
         std::thread::sleep(Duration::from_millis(50));
     }
     panic!("waited in vain for {what}");
+}
+
+/// Why a test that kills or watches a process is skipped.
+pub(crate) const NO_TRACER: &str = "there is no strace that may trace";
+
+/// Whether there is an strace, and this process may trace another: a container may forbid it.
+pub(crate) fn can_trace() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-o", "/dev/null", "true"]);
+    command.output().is_ok_and(|output| output.status.success())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use super::support::{BINARY, Machine, wait_for};
+use super::support::{BINARY, Machine, skip, wait_for};
 
 pub(crate) type Env = BTreeMap<String, Vec<u8>>;
 
@@ -19,7 +19,7 @@ pub(crate) fn shells() -> Vec<&'static str> {
         command.args(["-c", "true"]).output().is_ok()
     });
     if !missing.is_empty() {
-        let _ = writeln!(std::io::stderr(), "skipped: {missing:?} are not installed");
+        skip(&format!("{missing:?} are not installed"));
     }
     there
 }

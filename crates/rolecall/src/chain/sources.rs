@@ -12,7 +12,7 @@ use crate::arn::RoleArn;
 use crate::command_line::CommandLine;
 use crate::error::{Error, ErrorKind, Invalid};
 use crate::parameters::Tags;
-use crate::profile::{Origin, Profile, Property, VAULT};
+use crate::profile::{Origin, Profile, Property};
 
 /// Where instance metadata is, unless told otherwise.
 const METADATA_V4: &str = "http://169.254.169.254";
@@ -353,16 +353,12 @@ pub(super) fn own_key(profile: &Profile) -> Result<Option<Source>, Error> {
 
 /// A profile's key in the vault.
 fn vaulted(profile: &Profile) -> Result<Option<Source>, Error> {
-    let Some(property) = profile.property(VAULT) else {
+    let Some(property) = profile.vault_key() else {
         return Ok(None);
     };
-    // A file may say so too, and holds no key by that.
-    if *property.origin() != Origin::Vault {
-        return Ok(None);
-    }
     Ok(Some(Source {
         kind: SourceKind::Vault(KeySource {
-            access_key_id: property.one_line(VAULT)?.to_owned(),
+            access_key_id: property.one_line(property.key())?.to_owned(),
             temporary: false,
             ends_at: None,
         }),

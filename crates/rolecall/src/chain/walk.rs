@@ -5,7 +5,7 @@ use super::resolve::{Resolver, Step, parsed};
 use super::sources::own_key;
 use crate::arn::RoleArn;
 use crate::error::{Error, ErrorKind};
-use crate::profile::{Origin, Profile, VAULT};
+use crate::profile::{Origin, Profile};
 
 /// What a profile is visited as.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -155,15 +155,18 @@ impl<'a> Resolver<'a> {
             }
             (None, None, Some(source)) => self.credential_source(profile, source),
             // As aws-vault has it: a key that was put into the vault for this very profile assumes its role.
-            (None, None, None) if profile.property(VAULT).is_some() => self.own_source(profile, steps),
+            (None, None, None) if profile.vault_key().is_some() => self.own_source(profile, steps),
             (None, None, None) => Err(Error::config(format!(
                 "profile `{name}` names a role ({}), but no credentials to assume it with",
                 role_arn.origin()
             ))
-            .with_hint(format!(
-                "Add `source_profile = NAME` to it, or say --source-profile NAME. {}",
-                self.with_keys()
-            ))),
+            .with_hint(
+                format!(
+                    "Add `source_profile = NAME` to it, or say --source-profile NAME. {}",
+                    self.with_keys()
+                )
+                .trim_end(),
+            )),
         }
     }
 
@@ -223,12 +226,7 @@ impl<'a> Resolver<'a> {
         let names: Vec<_> = self
             .profiles
             .profiles()
-            .filter(|profile| {
-                profile
-                    .value(VAULT)
-                    .or(profile.value("aws_access_key_id"))
-                    .is_some()
-            })
+            .filter(|profile| profile.vault_key().is_some() || profile.value("aws_access_key_id").is_some())
             .map(|profile| format!("`{}`", profile.name()))
             .take(5)
             .collect();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Area, Finding, Severity};
-use crate::host::{Host, LookKind};
+use crate::host::{Host, Look, LookKind};
 use crate::profile::{FileKind, Origin, ProfileSet};
 
 /// Folders of AWS's tools with tokens and sessions in them, below the home directory.
@@ -40,19 +40,19 @@ pub(super) fn look(host: &Host, profiles: &ProfileSet) -> Vec<Finding> {
     }
     if let Some(data) = host.data_dir() {
         let vault = data.join("vault");
-        closed(host, &vault, "vault_files", &mut found);
+        closed(host, &vault, not_ours, "vault_files", &mut found);
         for name in host.names_near(&vault, MOST) {
-            closed(host, &vault.join(name), "vault_files", &mut found);
+            closed(host, &vault.join(name), not_ours, "vault_files", &mut found);
         }
         let records = vault.join("records");
         for name in host.names_near(&records, MOST) {
-            closed(host, &records.join(name), "vault_files", &mut found);
+            closed(host, &records.join(name), not_ours, "vault_files", &mut found);
         }
     }
     if let Some(state) = host.state_dir() {
-        closed(host, &state, "state_files", &mut found);
+        closed(host, &state, foreign, "state_files", &mut found);
         for name in host.names_near(&state, MOST) {
-            closed(host, &state.join(name), "state_files", &mut found);
+            closed(host, &state.join(name), foreign, "state_files", &mut found);
         }
     }
     caches(host, &mut found);
@@ -142,8 +142,24 @@ fn holds_keys(profiles: &ProfileSet, path: &Path) -> bool {
     })
 }
 
-/// What is ours alone: no link, no other's, closed. The same as what [`Host::read_private`] refuses.
-fn closed(host: &Host, path: &Path, check: &'static str, found: &mut Vec<Finding>) {
+/// Whose something is that [`Host::read_private`] refuses: it takes root's for another's, as `sudo` leaves them behind.
+fn not_ours(about: &Look) -> Option<u32> {
+    about.not_ours
+}
+
+/// Whose something is that root may have made for us.
+fn foreign(about: &Look) -> Option<u32> {
+    about.foreign
+}
+
+/// What is ours alone: no link, no other's, closed. Of the vault the same as what [`Host::read_private`] refuses.
+fn closed(
+    host: &Host,
+    path: &Path,
+    others: fn(&Look) -> Option<u32>,
+    check: &'static str,
+    found: &mut Vec<Finding>,
+) {
     let shown = path.display();
     let mut say = |what: String, hint: &str| {
         found.push(finding(Severity::Problem, check, what).hint(hint).at(&shown));
@@ -173,7 +189,7 @@ fn closed(host: &Host, path: &Path, check: &'static str, found: &mut Vec<Finding
         }
         LookKind::File | LookKind::Folder => {}
     }
-    if let Some(uid) = about.foreign {
+    if let Some(uid) = others(&about) {
         return say(
             format!("{shown} belongs to user {uid}"),
             "Run rolecall as that user, and without sudo; or give it to its user (chown).",
@@ -243,5 +259,49 @@ fn runtime(host: &Host, found: &mut Vec<Finding>) {
         let otherwise = "Name another with ROLECALL_RUNTIME_DIR.";
         let finding = Finding::of_error(Area::Files, Severity::Problem, "runtime_dir", &error, otherwise);
         found.push(finding.at(path.display()));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    /// What `sudo rolecall` made is root's, and the vault refuses it: it is not called fine. As root everything of root is
+    /// ours, so the test is run again as nobody.
+    #[test]
+    fn what_is_roots_is_not_ours_where_a_vault_is_looked_for() {
+        if rustix::process::geteuid().is_root() {
+            let folder = tempfile::tempdir().unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            let program = folder.path().join("test");
+            fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+            let name = std::thread::current().name().unwrap().to_owned();
+            let output = Command::new(&program)
+                .args(["--exact", &name])
+                .current_dir("/")
+                .uid(65_534)
+                .gid(65_534)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        }
+        let host = Host::builder().build();
+        let said = |others| {
+            let mut found = Vec::new();
+            closed(&host, Path::new("/"), others, "vault_files", &mut found);
+            found
+                .iter()
+                .map(|finding| finding.what.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(said(not_ours), ["/ belongs to user 0"]);
+        assert!(!said(foreign).iter().any(|what| what.contains("belongs")));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Area, Finding, Severity};
 use crate::host::{Host, LookKind};
-use crate::profile::{ProfileSet, VAULT};
+use crate::profile::ProfileSet;
 use crate::time::{parsed, rfc3339};
 
 /// As much of one file is read.
@@ -104,7 +104,7 @@ fn in_profiles(host: &Host, profiles: &ProfileSet, found: &mut Vec<Finding>) {
                 hint.to_owned(),
                 place,
             ));
-        } else if profile.property(VAULT).is_some() {
+        } else if profile.vault_key().is_some() {
             found.push(finding(
                 Severity::Warning,
                 "key_in_file_and_vault",

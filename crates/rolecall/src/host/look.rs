@@ -15,6 +15,8 @@ pub(crate) struct Look {
     pub(crate) kind: LookKind,
     /// Whose it is, where that is neither this user nor root.
     pub(crate) foreign: Option<u32>,
+    /// Whose it is, where that is not this user: what is ours alone is not root's either.
+    pub(crate) not_ours: Option<u32>,
     /// Its mode; 0 where the system has none.
     pub(crate) mode: u32,
     /// How many names it has.
@@ -140,10 +142,11 @@ impl Look {
         } else {
             LookKind::Other
         };
-        let (foreign, mode, names) = owner(about);
+        let (not_ours, mode, names) = owner(about);
         Self {
             kind,
-            foreign,
+            foreign: not_ours.filter(|uid| *uid != 0),
+            not_ours,
             mode,
             names,
         }
@@ -154,8 +157,8 @@ impl Look {
 fn owner(about: &Metadata) -> (Option<u32>, u32, u64) {
     use std::os::unix::fs::MetadataExt as _;
     let me = rustix::process::geteuid().as_raw();
-    let foreign = Some(about.uid()).filter(|uid| *uid != me && *uid != 0);
-    (foreign, about.mode() & 0o7777, about.nlink())
+    let not_ours = Some(about.uid()).filter(|uid| *uid != me);
+    (not_ours, about.mode() & 0o7777, about.nlink())
 }
 
 #[cfg(not(unix))]

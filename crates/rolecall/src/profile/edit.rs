@@ -83,11 +83,13 @@ impl UserFile {
     /// The two that [`ProfileSet::load`] reads: the config file, then the credentials file.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] as [`ProfileSet::load`]; [`ErrorKind::NotConfigured`] where there is no home to have them in.
+    /// [`ErrorKind::Config`] as [`ProfileSet::load`], and for a file that others may have written: what is put into the vault
+    /// out of it is trusted from then on. [`ErrorKind::NotConfigured`] where there is no home to have them in.
     pub fn read_both(host: &Host) -> Result<[Self; 2], Error> {
         host.check()?;
         let mut files = Vec::with_capacity(2);
         for (kind, path) in ProfileSet::paths(host) {
+            not_anybodys(host, &path)?;
             let text = host.read(&path)?.map(Zeroizing::new);
             files.push(Self::made(kind, &path, text)?);
         }
@@ -218,6 +220,22 @@ impl UserFile {
         all.extend(settings("[services] ", &set.services));
         in_order(&mut all);
         Ok(all)
+    }
+}
+
+/// A key that somebody else wrote into the file, or whose file was put there, would be taken for the user's own.
+fn not_anybodys(host: &Host, path: &Path) -> Result<(), Error> {
+    let by_its_folder = || {
+        let open = host.openness(path).all_write;
+        open.then(|| "everybody may put another in its place".to_owned())
+    };
+    match host.may_be_anybodys(path).or_else(by_its_folder) {
+        None => Ok(()),
+        Some(why) => Err(
+            Error::config(format!("{} is not changed: {why}", path.display())).with_hint(
+                "Read it through: what is in it may be another's work. Make it and its folder yours and close them (chown, chmod go-w), and say it again.",
+            ),
+        ),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is odd about one profile: two sources in it, or a section it names and nobody wrote.
 
 use super::parse::FileKind;
-use super::{Profile, Property, VAULT};
+use super::{Profile, Property};
 use crate::command_line::CommandLine;
 
 /// What a profile is taken for: its role comes before its keys where it is the target, and after them where it is the
@@ -62,7 +62,7 @@ impl Profile {
         let is_own_source = self.value("source_profile") == Some(self.name());
         let role = role.filter(|_| !is_own_source);
         let access_key = first(&["aws_access_key_id", "aws_secret_access_key"]);
-        let vault = self.property(VAULT);
+        let vault = self.vault_key();
         let (early, late) = match taken {
             Taken::AsSource => ([vault, access_key], [None; 2]),
             // Keys beside a role are what it has to be somebody's source, not a second source of its own.

@@ -408,3 +408,19 @@ fn files_that_cannot_be_read_are_refused_by_name() {
         Some("x")
     );
 }
+
+/// A line in a file is no key in the vault, whatever it says; and one that is there is not hidden by it.
+#[test]
+fn only_the_vault_gives_a_profile_a_key_in_the_vault() {
+    let mut set = set("[profile a]\nrolecall_vault = AKIAIOSFODNN7EXAMPLE\n", "");
+    let a = set.profile("a").unwrap();
+    assert!(a.vault_key().is_none() && a.value(VAULT).is_some());
+    assert!(a.sources(Taken::AsSource).is_empty());
+    assert!(a.sources(Taken::AsTarget).is_empty());
+    let kept = Property::kept(VAULT, "AKIAI44QH8DHBEXAMPLE", Origin::Vault);
+    let a = set.profiles.get_mut("a").unwrap();
+    a.properties.push(kept);
+    a.settle();
+    assert_eq!(a.vault_key().unwrap().value(), "AKIAI44QH8DHBEXAMPLE");
+    assert_eq!(a.sources(Taken::AsSource)[0].0, SourceSetting::Vault);
+}

@@ -72,7 +72,7 @@ fn a_first_passphrase_is_not_empty_and_a_short_one_is_warned_of() {
         .unwrap();
     assert!(log.to_string().contains("fewer than 12 characters"), "{log}");
     assert!(!log.to_string().contains(composed));
-    let other = Answers::of(&["gru\u{308}n"]);
+    let other = Answers::once(&["gru\u{308}n"]);
     assert!(place.vault_asking(&other).key("ada").is_err());
     assert_eq!(
         place
@@ -205,7 +205,8 @@ fn a_changed_passphrase_opens_and_the_old_one_does_not() {
             .iter()
             .any(|name| place.read(&format!("records/{name}")) == record)
     );
-    assert!(place.vault().key("ada").is_err());
+    let old = Answers::once(&[PASSPHRASE]);
+    assert!(place.vault_asking(&old).key("ada").is_err());
     let vault = place.vault_asking(&Answers::of(&[new]));
     for (profile, keys) in [("ada", &ada), ("omar", &omar)] {
         assert_eq!(

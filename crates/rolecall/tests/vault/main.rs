@@ -18,3 +18,5 @@ mod together;
 
 #[path = "../support/sentences.rs"]
 mod sentences;
+#[path = "../support/skip.rs"]
+mod skip;

@@ -25,6 +25,8 @@ pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 #[derive(Debug)]
 pub(crate) struct Answers {
     given: Mutex<VecDeque<String>>,
+    /// Whether nobody answers after the last one.
+    ends: bool,
     pub(crate) asked: AtomicUsize,
     /// What became of the answer before, as the last question said.
     pub(crate) refused: Mutex<Option<String>>,
@@ -34,9 +36,19 @@ impl Answers {
     pub(crate) fn of(given: &[&str]) -> Arc<Self> {
         Arc::new(Self {
             given: Mutex::new(given.iter().map(|text| (*text).to_owned()).collect()),
+            ends: false,
             asked: AtomicUsize::new(0),
             refused: Mutex::default(),
         })
+    }
+
+    /// The same, but each is given once: a wrong one for a real identity costs a second each time.
+    pub(crate) fn once(given: &[&str]) -> Arc<Self> {
+        let mut answers = Self::of(given);
+        if let Some(answers) = Arc::get_mut(&mut answers) {
+            answers.ends = true;
+        }
+        answers
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -60,7 +72,7 @@ impl Person for Asked {
             0 => {
                 return Err(Error::new(ErrorKind::NeedsUser, "nobody is there").with_hint("Come back."));
             }
-            1 => given[0].clone(),
+            1 if !self.0.ends => given[0].clone(),
             _ => given.pop_front().unwrap(),
         };
         Ok(Secret::new(answer))

@@ -335,6 +335,40 @@ fn it_is_written_through_the_host_and_kept_nowhere() {
     assert!(UserFile::read_both(&Host::builder().build()).is_err());
 }
 
+/// What anybody may have written is not for the vault: another's key would be trusted from then on.
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_have_written_is_not_taken() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let host = Host::builder().home(home.path()).build();
+    let folder = home.path().join(".aws");
+    for name in ["credentials", "config"] {
+        let path = folder.join(name);
+        host.write_private(&path, "[default]\nregion = x\n").unwrap();
+        mode(&path, 0o646);
+        let error = UserFile::read_both(&host).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let expected = format!("{} is not changed: everybody may write it", path.display());
+        assert_eq!((error.to_string(), error.hints().len()), (expected, 1));
+        mode(&path, 0o644);
+        UserFile::read_both(&host).unwrap();
+    }
+    // Nor one that anybody may have put there.
+    mode(home.path(), 0o755);
+    mode(&folder, 0o777);
+    let error = UserFile::read_both(&host).unwrap_err().to_string();
+    assert!(
+        error.ends_with("everybody may put another in its place"),
+        "{error}"
+    );
+    mode(&folder, 0o755);
+    UserFile::read_both(&host).unwrap();
+}
+
 /// A piece of a file that the grammar takes, with keys in it.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
