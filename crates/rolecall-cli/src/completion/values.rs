@@ -149,7 +149,7 @@ pub(super) fn of(host: &Host, command: &Command, arg: &Arg, typed: &str) -> Comp
             let list = rolecall::vault::List::load(host).unwrap_or_default();
             let entries = list.entries().iter();
             let about = |entry: &rolecall::vault::Entry| entry.arn.clone().unwrap_or_default();
-            let keys = entries.map(|entry| Candidate::new(entry.profile.as_str(), &about(entry)));
+            let keys = entries.map(|entry| Candidate::new(entry.profile.as_str(), about(entry)));
             Completion::Values(keys.collect())
         }
         How::Profiles => Completion::Values(of_profiles(&profiles(host))),
