@@ -171,6 +171,30 @@ fn a_key_goes_in_is_used_and_goes_out() {
 }
 
 #[test]
+fn what_is_left_of_a_key_or_of_a_list_is_told() {
+    let it = vaulted();
+    it.machine.append_config(
+        "[profile app]\nregion = eu-west-1\ncredential_process = rolecall credential-process app\n",
+    );
+    it.add("app").ok();
+    let list = it.machine.path(".local/share/rolecall/vault/vault.json");
+    let text = fs::read(&list).unwrap();
+    fs::remove_file(&list).unwrap();
+    let ran = it.run(&["vault", "list"]);
+    assert!(
+        ran.stderr.contains("list is lost") && ran.stderr.contains("--rebuild"),
+        "{}",
+        ran.stderr
+    );
+    ran.ok();
+    fs::write(&list, text).unwrap();
+    fs::set_permissions(&list, fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = it.run(&["vault", "remove", "app", "--yes"]);
+    assert!(ran.stderr.contains("take that line out"), "{}", ran.stderr);
+    ran.ok();
+}
+
+#[test]
 fn what_only_looks_opens_nothing() {
     let it = vaulted();
     it.add("home").ok();

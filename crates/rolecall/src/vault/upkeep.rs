@@ -101,6 +101,14 @@ impl Vault {
         self.backend(BackendKind::File)?.change_passphrase()
     }
 
+    /// Whether the encrypted file has keys and there is no list at all: it was lost. Unlocks nothing.
+    pub fn holds_records_of_a_lost_list(&self) -> bool {
+        let list = list::path(&self.0.host);
+        let is_there = list.is_none_or(|path| !matches!(self.0.host.read_private(&path), Ok(None)));
+        let keys = || self.backend(BackendKind::File).and_then(|backend| backend.keys());
+        !is_there && keys().is_ok_and(|keys| keys.iter().any(|key| key.kind == RecordKind::AccessKey))
+    }
+
     /// Records that the list does not name: a crash left them, or the list was lost. Not those that leave: the next change
     /// deletes them.
     ///

@@ -29,6 +29,12 @@ pub(crate) fn run(host: &Host, args: &VaultListArgs, json: bool) -> Result<Ended
     if json {
         output::print_json(&as_json(&list, begun.as_deref()))?;
     } else if list.entries().is_empty() && list.backups().is_empty() {
+        // Only where it would mislead: a bus is not asked for every empty list.
+        if vault.holds_records_of_a_lost_list() {
+            output::tell("The vault's list is lost, and its records are there.\n");
+            output::hint("`rolecall vault list --rebuild` makes it anew from them.");
+            return Ok(Ended::WELL);
+        }
         output::tell("The vault is empty.\n");
         output::hint(
             "`rolecall vault import` takes keys out of ~/.aws/credentials, `rolecall vault add PROFILE` takes a new one.",

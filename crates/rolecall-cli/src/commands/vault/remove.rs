@@ -1,7 +1,8 @@
 //! `rolecall vault remove`: take a key out of the vault, for good.
 
-use rolecall::Host;
+use rolecall::profile::Profile;
 use rolecall::session::masked_key_id;
+use rolecall::{Host, ProfileSet};
 use serde_json::json;
 
 use crate::cli::VaultRemoveArgs;
@@ -36,6 +37,17 @@ pub(crate) fn run(host: &Host, args: &VaultRemoveArgs, json: bool) -> Result<End
             masked_key_id(&entry.access_key_id),
             entry.backend
         ))?;
+        let profiles = ProfileSet::load(host).ok();
+        if profiles
+            .as_ref()
+            .and_then(|profiles| profiles.profile(profile))
+            .is_some_and(Profile::names_itself)
+        {
+            output::hint(&format!(
+                "The config file still says `credential_process = {}`: take that line out, for there is nothing behind it any more.",
+                rolecall::profile::own_process(profile)
+            ));
+        }
     }
     Ok(Ended::WELL)
 }
